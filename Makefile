@@ -1,0 +1,71 @@
+# `make` alone lists the targets. Uses nothing newer than GNU make 3.81, which macOS has.
+#
+#   PYTHON=…     the Python 3.10 to 3.13 that .venv is made with (default: the first one found)
+#   PYTHON37=…   the Python 3.7 that .venv-tf115 is made with (default: the first one found)
+#   ARGS=…       what `run` and `test` hand on, as in: make test ARGS="-k cnn -x"
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test test-slow lint types tf115 clean rebuild
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: .venv/.installed  ## Train and compare every pair (ARGS="cnn --steps 200")
+	@.venv/bin/pairs run $(ARGS)
+
+test: .venv/.installed  ## Run the tests (ARGS="-k cnn -x")
+	@.venv/bin/python -m pytest -n auto --dist loadfile $(ARGS)
+
+test-slow: .venv/.installed  ## Run the tests that train for minutes
+	@.venv/bin/python -m pytest -m slow $(ARGS)
+
+lint: .venv/.installed  ## Check style and format of the code with ruff
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+
+types: .venv/.installed  ## Check the types with mypy
+	@.venv/bin/mypy
+
+tf115: .venv-tf115/.installed  ## Build .venv-tf115 for the tests: TensorFlow 1.15, Python 3.7
+	@echo "TensorFlow 1.15 is in .venv-tf115"
+
+clean:  ## Remove both environments, caches and builds (never runs/)
+	@rm -rf .venv .venv-tf115 .hypothesis .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	@find . -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# --- The environments -------------------------------------------------------------------------
+#
+# .installed is written last, so an interrupted installation never counts as done. It holds the
+# folder it was made in: the scripts of a .venv that was copied or moved still run the old folder.
+# An environment is made anew when it is unfinished, was moved, has lost its interpreter, or was
+# made with another one than PYTHON names; otherwise changed requirements are installed into it.
+
+PIP_INSTALL := -m pip install -qq --disable-pip-version-check
+IDENTITY := import sys; print(sys.base_prefix, sys.version)
+
+venv_works := $(shell { [ "$$(cat .venv/.installed)" = "$(CURDIR)" ] \
+	&& .venv/bin/python -c 'import pip' \
+	&& { [ -z "$(PYTHON)" ] || \
+		[ "$$("$(PYTHON)" -c '$(IDENTITY)')" = "$$(.venv/bin/python -c '$(IDENTITY)')" ]; } \
+	&& echo yes; } 2>/dev/null)
+
+tf115_works := $(shell { [ -e .venv-tf115/.installed ] \
+	&& .venv-tf115/bin/python -c 'import pip' && echo yes; } 2>/dev/null)
+
+# The path of a fitting Python; where there is none, make stops with the one line that says so.
+FIND_PYTHON = PYTHON="$(PYTHON)" PYTHON37="$(PYTHON37)" sh .make/find_python.sh
+no_python = $(error $(shell $(FIND_PYTHON) $(1) 2>&1))
+find_python = $(or $(shell $(FIND_PYTHON) $(1) 2>/dev/null),$(no_python))
+
+.venv/.installed: pyproject.toml constraints.txt $(if $(venv_works),,rebuild)
+	@$(if $(venv_works),rm $@,rm -rf .venv && "$(call find_python,suite)" -m venv .venv)
+	@echo "Installing into .venv; the first time, TensorFlow takes some minutes"
+	@.venv/bin/python $(PIP_INSTALL) -c constraints.txt -e '.[dev]'
+	@echo "$(CURDIR)" > $@
+
+.venv-tf115/.installed: .make/tf115-requirements.txt $(if $(tf115_works),,rebuild)
+	@rm -rf .venv-tf115 && "$(call find_python,tf115)" -m venv .venv-tf115
+	@echo "Installing TensorFlow 1.15 into .venv-tf115; this takes some minutes"
+	@.venv-tf115/bin/python $(PIP_INSTALL) -r .make/tf115-requirements.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""What belongs to neither style: data, initial values, batch order, comparison, commands."""

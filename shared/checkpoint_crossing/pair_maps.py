@@ -1,0 +1,56 @@
+"""Maps of the suite's own pairs, read off freshly made models of both styles."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+from shared.checkpoint_crossing import roles
+from shared.checkpoint_crossing.contents import Contents, describe
+from shared.checkpoint_crossing.crossing_map import CrossingMap
+from shared.checkpoint_crossing.proposal import propose
+from shared.errors import UsageError
+from shared.models import Pair
+
+
+def pair_map(pair: Pair, optimizer: str | None, folder: str) -> CrossingMap:
+    """Saves a fresh model of each style and pairs what they saved.
+
+    Args:
+        pair: which model.
+        optimizer: the TF2 file's `--optimizer`, None for its default or where it has none.
+        folder: where the two are saved; the map refers to them, so it must outlive the map.
+
+    Raises:
+        UsageError: the model has no such optimizer.
+    """
+    tf1_module, tf2_module = pair.module("tf1_style"), pair.module("tf2_style")
+    if optimizer and optimizer not in optimizers_of(pair):
+        expected = ", ".join(optimizers_of(pair)) or "none"
+        raise UsageError(
+            f"--optimizer: expected one that {pair.name} has ({expected}); found {optimizer!r}"
+        )
+    tf2_config = tf2_module.Config(**({"optimizer": optimizer} if optimizer else {}))
+    tf1_model = getattr(tf1_module, pair.class_name)(tf1_module.Config())
+    tf2_model = getattr(tf2_module, pair.class_name)(tf2_config)
+    parameters = list(tf2_model.parameters)  # in the order in which the optimizer was built
+    proposal = propose(
+        describe(tf1_model.save(os.path.join(folder, "tf1"))),
+        describe(tf2_model.save(os.path.join(folder, "tf2")), parameters),
+    )
+    left = [*proposal.doubts, *proposal.without_partner()[0], *proposal.without_partner()[1]]
+    assert not left, f"{pair.name}: the styles differ in what they save: {left}"
+    return dataclasses.replace(proposal.map(), origin=f"--model {pair.name}")
+
+
+def optimizers_of(pair: Pair) -> list[str]:
+    """Returns the values that `--optimizer` of the pair's TF2 file takes."""
+    return [variant.optimizer for variant in pair.variants if variant.optimizer]
+
+
+def optimizer_in(pair: Pair, contents: Contents) -> str | None:
+    """Returns which `--optimizer` a checkpoint of the pair's TF2 file was trained with."""
+    if not optimizers_of(pair):
+        return None
+    kernel = any(optimizer.style == roles.TF1_KERNEL for optimizer in contents.optimizers)
+    return "tf1" if kernel else "keras"

@@ -1,0 +1,58 @@
+"""What a tensor of a checkpoint is for."""
+
+from __future__ import annotations
+
+import dataclasses
+
+VARIABLE = "variable"
+SLOT = "slot"
+STEP = "step"  # how many updates the program has made
+ITERATIONS = "iterations"  # how many updates a Keras optimizer has made
+BETA_POWER = "beta power"  # TF1 Adam's beta to the power of (updates + 1)
+LEARNING_RATE = "learning rate"  # Keras keeps it, TF1 programs hold it in their code
+SAVE_COUNTER = "save counter"  # how many files a tf.train.Checkpoint has saved
+
+KERAS = "Keras"
+TF1 = "TF1"
+TF1_KERNEL = "TF1's kernel"  # tf2_style/tf1_adam.py
+
+
+@dataclasses.dataclass(frozen=True)
+class Role:
+    """What a tensor is for.
+
+    Attributes:
+        kind: one of the constants above.
+        slot: which slot, such as "Adam.m".
+        slot_of: name of the variable that it is a slot of, None where the file does not say.
+        optimizer: path of the TF2 optimizer that keeps it.
+        beta: 1 or 2, of a power of beta.
+    """
+
+    kind: str
+    slot: str | None = None
+    slot_of: str | None = None
+    optimizer: str | None = None
+    beta: int | None = None
+
+
+PLAIN = Role(VARIABLE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimizer:
+    """An optimizer that left something in a checkpoint.
+
+    Attributes:
+        family: "Adam", "Momentum", "RMSProp", "Adagrad", "SGD" or a name that TF2 gave it.
+        style: KERAS, TF1 or TF1_KERNEL.
+        path: where it is in a TF2 program, such as "optimizer"; empty for TF1.
+    """
+
+    family: str
+    style: str
+    path: str = ""
+
+    def label(self) -> str:
+        """Returns how people call it."""
+        return f"{self.style} {self.family}" + (f" at {self.path}" if self.path else "")

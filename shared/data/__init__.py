@@ -1,0 +1,1 @@
+"""The data files that come with the suite, and the scripts that made them."""

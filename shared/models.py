@@ -1,0 +1,79 @@
+"""The models of the suite: which pairs there are and what each is trained with."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+from shared.errors import UsageError
+
+STYLES = ("tf1_style", "tf2_style")
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """One way of training a model: a style and, where the style has a choice, an optimizer."""
+
+    style: str  # tf1_style or tf2_style
+    label: str  # the optimizer as people read it
+    optimizer: str | None = None  # value of --optimizer, None where the style has no such flag
+    bound: float = 0.0  # how far the loss curve may be off; see shared.verdict.Verdict
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """One model in both styles."""
+
+    name: str  # of the two files
+    class_name: str
+    data: str  # "line" or "digits"
+    variants: tuple[Variant, ...]  # the TensorFlow 1 style first: the others are compared with it
+    run_steps: int | None = None  # steps in `pairs run`, None for the default of the files
+
+    def module(self, style: str) -> Any:
+        """Imports and returns the model's file of `style`."""
+        return importlib.import_module(f"{style}.{self.name}")
+
+
+_BY_HAND = (Variant("tf1_style", "by hand"), Variant("tf2_style", "by hand"))
+_SGD = (Variant("tf1_style", "SGD"), Variant("tf2_style", "Keras SGD"))
+
+
+def _adam(bound: float) -> tuple[Variant, ...]:
+    return (
+        Variant("tf1_style", "Adam"),
+        Variant("tf2_style", "TF1's Adam", "tf1"),
+        Variant("tf2_style", "Keras Adam", "keras", bound=bound),
+    )
+
+
+# Keras's Adam computes the same formula with other roundings: 1 - beta2 in Python's precision,
+# where TensorFlow 1's kernel has float32(1 - float32(0.999)), which makes each update 6.6e-6
+# larger, and powers of beta afresh at every step. A line follows that directly, with a margin of
+# ten for the roundings; a deep network amplifies any such change while it learns.
+# tests/test_keras_adam.py shows that a change of the learning rate by 6.6e-6 does the same.
+_LINE_BOUND, _NETWORK_BOUND = 1e-4, 5e-2
+
+PAIRS = {
+    pair.name: pair
+    for pair in (
+        Pair("linear_regression", "LinearRegression", "line", _BY_HAND),
+        Pair("relu_regression", "ReluRegression", "line", _adam(_LINE_BOUND)),
+        Pair("softmax_regression", "SoftmaxRegression", "digits", _SGD),
+        Pair("cnn", "CNN", "digits", _adam(_NETWORK_BOUND), run_steps=300),
+    )
+}
+
+
+def pairs_named(names: Sequence[str]) -> list[Pair]:
+    """Returns the pairs of these names, or all pairs for no name.
+
+    Raises:
+        UsageError: a name is not the name of a pair.
+    """
+    unknown = [name for name in names if name not in PAIRS]
+    if unknown:
+        raise UsageError(f"MODEL: expected one of {', '.join(PAIRS)}; found {unknown[0]!r}")
+    return [PAIRS[name] for name in dict.fromkeys(names)] or list(PAIRS.values())

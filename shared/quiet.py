@@ -1,0 +1,72 @@
+"""Loads TensorFlow in the same way everywhere, without its start-up chatter.
+
+Import this before TensorFlow. TensorFlow 2.21 reports a missing GPU in lines that its own switch,
+`TF_CPP_MIN_LOG_LEVEL`, does not reach, because they are written before its logging is set up.
+They are filtered out while it loads; every other line, its errors among them, still reaches
+standard error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+import warnings
+from typing import Iterator
+
+# 0 shows all, 1 hides INFO, 2 hides WARNING too, 3 would hide errors. Read once, on loading.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# On x86 TensorFlow uses oneDNN by itself only where the processor has AVX-512 or better. With it,
+# a step of the CNN takes a third of the time on older ones, and all compute in the same way.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# TensorFlow 1.15 logs one line for every deprecated symbol; those symbols are the subject here.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
+# TensorFlow 1.15 declares dtypes in a way that NumPy 1.17 and later warn about.
+warnings.filterwarnings("ignore", category=FutureWarning, module="tensor(flow|board)")
+
+# Passes standard input on to standard error, less the chatter. A process of its own, so that what
+# TensorFlow says last before it crashes is shown too.
+_FILTER = r"""
+import re, sys
+chatter = re.compile(
+    rb"[IW]\d{4} |WARNING: All log messages before absl::InitializeLog|"
+    rb"E\d{4} .*failed call to cuInit"
+)
+for line in sys.stdin.buffer:
+    if not chatter.match(line):
+        sys.stderr.buffer.write(line)
+        sys.stderr.buffer.flush()
+"""
+
+
+@contextlib.contextmanager
+def _stderr_filtered() -> Iterator[None]:
+    sys.stderr.flush()
+    command = [sys.executable, "-I", "-S", "-c", _FILTER]
+    kept = os.dup(2)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    os.dup2(process.stdin.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        process.stdin.close()
+        process.wait()
+
+
+def load_tensorflow() -> None:
+    """Imports TensorFlow and looks for its devices, which is when it chatters."""
+    if "tensorflow" in sys.modules:
+        return
+    with _stderr_filtered():
+        import tensorflow as tf
+
+        tf.config.experimental.list_physical_devices()
+
+
+load_tensorflow()

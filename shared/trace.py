@@ -1,0 +1,695 @@
+"""Record what a training run computes, step by step, in one `.npz` file, and read it back.
+
+The one file of this suite that is made to be copied into other code: Python 3.6 or newer,
+NumPy 1.16 or newer and the standard library, nothing else. Record a run in the old environment
+with one copy, a run in the new environment with another, and compare the two files:
+
+    with TraceRecorder("old.npz", model="cnn", style="tf1_style", runtime="Session") as recorder:
+        recorder.record_initial(variables={"weights": weights}, slots={"weights/m": m})
+        for step in range(1, steps + 1):
+            ...
+            recorder.record(step, loss, batch=[images, labels], logits=logits,
+                            gradients={...}, slots={...}, variables={...})
+
+At each step every tensor leaves a digest (equal digests: equal dtype, shape and bits) and an L2
+norm. Whole tensors are kept at the first and the last step and at the steps asked for. What a
+step computes from (batch, logits, loss, gradients) and what it leaves behind (slots, variables)
+carry the same step number; initial values carry the number of the step before the first.
+
+docs/trace-format.md describes the file.
+"""
+
+# Python 3.6: no `X | None`, no `from __future__ import annotations`, no dataclasses.
+
+import contextlib
+import functools
+import hashlib
+import io
+import json
+import operator
+import os
+import platform
+import struct
+import sys
+import tempfile
+import tokenize
+import zipfile
+import zlib
+from typing import (
+    IO,
+    Any,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
+
+import numpy as np
+
+FORMAT = "tensorflow parity trace"
+VERSION = 1
+STAGES = ("initial", "batch", "logits", "loss", "gradient", "slot", "variable")
+FLOAT_DTYPES = ("float16", "float32", "float64", "bfloat16")
+INTEGER_DTYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+DTYPES = (*FLOAT_DTYPES, *INTEGER_DTYPES, "bool")
+DIGEST_BYTES = 16
+RECORD = np.dtype(
+    [("step", "<i8"), ("size", "<i8"), ("norm", "<f8"), ("digest", "u1", (DIGEST_BYTES,))]
+)
+_PACKED_RECORD = struct.Struct(f"<qqd{DIGEST_BYTES}s")  # the same bytes as one RECORD
+_SPOOL_BLOCK = 16384  # bytes a tensor's records may fill in memory before they go to disk
+_NORM_CHUNK = 8192  # elements; as float64 they stay in the cache of a CPU core
+
+Batch = Union[Sequence[Any], Mapping[str, Any]]
+Tensors = Optional[Mapping[str, Any]]
+
+
+class TraceFileError(ValueError):
+    """A trace cannot be written or read; the message names the file, or the tensor, and why."""
+
+
+class TensorInfo(NamedTuple):
+    """One recorded tensor: where in a step it belongs, its name and form.
+
+    `dtype` is a name of `DTYPES`. A dimension of `shape` is None where it changed between steps.
+    """
+
+    stage: str
+    name: str
+    dtype: str
+    shape: Tuple[Optional[int], ...]
+
+
+# ---- numbers --------------------------------------------------------------------------------
+
+
+def as_storable(value: Any, what: str) -> Tuple[np.ndarray, str]:
+    """Turn an array into what a trace holds: little-endian, C order.
+
+    Args:
+        value: anything `numpy.asarray` takes, with a dtype of `DTYPES` in any byte order.
+        what: name for the error message.
+
+    Returns:
+        The array, and the name of its dtype. NumPy has no bfloat16 of its own: such a tensor
+        comes back as its uint16 bit patterns, with the name "bfloat16".
+
+    Raises:
+        TraceFileError: another dtype (objects, text, complex numbers).
+    """
+    array = np.asarray(value)
+    name, little_endian = _storage(array.dtype)
+    if name not in DTYPES:
+        raise TraceFileError(
+            f"{what}: dtype {name} cannot be recorded; expected one of {', '.join(DTYPES)}"
+        )
+    array = np.asarray(array, dtype=little_endian, order="C")
+    return (array.view(np.uint16) if name == "bfloat16" else array), name
+
+
+@functools.lru_cache(maxsize=None)  # NumPy makes up the name anew each time, in Python
+def _storage(dtype: np.dtype) -> Tuple[str, np.dtype]:
+    return dtype.name, dtype.newbyteorder("<")
+
+
+def as_float64(array: np.ndarray, dtype: str) -> np.ndarray:
+    """Widen a stored array to float64 (exact, but for integers beyond 2**53)."""
+    if dtype == "bfloat16":  # the upper half of a float32
+        array = (array.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    return array.astype(np.float64)
+
+
+def digest(array: np.ndarray, dtype: str) -> bytes:
+    """First 16 bytes of SHA-256 over the text "dtype shape", a zero byte and the bytes.
+
+    SHA-256, because processors have instructions for it: seen at 1.5 GB/s where blake2b, which
+    is faster without them, makes 0.6. Shape is written as by `str(list(shape))`.
+    """
+    summer = hashlib.sha256(f"{dtype} {list(array.shape)}\0".encode("ascii"))
+    summer.update(array.reshape(-1).view(np.uint8).data)
+    return summer.digest()[:DIGEST_BYTES]
+
+
+def norm(array: np.ndarray, dtype: str) -> float:
+    """L2 norm, summed in float64; NaN exactly when an element is NaN."""
+    flat = array.reshape(-1)
+    total = 0.0
+    for start in range(0, flat.size, _NORM_CHUNK):
+        chunk = as_float64(flat[start : start + _NORM_CHUNK], dtype)
+        total += float(np.dot(chunk, chunk))
+    return float(np.sqrt(total))
+
+
+# ---- writing --------------------------------------------------------------------------------
+
+
+class _Records:
+    """Equal-sized records of one tensor: the newest in memory, the rest in the common spool."""
+
+    def __init__(self, spool: IO[bytes], dtype: np.dtype) -> None:
+        self.count = 0
+        self._spool = spool
+        self._dtype = dtype
+        self._blocks: List[Tuple[int, int]] = []
+        self._newest = bytearray()
+
+    def append(self, record: bytes) -> None:
+        self._newest += record
+        self.count += 1
+        if len(self._newest) >= _SPOOL_BLOCK:
+            self._blocks.append((self._spool.seek(0, os.SEEK_END), len(self._newest)))
+            self._spool.write(self._newest)
+            self._newest = bytearray()
+
+    def write_to(self, member: IO[bytes]) -> None:
+        """Write all records as one `.npy` stream."""
+        header = {
+            "descr": np.lib.format.dtype_to_descr(self._dtype),
+            "fortran_order": False,
+            "shape": (self.count,),
+        }
+        np.lib.format.write_array_header_1_0(member, header)
+        for start, length in self._blocks:
+            self._spool.seek(start)
+            member.write(self._spool.read(length))
+        member.write(bytes(self._newest))
+
+
+class _Column:
+    """One tensor over the steps: its form, its records, and a copy of it while it is the last."""
+
+    def __init__(self, spool: IO[bytes], array: np.ndarray, dtype: str) -> None:
+        self.dtype = dtype
+        self.shape: Tuple[Optional[int], ...] = array.shape
+        self.records = _Records(spool, RECORD)
+        self.last_step = -1
+        self.last_is_written = True
+        self.last = np.empty(0)
+
+    def check_form(self, array: np.ndarray, dtype: str, what: str) -> None:
+        if dtype != self.dtype or len(array.shape) != len(self.shape):
+            raise TraceFileError(
+                f"{what} is {dtype} {list(array.shape)}, but was {self.dtype} "
+                f"{list(self.shape)} before; only the sizes of dimensions may change"
+            )
+        pairs = zip(self.shape, array.shape)
+        self.shape = tuple(old if old == new else None for old, new in pairs)
+
+    def keep(self, array: np.ndarray) -> None:
+        """Copy the tensor: the caller may change it in place during the next step."""
+        if self.last.shape != array.shape or self.last.dtype != array.dtype:
+            self.last = np.empty_like(array)
+        np.copyto(self.last, array)
+
+
+class TraceRecorder:
+    """Writes a trace, in memory that does not grow with the number of steps.
+
+    Everything goes to a file beside the target, `NAME.PID.partial`, which takes the target's
+    name once it is complete and on disk: an exception inside `with`, a crash or a full disk
+    never leaves a trace that looks whole, nor harms an older one of the same name.
+
+    Args:
+        path: the trace to write; by custom it ends in `.npz`.
+        model: name of the model.
+        style: "tf1_style", "tf2_style", or your own word.
+        runtime: what executes the model, such as "Session" or "tf.function".
+        every: keep whole tensors at each step that this number divides.
+        steps: keep whole tensors at these steps too.
+        device: what it runs on, such as "CPU".
+        threads: how many threads the run may use.
+        flags: the run's settings; anything that JSON can hold.
+        versions: versions to note beside those of Python, NumPy and, when it is imported,
+            TensorFlow.
+
+    Raises:
+        TraceFileError: the file cannot be made, `every` is below 1, a step is negative, or
+            `flags` hold what JSON cannot.
+    """
+
+    def __init__(
+        self,
+        path: Union[str, "os.PathLike[str]"],
+        model: str = "",
+        style: str = "",
+        runtime: str = "",
+        every: Optional[int] = None,
+        steps: Iterable[int] = (),
+        device: Optional[str] = None,
+        threads: Optional[int] = None,
+        flags: Optional[Mapping[str, Any]] = None,
+        versions: Optional[Mapping[str, str]] = None,
+    ) -> None:
+        """Begin the file."""
+        if every is not None and every < 1:
+            raise TraceFileError(f"every: expected a number of steps above 0, found {every!r}")
+        self.path = os.fspath(path)
+        self._every = every
+        self._steps = frozenset(_step_number(step) for step in steps)
+        self._meta: Dict[str, Any] = {
+            "format": FORMAT,
+            "version": VERSION,
+            "model": model,
+            "style": style,
+            "runtime": runtime,
+            "device": device,
+            "threads": threads,
+            "flags": dict(flags or {}),
+            "versions": dict(_versions(), **(versions or {})),
+            "platform": f"{platform.system()} {platform.machine()}",
+        }
+        _to_json(self._meta)  # refuse now, not after hours of training
+        self._columns: Dict[Tuple[str, str], _Column] = {}
+        self._loss: Optional[_Records] = None
+        self._loss_dtype = ""
+        self._last_step = -1
+        self._open()
+
+    def _open(self) -> None:
+        self._partial = f"{self.path}.{os.getpid()}.partial"
+        folder = os.path.dirname(os.path.abspath(self.path))
+        with _named_errors("write", self.path):
+            if os.path.isdir(self.path):
+                raise TraceFileError(f"cannot write the trace {self.path}: it is a folder")
+            self._spool = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 -- closed by _stop
+            self._file = open(self._partial, "wb")  # noqa: SIM115 -- closed by _stop
+        self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_STORED, allowZip64=True)
+        self._is_open = True
+
+    def record_initial(
+        self, variables: Tensors = None, slots: Tensors = None, step: int = 0
+    ) -> None:
+        """Record, whole, the state before training.
+
+        Args:
+            variables: name -> array.
+            slots: name -> array, such as "weights/m".
+            step: the step already done: 0 for a fresh start, more for a resumed run.
+
+        Raises:
+            TraceFileError: called twice or after `record`, or as for `record`.
+        """
+        self._begin(step)
+        with _named_errors("write", self.path):
+            for kind, tensors in (("variable", variables), ("slot", slots)):
+                for name, value in (tensors or {}).items():
+                    self._record_tensor(step, "initial", kind + "/" + name, value)
+
+    def record(
+        self,
+        step: int,
+        loss: Any,
+        batch: Batch = (),
+        logits: Any = None,
+        gradients: Tensors = None,
+        slots: Tensors = None,
+        variables: Tensors = None,
+    ) -> None:
+        """Record one step. What is not given at a step is not compared there.
+
+        Args:
+            step: number of the step, counted from 1; each must exceed the one before.
+            loss: scalar, as the model computed it: its dtype is kept.
+            batch: the arrays fed, in order, or name -> array.
+            logits: the model's output for the batch, before the update.
+            gradients: variable's name -> array.
+            slots: name -> array, after the update, such as "weights/m".
+            variables: name -> array, after the update.
+
+        Raises:
+            TraceFileError: the step does not exceed the last one, the loss is no scalar, a
+                tensor's dtype cannot be recorded or has changed, or the disk is full.
+        """
+        self._begin(step)
+        with _named_errors("write", self.path):
+            for name, value in _named_batch(batch):
+                self._record_tensor(step, "batch", name, value)
+            if logits is not None:
+                self._record_tensor(step, "logits", "logits", logits)
+            self._record_loss(step, loss)
+            for stage, tensors in (
+                ("gradient", gradients),
+                ("slot", slots),
+                ("variable", variables),
+            ):
+                for name, value in (tensors or {}).items():
+                    self._record_tensor(step, stage, name, value)
+
+    def _begin(self, step: int) -> None:
+        if not self._is_open:
+            raise TraceFileError(f"{self.path}: the recorder is closed")
+        if _step_number(step) <= self._last_step:
+            raise TraceFileError(
+                f"step {step} comes after step {self._last_step}; steps must increase"
+            )
+        self._last_step = step
+
+    def _record_loss(self, step: int, loss: Any) -> None:
+        value, dtype = as_storable(loss, f"loss at step {step}")
+        if value.shape != () or dtype not in FLOAT_DTYPES:
+            raise TraceFileError(
+                f"loss at step {step}: expected a floating-point scalar, "
+                f"found {dtype} {list(value.shape)}"
+            )
+        if self._loss is None:
+            self._loss_dtype = dtype
+            self._loss = _Records(self._spool, _loss_dtype(value.dtype))
+        if dtype != self._loss_dtype:
+            raise TraceFileError(
+                f"loss at step {step} is {dtype}, but was {self._loss_dtype} before"
+            )
+        self._loss.append(struct.pack("<q", step) + value.tobytes())
+
+    def _record_tensor(self, step: int, stage: str, name: str, value: Any) -> None:
+        what = f"{stage} {name} at step {step}"
+        array, dtype = as_storable(value, what)
+        column = self._columns.get((stage, name))
+        is_first = column is None
+        if column is None:
+            if not name or "\0" in name:
+                raise TraceFileError(f"{stage} {name!r}: a name needs letters, and no NUL")
+            column = self._columns[stage, name] = _Column(self._spool, array, dtype)
+        column.check_form(array, dtype, what)
+        record = _PACKED_RECORD.pack(step, array.size, norm(array, dtype), digest(array, dtype))
+        column.records.append(record)
+        column.last_step = step
+        column.last_is_written = is_first or self._is_asked_for(step)
+        if column.last_is_written:
+            self._write_whole(step, stage, name, array)
+        else:
+            column.keep(array)
+
+    def _is_asked_for(self, step: int) -> bool:
+        return step in self._steps or (self._every is not None and step % self._every == 0)
+
+    def _write_whole(self, step: int, stage: str, name: str, array: np.ndarray) -> None:
+        with self._member(f"whole/{step}/{stage}/{name}") as member:
+            np.lib.format.write_array(member, array, allow_pickle=False)
+
+    def _member(self, name: str) -> IO[bytes]:
+        return self._zip.open(name + ".npy", "w", force_zip64=True)
+
+    def close(self) -> None:
+        """Complete the file, bring it to disk and give it its name. Closing twice is harmless.
+
+        Raises:
+            TraceFileError: the disk is full or the folder is gone.
+        """
+        if not self._is_open:
+            return
+        try:
+            with _named_errors("write", self.path):
+                self._complete()
+                self._file.flush()
+                os.fsync(self._file.fileno())
+                self._stop()
+                os.replace(self._partial, self.path)
+                _sync_folder(os.path.dirname(os.path.abspath(self.path)))
+        except BaseException:
+            self.discard()
+            raise
+
+    def _complete(self) -> None:
+        tensors = []
+        for (stage, name), column in self._columns.items():
+            if not column.last_is_written:
+                self._write_whole(column.last_step, stage, name, column.last)
+            with self._member(stage + "/" + name) as member:
+                column.records.write_to(member)
+            tensors.append(TensorInfo(stage, name, column.dtype, column.shape)._asdict())
+        if self._loss is not None:
+            with self._member("loss") as member:
+                self._loss.write_to(member)
+        self._meta["loss_dtype"] = self._loss_dtype or None
+        self._meta["tensors"] = tensors
+        with self._member("meta") as member:
+            np.lib.format.write_array(member, np.array(_to_json(self._meta)), allow_pickle=False)
+        self._zip.close()
+
+    def _stop(self) -> None:
+        self._is_open = False
+        self._file.close()
+        self._spool.close()
+
+    def discard(self) -> None:
+        """Give up: remove what was written; an older trace of the same name stays."""
+        with contextlib.suppress(OSError, ValueError):
+            self._zip.close()
+        with contextlib.suppress(OSError):
+            self._stop()
+        with contextlib.suppress(OSError):
+            os.remove(self._partial)
+
+    def __enter__(self) -> "TraceRecorder":
+        """Return the recorder itself."""
+        return self
+
+    def __exit__(self, error_type: Any, error: Any, traceback: Any) -> None:
+        """Complete the trace, or discard it when an exception passes through."""
+        if error_type is None:
+            self.close()
+        elif self._is_open:
+            self.discard()
+
+
+def _step_number(step: Any) -> int:
+    try:
+        number = operator.index(step)
+    except TypeError:
+        raise TraceFileError(f"a step is a whole number, found {step!r}") from None
+    if number < 0:
+        raise TraceFileError(f"a step is 0 or above, found {number}")
+    return number
+
+
+def _named_batch(batch: Batch) -> List[Tuple[str, Any]]:
+    if isinstance(batch, Mapping):
+        return list(batch.items())
+    if not isinstance(batch, (list, tuple)):
+        raise TraceFileError(f"batch: expected a list of arrays, found {type(batch).__name__}")
+    return [(str(position), value) for position, value in enumerate(batch)]
+
+
+def _versions() -> Dict[str, str]:
+    versions = {"python": platform.python_version(), "numpy": np.__version__}
+    tensorflow = sys.modules.get("tensorflow")  # noted when in use, never imported from here
+    if hasattr(tensorflow, "__version__"):
+        versions["tensorflow"] = str(tensorflow.__version__)  # type: ignore[union-attr]
+    return versions
+
+
+def _to_json(meta: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(meta)
+    except (TypeError, ValueError) as error:
+        raise TraceFileError(f"flags of the trace: JSON cannot hold them: {error}") from None
+
+
+def _loss_dtype(value: np.dtype) -> np.dtype:
+    return np.dtype([("step", "<i8"), ("value", value)])
+
+
+def _sync_folder(folder: str) -> None:
+    if hasattr(os, "O_DIRECTORY"):  # Windows cannot open a folder, and needs no such thing
+        descriptor = os.open(folder, os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _named_errors(verb: str, path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise TraceFileError(f"cannot {verb} the trace {path}: {reason}") from error
+
+
+# ---- reading --------------------------------------------------------------------------------
+
+# What zipfile, json and numpy.lib.format raise for bytes that are not what they should be.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    tokenize.TokenError,  # numpy.lib.format mends headers of Python 2 with a tokenizer
+    NotImplementedError,  # a compression or encryption that zipfile does not know
+    RuntimeError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ValueError,
+    SyntaxError,
+    OverflowError,
+    MemoryError,
+)
+
+
+class Trace:
+    """A trace opened for reading; tensors are read from the file when they are asked for.
+
+    Attributes:
+        path: the file.
+        meta: what the recorder was told, as a dict; the keys are in docs/trace-format.md.
+        tensors: a `TensorInfo` for each tensor but the loss, in the order of recording.
+        steps: int64 [steps], the recorded steps, increasing.
+        losses: [steps], in the dtype of the model (uint16 bit patterns for bfloat16).
+        loss_dtype: name of that dtype, of `DTYPES`; "" without any step.
+    """
+
+    def __init__(self, path: Union[str, "os.PathLike[str]"]) -> None:
+        """Open the file and check it."""
+        self.path = os.fspath(path)
+        with _named_errors("read", self.path):
+            try:
+                self._zip = zipfile.ZipFile(self.path)
+            except _DAMAGE as error:
+                raise self._damaged(error) from error
+        try:
+            self._read_everything_but_tensors()
+        except BaseException:
+            self.close()
+            raise
+
+    def _damaged(self, error: Any) -> TraceFileError:
+        return TraceFileError(f"{self.path} is not a whole trace: {error}")
+
+    def _read_everything_but_tensors(self) -> None:
+        with _named_errors("read", self.path):
+            try:
+                broken = self._zip.testzip()  # each byte of each member against its checksum
+                if broken is not None:
+                    raise ValueError(f"the checksum of {broken} does not match")
+                self.meta = self._read_meta()
+                self.tensors = [_tensor_info(entry) for entry in self.meta["tensors"]]
+                self._read_losses()
+                self._whole_steps = self._find_whole_tensors()
+                self._check_tensors()
+            except TraceFileError:
+                raise
+            except _DAMAGE as error:
+                raise self._damaged(error) from error
+
+    def _read_meta(self) -> Dict[str, Any]:
+        if "meta.npy" not in self._zip.namelist():
+            raise ValueError("it has no member `meta`")
+        meta = json.loads(str(self._read_array("meta")))
+        if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+            raise ValueError(f"its `meta` does not say {FORMAT!r}")
+        if meta.get("version") != VERSION:
+            raise ValueError(
+                f"its format has version {meta.get('version')!r}, this program reads {VERSION}"
+            )
+        return meta
+
+    def _read_losses(self) -> None:
+        self.loss_dtype = self.meta["loss_dtype"] or ""
+        if not self.loss_dtype:
+            self.steps, self.losses = np.empty(0, np.int64), np.empty(0, np.float32)
+            return
+        records = self._read_array("loss")
+        value = np.dtype("<u2" if self.loss_dtype == "bfloat16" else self.loss_dtype)
+        _check_records(records, _loss_dtype(value), "loss")
+        self.steps = np.ascontiguousarray(records["step"])
+        self.losses = np.ascontiguousarray(records["value"])
+
+    def _check_tensors(self) -> None:
+        for tensor in self.tensors:
+            steps = self.records(tensor.stage, tensor.name)["step"]
+            if tensor.stage != "initial" and not np.isin(steps, self.steps).all():
+                raise ValueError(f"{tensor.stage}/{tensor.name} has steps that the loss has not")
+            if not set(self.whole_steps(tensor.stage, tensor.name)) <= set(steps.tolist()):
+                raise ValueError(f"{tensor.stage}/{tensor.name} is whole at a step not recorded")
+
+    def _find_whole_tensors(self) -> Dict[Tuple[str, str], List[int]]:
+        steps: Dict[Tuple[str, str], List[int]] = {}
+        for member in self._zip.namelist():
+            if member.startswith("whole/"):
+                _, step, stage, name = member[: -len(".npy")].split("/", 3)
+                steps.setdefault((stage, name), []).append(int(step))
+        return steps
+
+    def records(self, stage: str, name: str) -> np.ndarray:
+        """What each step left of a tensor: dtype `RECORD` (step, size, norm, digest), [steps]."""
+        records = self._read_array(stage + "/" + name)
+        _check_records(records, RECORD, stage + "/" + name)
+        return records
+
+    def whole_steps(self, stage: str, name: str) -> List[int]:
+        """Steps at which the tensor was kept whole, increasing."""
+        return sorted(self._whole_steps.get((stage, name), []))
+
+    def whole(self, stage: str, name: str, step: int) -> np.ndarray:
+        """A tensor as it was at a step; bfloat16 as its uint16 bit patterns.
+
+        Raises:
+            KeyError: it was not kept whole at this step.
+        """
+        if step not in self._whole_steps.get((stage, name), []):
+            raise KeyError(f"{stage} {name} was not kept whole at step {step}")
+        return self._read_array(f"whole/{step}/{stage}/{name}")
+
+    def _read_array(self, member: str) -> np.ndarray:
+        try:
+            return _parse_npy(self._zip.read(member + ".npy"))
+        except _DAMAGE as error:
+            raise self._damaged(f"{member}: {error}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._zip.close()
+
+    def __enter__(self) -> "Trace":
+        """Return the trace itself."""
+        return self
+
+    def __exit__(self, error_type: Any, error: Any, traceback: Any) -> None:
+        """Close the file."""
+        self.close()
+
+
+def read_trace(path: Union[str, "os.PathLike[str]"]) -> Trace:
+    """Open a trace and check all of it.
+
+    Raises:
+        TraceFileError: missing, half-written, damaged, foreign, or of another version.
+    """
+    return Trace(path)
+
+
+def _tensor_info(entry: Mapping[str, Any]) -> TensorInfo:
+    tensor = TensorInfo(entry["stage"], entry["name"], entry["dtype"], tuple(entry["shape"]))
+    if tensor.stage not in STAGES or tensor.dtype not in DTYPES:
+        raise ValueError(f"its `meta` lists a tensor of unknown kind: {tensor}")
+    return tensor
+
+
+def _check_records(records: np.ndarray, dtype: np.dtype, what: str) -> None:
+    if records.dtype != dtype or records.ndim != 1:
+        raise ValueError(f"{what}: expected [steps] of {dtype}, found {records.dtype}")
+    if (np.diff(records["step"]) <= 0).any():
+        raise ValueError(f"{what}: its steps do not increase")
+
+
+def _parse_npy(data: bytes) -> np.ndarray:
+    """Read one `.npy` member; never a pickled object, never more memory than there are bytes."""
+    stream = io.BytesIO(data)
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        header = np.lib.format.read_array_header_1_0(stream)
+    elif version == (2, 0):
+        header = np.lib.format.read_array_header_2_0(stream)
+    else:
+        raise ValueError(f"its .npy header has the unexpected version {version}")
+    shape, is_fortran, dtype = header
+    if dtype.hasobject or is_fortran:
+        raise ValueError("it holds Python objects or Fortran order, which no trace does")
+    return np.frombuffer(data, dtype, offset=stream.tell()).reshape(shape)

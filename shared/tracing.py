@@ -1,0 +1,96 @@
+"""Training with or without a trace: what `--trace FILE` of a style script does."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from typing import Any, Iterator
+
+import numpy as np
+
+from shared.errors import TraceError, UsageError
+from shared.trace import TraceFileError, TraceRecorder
+
+TRACE_HELP = "write losses, gradients, slots and variables of every step to this .npz (slower)"
+EVERY_HELP = "keep whole tensors at every K-th step of the trace (0: first and last only)"
+STEPS_HELP = "keep whole tensors at these steps of the trace too, such as 3,10,200"
+
+
+class Training:
+    """Trains with the model's own `train_steps`."""
+
+    def __init__(self, model: Any) -> None:
+        """Takes a model of either style."""
+        self._model = model
+
+    def train_steps(self, steps: range, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Trains on stacked batches [steps, batch, ...]; returns float32 losses [steps]."""
+        return np.asarray(self._model.train_steps(inputs, targets))
+
+
+class TracedTraining(Training):
+    """Trains step by step and records each; computes the same numbers as without."""
+
+    def __init__(self, model: Any, recorder: TraceRecorder) -> None:
+        """Takes a model of either style and an open recorder."""
+        super().__init__(model)
+        self._recorder = recorder
+        recorder.record_initial(model.variables(), model.slots(), step=model.step())
+
+    def train_steps(self, steps: range, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """As without a trace; the steps of a trace count from 1."""
+        losses = [self._step(*batch) for batch in zip(steps, inputs, targets)]
+        return np.array(losses, np.float32)
+
+    def _step(self, step: int, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        model = self._model
+        logits = np.asarray(model.predict(inputs))  # as predicted: without dropout
+        gradients = {
+            name: np.asarray(value) for name, value in model.gradients(inputs, targets).items()
+        }
+        loss = np.asarray(model.train_step(inputs, targets))
+        self._recorder.record(
+            step + 1,
+            loss,
+            batch=[inputs, targets],
+            logits=logits,
+            gradients=gradients,
+            slots=model.slots(),
+            variables=model.variables(),
+        )
+        return loss
+
+
+@contextlib.contextmanager
+def open_training(config: Any, model: Any, style: str) -> Iterator[Training]:
+    """Yields what trains `model`; it writes a trace if `config.trace` names a file.
+
+    Raises:
+        UsageError: `config.trace_steps` is no list of steps.
+        TraceError: the trace cannot be written.
+    """
+    if not config.trace:
+        yield Training(model)
+        return
+    try:
+        with TraceRecorder(
+            config.trace,
+            model=type(model).__name__,
+            style=style,
+            runtime="Session" if style == "tf1_style" else "tf.function",
+            every=config.trace_every or None,
+            steps=_steps(config.trace_steps),
+            flags=dataclasses.asdict(config),
+        ) as recorder:
+            yield TracedTraining(model, recorder)
+    except TraceFileError as error:
+        raise TraceError(str(error)) from error
+
+
+def _steps(text: str) -> list[int]:
+    try:
+        return [int(step) for step in text.split(",") if step.strip()]
+    except ValueError:
+        raise UsageError(
+            f"--trace-steps: expected steps such as 3,10,200, found {text!r}"
+        ) from None

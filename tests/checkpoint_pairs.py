@@ -1,0 +1,76 @@
+"""The suite's pairs trained for a few updates, here or in real TensorFlow 1.15.
+
+python tests/checkpoint_pairs.py train FOLDER    trains every pair, saves it and trains on
+python tests/checkpoint_pairs.py resume FOLDER   restores every pair and trains on
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import numpy as np
+
+UPDATES = 3  # of one stretch
+
+
+def batches(name: str, stretch: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns inputs and targets of one stretch of training, float32 [updates, batch, …]."""
+    random = np.random.RandomState(stretch)
+    if name in ("softmax_regression", "cnn"):
+        images = random.random_sample([UPDATES, 10, 784]).astype(np.float32)
+        return images, np.eye(10, dtype=np.float32)[random.randint(10, size=[UPDATES, 10])]
+    inputs = random.random_sample([UPDATES, 20]).astype(np.float32)
+    return inputs, 2 * inputs + 1
+
+
+def fresh(style: str, name: str, optimizer: str | None = None) -> Any:
+    """Returns an untrained model."""
+    from shared.models import PAIRS
+
+    module = PAIRS[name].module(style)
+    config = module.Config(**({"optimizer": optimizer} if optimizer else {}))
+    return getattr(module, PAIRS[name].class_name)(config)
+
+
+def train(model: Any, name: str, stretch: int) -> np.ndarray:
+    """Trains for one stretch; returns the losses."""
+    return np.asarray(model.train_steps(*batches(name, stretch)))
+
+
+def state(model: Any) -> dict[str, np.ndarray]:
+    """Returns everything that training goes on from."""
+    arrays = dict(model.variables(), step=np.asarray(model.step()), **model.slots())
+    return {name: np.asarray(array) for name, array in arrays.items()}
+
+
+def write(path: str, arrays: dict[str, Any]) -> None:
+    np.savez(path, **arrays)
+
+
+def main(command: str, folder: str) -> None:
+    import tensorflow.compat.v1 as tf
+
+    from shared.models import PAIRS
+
+    # 1.15's own kind of variable may be updated while the backward pass still reads it, unless
+    # the gradients are gated; then no two runs are the same.
+    tf.enable_resource_variables()
+    for name in PAIRS:
+        model = fresh("tf1_style", name)
+        if command == "train":
+            train(model, name, stretch=0)
+            model.save(os.path.join(folder, name, "half"))
+        else:
+            model.restore(os.path.join(folder, name, "back"))
+            write(os.path.join(folder, name, "restored.npz"), state(model))
+        train(model, name, stretch=1 if command == "train" else 2)
+        write(os.path.join(folder, name, "after.npz"), state(model))
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    import shared.quiet  # noqa: F401  TensorFlow without its chatter
+
+    main(*sys.argv[1:])

@@ -1,0 +1,262 @@
+"""Linear regression by gradient descent written out by hand, the TensorFlow 1 way: Session.
+
+f(x) = weight * x + bias is fitted to 1,000 noisy points of y = 3x + 2, starting from weight 5 and
+bias 0. Ten epochs bring it close to the least-squares line, which the last lines print beside it.
+
+Twin:  tf2_style/linear_regression.py
+Run:   python -m tf1_style.linear_regression train
+       python -m tf1_style.linear_regression predict
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from shared import script
+from shared.batches import chunks, crosses
+from shared.checkpoints import checkpoint_errors
+from shared.lines import least_squares, noisy_line
+from shared.progress import PrintedProgress, Stopped, stop_signals
+from shared.settings import count, number, positive, seed, setting, whole
+from shared.tracing import EVERY_HELP, STEPS_HELP, TRACE_HELP, open_training
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Settings of one run, each a flag of the command line."""
+
+    steps: int = setting(10, "step to reach; a step is an epoch: all points at once", count)
+    learning_rate: float = setting(0.1, "step size of gradient descent", positive)
+    initial_weight: float = setting(5.0, "weight before the first step", number)
+    initial_bias: float = setting(0.0, "bias before the first step", number)
+    seed: int = setting(0, "seed of the points", seed, to_restore=True)
+    checkpoint_dir: str = setting(
+        "checkpoints/tf1_style/linear_regression", script.CHECKPOINT_HELP, to_restore=True
+    )
+    checkpoint_every: int = setting(500, "steps between two checkpoints", count)
+    report_every: int = setting(1, "steps between two progress reports", count)
+    trace: str = setting("", TRACE_HELP)
+    trace_every: int = setting(0, EVERY_HELP, whole)
+    trace_steps: str = setting("", STEPS_HELP)
+
+
+class LinearRegression:
+    """Predicts y [batch] from x [batch] with one weight and one bias."""
+
+    def __init__(self, config):
+        self.config = config
+        # Everything below only describes a graph; numbers appear when the Session runs a part.
+        self.graph = tf.Graph()
+        with self.graph.as_default():
+            self.create_inputs()
+            self.create_parameters()
+            self.predictions = self.forward(self.inputs)
+            self.batch_loss = self.loss(self.predictions, self.targets)
+            self.create_optimizer()
+            self.batch_gradients = self.differentiate(self.batch_loss)
+            self.train_op = self.update(self.batch_gradients)
+            self.create_checkpoint()
+            self.create_session()
+
+    # ---- INPUTS ------------------------------------------------------------------------------
+
+    def create_inputs(self):
+        """Creates the placeholders: float32 inputs [batch] and targets [batch]."""
+        # A placeholder is a hole in the graph: every run must feed it.
+        self.inputs = tf.placeholder(tf.float32, [None], name="inputs")
+        self.targets = tf.placeholder(tf.float32, [None], name="targets")
+
+    # ---- PARAMETERS --------------------------------------------------------------------------
+
+    def create_parameters(self):
+        """Creates the weight and the bias, float32 scalars, and the step count."""
+        # The name is the key in the checkpoint; the value comes with the initializer's run.
+        self.weight = tf.get_variable("weight", initializer=self.config.initial_weight)
+        self.bias = tf.get_variable("bias", initializer=self.config.initial_bias)
+        self.parameters = {"weight": self.weight, "bias": self.bias}
+        self.global_step = tf.train.get_or_create_global_step()
+
+    # ---- FORWARD -----------------------------------------------------------------------------
+
+    def forward(self, inputs):
+        """Returns the predictions [batch] of inputs [batch]."""
+        return self.weight * inputs + self.bias
+
+    # ---- LOSS --------------------------------------------------------------------------------
+
+    def loss(self, predictions, targets):
+        """Returns the mean squared error, a scalar."""
+        return tf.reduce_mean(tf.square(predictions - targets))
+
+    # ---- UPDATE ------------------------------------------------------------------------------
+
+    def create_optimizer(self):
+        """Nothing to create: the rule below is the whole optimizer."""
+
+    def differentiate(self, loss):
+        """Returns the gradients of the loss in the order of `parameters`."""
+        # Walks back through the finished graph and adds the operations of the gradients to it.
+        # Gated: all gradients are there before the first update overwrites a variable.
+        return tf.gradients(loss, list(self.parameters.values()), gate_gradients=True)
+
+    def update(self, gradients):
+        """Returns the operation that applies the gradients and counts the step."""
+        rate = self.config.learning_rate
+        assignments = [
+            tf.assign_sub(parameter, rate * gradient)
+            for parameter, gradient in zip(self.parameters.values(), gradients)
+        ]
+        # The order of lines means nothing in a graph: without this, a step could be counted
+        # before, after or between the assignments.
+        with tf.control_dependencies(assignments):
+            return tf.assign_add(self.global_step, 1)
+
+    # ---- METRICS -----------------------------------------------------------------------------
+
+    # None beside the loss: a line through noise has no right or wrong answers.
+
+    # ---- CHECKPOINT --------------------------------------------------------------------------
+
+    def create_checkpoint(self):
+        """Creates what saves and restores parameters and step."""
+        # A Saver keeps every variable in the graph so far, under its name.
+        self.saver = tf.train.Saver(max_to_keep=3)
+
+    # ---- SESSION -----------------------------------------------------------------------------
+
+    def create_session(self):
+        """Starts the Session and runs the initial values into the variables."""
+        self.session = tf.Session(graph=self.graph)
+        self.session.run(tf.global_variables_initializer())
+        self.graph.finalize()  # an operation created in a training loop would leak: now it raises
+
+    # ---- RUNNING -----------------------------------------------------------------------------
+
+    def train_step(self, inputs, targets):
+        """Updates the parameters on one batch; returns its loss from before the update."""
+        feed_dict = {self.inputs: inputs, self.targets: targets}
+        # The update runs because it is fetched; leave `train_op` out and nothing is learned.
+        loss, _ = self.session.run([self.batch_loss, self.train_op], feed_dict)
+        return loss
+
+    def train_steps(self, inputs, targets):
+        """Trains on inputs [steps, batch] and targets [steps, batch]; returns the losses."""
+        # A loop in Python: every step pays for entering the Session and copying its batch.
+        return np.array([self.train_step(*batch) for batch in zip(inputs, targets)])
+
+    def gradients(self, inputs, targets):
+        """Returns the gradient of one batch's loss by parameter name; updates nothing."""
+        feed_dict = {self.inputs: inputs, self.targets: targets}
+        return dict(zip(self.parameters, self.session.run(self.batch_gradients, feed_dict)))
+
+    def measure(self, inputs, targets):
+        """Returns the mean squared error on inputs [n]."""
+        return self.session.run(self.batch_loss, {self.inputs: inputs, self.targets: targets})
+
+    def evaluate(self, inputs, targets):
+        """Returns the metrics on inputs [n]: the mean squared error."""
+        return {"loss": float(self.measure(inputs, targets))}
+
+    def predict(self, inputs):
+        """Returns the predictions [n] for inputs [n]."""
+        return self.session.run(self.predictions, {self.inputs: inputs})
+
+    def variables(self):
+        """Returns the value of every parameter by name."""
+        return self.session.run(self.parameters)
+
+    def slots(self):
+        """Returns the optimizer's state by name: none, gradient descent remembers nothing."""
+        return {}
+
+    def step(self):
+        """Returns how many updates have been made."""
+        return int(self.session.run(self.global_step))
+
+    def save(self, directory):
+        """Writes a checkpoint named after the step into `directory`; the last 3 are kept."""
+        tf.gfile.MakeDirs(directory)
+        prefix = os.path.join(directory, "model")
+        with self.graph.as_default():
+            # Without the graph itself, which holds the initial values: __init__ builds it again.
+            return self.saver.save(
+                self.session, prefix, global_step=self.step(), write_meta_graph=False
+            )
+
+    def restore(self, directory):
+        """Loads the newest checkpoint in `directory`; returns its path, None if there is none."""
+        path = tf.train.latest_checkpoint(directory)
+        if path is None:
+            return None
+        with self.graph.as_default(), checkpoint_errors(path):
+            self.saver.restore(self.session, path)
+        # A new Saver does not know the files of an earlier run, and would never delete them.
+        state = tf.train.get_checkpoint_state(directory)
+        self.saver.recover_last_checkpoints(state.all_model_checkpoint_paths)
+        return path
+
+
+def train(config, progress=None):
+    """Trains until `config.steps`, from the newest checkpoint on; returns a TrainingResult."""
+    line = noisy_line(config.seed)
+    model = LinearRegression(config)
+    progress = progress or PrintedProgress()
+    checkpoint = model.restore(config.checkpoint_dir)
+    progress.begin(model.step(), config.steps, checkpoint)
+    with stop_signals() as stop, open_training(config, model, "tf1_style") as training:
+        for steps in chunks(model.step(), config.steps, config.report_every):
+            inputs = np.broadcast_to(line.inputs, [len(steps), len(line.inputs)])
+            targets = np.broadcast_to(line.targets, inputs.shape)
+            losses = training.train_steps(steps, inputs, targets)
+            progress.report(steps, losses, **model.variables())
+            if stop.received:
+                raise Stopped(model.step(), model.save(config.checkpoint_dir))
+            if crosses(steps, config.checkpoint_every) or steps.stop == config.steps:
+                model.save(config.checkpoint_dir)
+    return progress.finish(model.variables(), evaluate_on(model, line))
+
+
+def evaluate_on(model, line):
+    """Returns the loss, and the weight and bias beside the ones of least squares."""
+    metrics = model.evaluate(line.inputs, line.targets)
+    metrics.update(model.variables())
+    weight, bias = least_squares(line)
+    return dict(metrics, least_squares_weight=weight, least_squares_bias=bias)
+
+
+def restored(config):
+    """Returns the model of the newest checkpoint in `config.checkpoint_dir`."""
+    model = LinearRegression(config)
+    script.require_checkpoint(model.restore(config.checkpoint_dir), config.checkpoint_dir)
+    return model
+
+
+def evaluate(config):
+    """Returns the metrics of a saved model on all points."""
+    return evaluate_on(restored(config), noisy_line(config.seed))
+
+
+def predict(config):
+    """Returns a saved model's predictions beside the line that the points were made from."""
+    line = noisy_line(config.seed)
+    inputs = np.arange(-4, 5, dtype=np.float32) / 2
+    model = restored(config)
+    return {
+        "x": inputs,
+        "prediction": np.round(model.predict(inputs), 4),
+        "true line": line.true_weight * inputs + line.true_bias,
+    }
+
+
+def main(arguments=None):
+    """Runs the command line; returns the exit code."""
+    return script.run(__doc__, Config, train, evaluate, predict, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,266 @@
+"""Softmax regression on handwritten digits, the TensorFlow 1 way: graph, placeholders, Session.
+
+One layer, 784 pixels to 10 logits, from zeros; gradient descent on the cross-entropy summed over
+a batch. After 1,000 steps of 50 images about 0.91 of all of MNIST's test digits are right.
+
+Twin:  tf2_style/softmax_regression.py
+Run:   python -m tf1_style.softmax_regression train
+       python -m tf1_style.softmax_regression predict
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from shared import script
+from shared.batches import batch_rows, chunks, crosses
+from shared.checkpoints import checkpoint_errors
+from shared.digits import load_digits
+from shared.progress import PrintedProgress, Stopped, stop_signals
+from shared.settings import count, positive, seed, setting, whole
+from shared.tracing import EVERY_HELP, STEPS_HELP, TRACE_HELP, open_training
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Settings of one run, each a flag of the command line."""
+
+    data: str = setting("sample", script.DATA_HELP, to_restore=True)
+    steps: int = setting(1000, "step to reach, counted from the very first run", count)
+    batch_size: int = setting(50, "images a step", count)
+    learning_rate: float = setting(0.01, "step size; it multiplies a summed gradient", positive)
+    seed: int = setting(0, "seed of the batch order", seed)
+    checkpoint_dir: str = setting(
+        "checkpoints/tf1_style/softmax_regression", script.CHECKPOINT_HELP, to_restore=True
+    )
+    checkpoint_every: int = setting(500, "steps between two checkpoints", count)
+    report_every: int = setting(100, "steps between two progress reports", count)
+    trace: str = setting("", TRACE_HELP)
+    trace_every: int = setting(0, EVERY_HELP, whole)
+    trace_steps: str = setting("", STEPS_HELP)
+
+
+class SoftmaxRegression:
+    """Images [batch, 784] to logits [batch, 10] by one matrix and one vector."""
+
+    def __init__(self, config):
+        self.config = config
+        # Everything below only describes a graph; numbers appear when the Session runs a part.
+        self.graph = tf.Graph()
+        with self.graph.as_default():
+            self.create_inputs()
+            self.create_parameters()
+            self.logits = self.forward(self.images)
+            self.batch_loss = self.loss(self.logits, self.labels)
+            self.create_optimizer()
+            self.batch_gradients = self.differentiate(self.batch_loss)
+            self.train_op = self.update(self.batch_gradients)
+            self.batch_correct = self.correct(self.logits, self.labels)
+            self.create_checkpoint()
+            self.create_session()
+
+    # ---- INPUTS ------------------------------------------------------------------------------
+
+    def create_inputs(self):
+        """Creates the placeholders: float32 images [batch, 784] and labels [batch, 10]."""
+        # A placeholder is a hole in the graph: every run must feed it.
+        self.images = tf.placeholder(tf.float32, [None, 784], name="images")
+        self.labels = tf.placeholder(tf.float32, [None, 10], name="labels")
+
+    # ---- PARAMETERS --------------------------------------------------------------------------
+
+    def create_parameters(self):
+        """Creates weights [784, 10], biases [10], both zero, and the step count."""
+        # The name is the key in the checkpoint; the value comes with the initializer's run.
+        self.weights = tf.get_variable("weights", initializer=np.zeros([784, 10], np.float32))
+        self.biases = tf.get_variable("biases", initializer=np.zeros([10], np.float32))
+        self.parameters = {"weights": self.weights, "biases": self.biases}
+        self.global_step = tf.train.get_or_create_global_step()
+
+    # ---- FORWARD -----------------------------------------------------------------------------
+
+    def forward(self, images):
+        """Returns the logits [batch, 10] of images [batch, 784]."""
+        return tf.matmul(images, self.weights) + self.biases
+
+    # ---- LOSS --------------------------------------------------------------------------------
+
+    def loss(self, logits, labels):
+        """Returns the cross-entropy summed over the batch, a scalar."""
+        # From logits: -sum(labels * log(softmax)) is NaN as soon as a softmax rounds to 0.
+        # The `_v2` of this name lets gradients reach the labels; the plain name here does not.
+        losses = tf.nn.softmax_cross_entropy_with_logits_v2(labels=labels, logits=logits)
+        return tf.reduce_sum(losses)
+
+    # ---- UPDATE ------------------------------------------------------------------------------
+
+    def create_optimizer(self):
+        """Creates plain gradient descent."""
+        self.optimizer = tf.train.GradientDescentOptimizer(self.config.learning_rate)
+
+    def differentiate(self, loss):
+        """Returns the gradients of the loss in the order of `parameters`."""
+        # Walks back through the finished graph and adds the operations of the gradients to it.
+        # Plain `tf.gradients` would let an update overwrite a variable that another gradient
+        # has yet to read.
+        pairs = self.optimizer.compute_gradients(loss, list(self.parameters.values()))
+        return [gradient for gradient, _ in pairs]
+
+    def update(self, gradients):
+        """Returns the operation that applies the gradients and counts the step."""
+        # `optimizer.minimize(loss, global_step)` is `compute_gradients` and this in one.
+        return self.optimizer.apply_gradients(
+            zip(gradients, self.parameters.values()), global_step=self.global_step
+        )
+
+    # ---- METRICS -----------------------------------------------------------------------------
+
+    def correct(self, logits, labels):
+        """Returns how many images have their largest logit at the right digit."""
+        matches = tf.equal(tf.argmax(logits, axis=1), tf.argmax(labels, axis=1))
+        return tf.reduce_sum(tf.cast(matches, tf.int32))
+
+    # ---- CHECKPOINT --------------------------------------------------------------------------
+
+    def create_checkpoint(self):
+        """Creates what saves and restores parameters, optimizer and step."""
+        # A Saver keeps every variable in the graph so far, under its name.
+        self.saver = tf.train.Saver(max_to_keep=3)
+
+    # ---- SESSION -----------------------------------------------------------------------------
+
+    def create_session(self):
+        """Starts the Session and runs the initial values into the variables."""
+        self.session = tf.Session(graph=self.graph)
+        self.session.run(tf.global_variables_initializer())
+        self.graph.finalize()  # an operation created in a training loop would leak: now it raises
+
+    # ---- RUNNING -----------------------------------------------------------------------------
+
+    def train_step(self, images, labels):
+        """Updates the parameters on one batch; returns its loss from before the update."""
+        feed_dict = {self.images: images, self.labels: labels}
+        # The update runs because it is fetched; leave `train_op` out and nothing is learned.
+        loss, _ = self.session.run([self.batch_loss, self.train_op], feed_dict)
+        return loss
+
+    def train_steps(self, images, labels):
+        """Trains on images [steps, batch, 784], labels [steps, batch, 10]; returns the losses."""
+        # A loop in Python: every step pays for entering the Session and copying its batch.
+        return np.array([self.train_step(*batch) for batch in zip(images, labels)])
+
+    def gradients(self, images, labels):
+        """Returns the gradient of one batch's loss by parameter name; updates nothing."""
+        feed_dict = {self.images: images, self.labels: labels}
+        return dict(zip(self.parameters, self.session.run(self.batch_gradients, feed_dict)))
+
+    def measure(self, images, labels):
+        """Returns the summed loss and the number of right answers on images [n, 784]."""
+        feed_dict = {self.images: images, self.labels: labels}
+        return self.session.run([self.batch_loss, self.batch_correct], feed_dict)
+
+    def evaluate(self, images, labels):
+        """Returns the mean loss and the share of right answers on images [n, 784]."""
+        loss, correct = self.measure(images, labels)
+        return {"loss": float(loss) / len(images), "accuracy": int(correct) / len(images)}
+
+    def predict(self, images):
+        """Returns the logits [n, 10] of images [n, 784]."""
+        return self.session.run(self.logits, {self.images: images})
+
+    def variables(self):
+        """Returns the value of every parameter by name."""
+        return self.session.run(self.parameters)
+
+    def slots(self):
+        """Returns the optimizer's state by name: none, gradient descent remembers nothing."""
+        return {}
+
+    def step(self):
+        """Returns how many updates have been made."""
+        return int(self.session.run(self.global_step))
+
+    def save(self, directory):
+        """Writes a checkpoint named after the step into `directory`; the last 3 are kept."""
+        tf.gfile.MakeDirs(directory)
+        prefix = os.path.join(directory, "model")
+        with self.graph.as_default():
+            # Without the graph itself, which holds the initial values: __init__ builds it again.
+            return self.saver.save(
+                self.session, prefix, global_step=self.step(), write_meta_graph=False
+            )
+
+    def restore(self, directory):
+        """Loads the newest checkpoint in `directory`; returns its path, None if there is none."""
+        path = tf.train.latest_checkpoint(directory)
+        if path is None:
+            return None
+        with self.graph.as_default(), checkpoint_errors(path):
+            self.saver.restore(self.session, path)
+        # A new Saver does not know the files of an earlier run, and would never delete them.
+        state = tf.train.get_checkpoint_state(directory)
+        self.saver.recover_last_checkpoints(state.all_model_checkpoint_paths)
+        return path
+
+
+def train(config, progress=None):
+    """Trains until `config.steps`, from the newest checkpoint on; returns a TrainingResult."""
+    digits = load_digits(config.data)
+    model = SoftmaxRegression(config)
+    progress = progress or PrintedProgress()
+    checkpoint = model.restore(config.checkpoint_dir)
+    progress.begin(model.step(), config.steps, checkpoint)
+    with stop_signals() as stop, open_training(config, model, "tf1_style") as training:
+        for steps in chunks(model.step(), config.steps, config.report_every):
+            rows = batch_rows(len(digits.train_images), config.batch_size, steps, config.seed)
+            losses = training.train_steps(
+                steps, digits.train_images[rows], digits.train_labels[rows]
+            )
+            progress.report(steps, losses)
+            if stop.received:
+                raise Stopped(model.step(), model.save(config.checkpoint_dir))
+            if crosses(steps, config.checkpoint_every) or steps.stop == config.steps:
+                model.save(config.checkpoint_dir)
+    return progress.finish(
+        model.variables(), model.evaluate(digits.test_images, digits.test_labels)
+    )
+
+
+def restored(config):
+    """Returns the model of the newest checkpoint in `config.checkpoint_dir`."""
+    model = SoftmaxRegression(config)
+    script.require_checkpoint(model.restore(config.checkpoint_dir), config.checkpoint_dir)
+    return model
+
+
+def evaluate(config):
+    """Returns the metrics of a saved model on the test images."""
+    digits = load_digits(config.data)
+    model = restored(config)
+    return model.evaluate(digits.test_images, digits.test_labels)
+
+
+def predict(config):
+    """Returns what a saved model reads in the first ten test images, beside the truth."""
+    digits = load_digits(config.data)
+    model = restored(config)
+    logits = model.predict(digits.test_images[:10])
+    return {
+        "image": range(10),
+        "prediction": np.argmax(logits, axis=1),
+        "truth": np.argmax(digits.test_labels[:10], axis=1),
+    }
+
+
+def main(arguments=None):
+    """Runs the command line; returns the exit code."""
+    return script.run(__doc__, Config, train, evaluate, predict, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
