@@ -50,13 +50,8 @@ def write(path: str, arrays: dict[str, Any]) -> None:
 
 
 def main(command: str, folder: str) -> None:
-    import tensorflow.compat.v1 as tf
-
     from shared.models import PAIRS
 
-    # 1.15's own kind of variable may be updated while the backward pass still reads it, unless
-    # the gradients are gated; then no two runs are the same.
-    tf.enable_resource_variables()
     for name in PAIRS:
         model = fresh("tf1_style", name)
         if command == "train":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +35,9 @@ def measure(names: Sequence[str], python: Path = PYTHON) -> dict[str, Measured]:
         SuiteError: the process failed; the message holds its last line.
     """
     command = [str(python), "-m", "shared.pitfalls.tf115", *names]
-    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    # TensorFlow 2 sets TF2_BEHAVIOR when it loads; 1.15 would obey it.
+    environment = {name: value for name, value in os.environ.items() if name != "TF2_BEHAVIOR"}
+    process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     if process.returncode != 0:
         last_line = (process.stderr.strip() or "no message").splitlines()[-1]
         raise SuiteError(f"{python}: expected numbers from TensorFlow 1.15, found: {last_line}")
