@@ -15,7 +15,7 @@ run: .venv/.installed  ## Train and compare every pair (ARGS="cnn --steps 200")
 	@.venv/bin/pairs run $(ARGS)
 
 test: .venv/.installed  ## Run the tests (ARGS="-k cnn -x")
-	@.venv/bin/python -m pytest -n auto --dist loadfile $(ARGS)
+	@.venv/bin/python -m pytest $(ARGS) -n auto --dist loadfile
 
 test-slow: .venv/.installed  ## Run the tests that train for minutes
 	@.venv/bin/python -m pytest -m slow $(ARGS)

@@ -50,10 +50,10 @@ def _adam(bound: float) -> tuple[Variant, ...]:
 
 
 # Keras's Adam computes the same formula with other roundings: 1 - beta2 in Python's precision,
-# where TensorFlow 1's kernel has float32(1 - float32(0.999)), which makes each update 6.6e-6
-# larger, and powers of beta afresh at every step. A line follows that directly, with a margin of
+# where TensorFlow 1's kernel has float32(1 - float32(0.999)), which makes each update 6.4e-6
+# smaller, and powers of beta afresh at every step. A line follows that directly, with a margin of
 # ten for the roundings; a deep network amplifies any such change while it learns.
-# tests/test_keras_adam.py shows that a change of the learning rate by 6.6e-6 does the same.
+# tests/test_keras_adam.py shows that a change of the learning rate by 6.4e-6 does the same.
 _LINE_BOUND, _NETWORK_BOUND = 1e-4, 5e-2
 
 PAIRS = {

@@ -9,6 +9,11 @@ import numpy as np
 from shared.progress import TrainingResult
 
 
+# A network's runs from starts that differ in the last bit part in the end, however good both are;
+# then single losses tell nothing any more, and only the accuracies can be compared.
+BOUNDED_STEPS = 1000
+
+
 @dataclasses.dataclass(frozen=True)
 class Verdict:
     """Two runs of one model compared, a candidate with its reference."""
@@ -16,7 +21,7 @@ class Verdict:
     bitwise: bool  # every loss and every final variable has the same bits
     first_difference: dict | None  # {"step": int, "tensor": str}; steps are counted from 1
     max_relative_difference: float  # of any step's loss, as `relative_difference` defines it
-    curve_difference: float  # ||a - b|| / ||a|| over all losses of the run, Euclidean norm
+    curve_difference: float  # ||a - b|| / ||a|| of the losses, at most the first BOUNDED_STEPS
     bound: float  # what curve_difference may be; 0 asks for the same bits
 
     @property
@@ -72,7 +77,7 @@ def compare_runs(reference: TrainingResult, candidate: TrainingResult, bound: fl
         raise ValueError(f"{list(reference.variables)} against {list(candidate.variables)}")
     first = _first_difference(reference, candidate)
     largest = relative_difference(reference.losses, candidate.losses).max(initial=0.0)
-    curve = curve_difference(reference.losses, candidate.losses)
+    curve = curve_difference(reference.losses[:BOUNDED_STEPS], candidate.losses[:BOUNDED_STEPS])
     return Verdict(first is None, first, float(largest), curve, bound)
 
 

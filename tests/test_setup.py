@@ -98,7 +98,7 @@ def test_venv_is_built_once(project: Project) -> None:
     assert first.returncode == 0, first.stderr
     assert project.done() == [*BUILT, "pytest -x"]
     assert project.make("test").returncode == 0
-    assert project.done() == ["pytest "]
+    assert project.done() == ["pytest -n"]
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
@@ -108,7 +108,7 @@ def test_changed_requirements_are_installed_into_the_same_venv(project: Project,
     project.done()
     project.change(name)
     project.make("test")
-    assert project.done() == ["pip install", "pytest "]
+    assert project.done() == ["pip install", "pytest -n"]
 
 
 @pytest.mark.parametrize("built_before", [False, True], ids=["the first", "a later one"])
@@ -124,7 +124,7 @@ def test_a_failed_installation_does_not_count_as_done(project: Project, built_be
     assert project.done() == (["pip install"] if built_before else BUILT)
     failure.unlink()
     assert project.make("test").returncode == 0
-    assert project.done() == [*BUILT, "pytest "]
+    assert project.done() == [*BUILT, "pytest -n"]
 
 
 def test_another_python_rebuilds_and_the_same_does_not(project: Project) -> None:
@@ -133,9 +133,9 @@ def test_another_python_rebuilds_and_the_same_does_not(project: Project) -> None
     project.make("test")
     project.done()
     project.make("test", "PYTHON=python3")
-    assert project.done() == ["pytest "]
+    assert project.done() == ["pytest -n"]
     project.make("test", "PYTHON=python3.12")
-    assert project.done() == [*BUILT, "pytest "]
+    assert project.done() == [*BUILT, "pytest -n"]
 
 
 def test_a_venv_that_lost_its_interpreter_is_rebuilt(project: Project) -> None:
@@ -145,7 +145,7 @@ def test_a_venv_that_lost_its_interpreter_is_rebuilt(project: Project) -> None:
     project.add_python("python3.12", 12)
     project.done()
     assert project.make("test").returncode == 0
-    assert project.done() == [*BUILT, "pytest "]
+    assert project.done() == [*BUILT, "pytest -n"]
 
 
 def test_a_moved_venv_is_rebuilt(project: Project) -> None:
@@ -154,7 +154,7 @@ def test_a_moved_venv_is_rebuilt(project: Project) -> None:
     project.done()
     project.folder = project.folder.rename(project.folder.with_name("moved"))
     project.make("test")
-    assert project.done() == [*BUILT, "pytest "]
+    assert project.done() == [*BUILT, "pytest -n"]
 
 
 def test_clean_keeps_results(project: Project) -> None:
