@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 from shared.errors import CheckpointError
+
+
+def check_folder(directory: str) -> None:
+    """Raises CheckpointError when no checkpoint could be saved in `directory`; makes nothing."""
+    existing = os.path.abspath(directory)
+    while not os.path.lexists(existing):
+        existing = os.path.dirname(existing)
+    if not os.path.isdir(existing):
+        found = "a file"
+    elif not os.access(existing, os.W_OK | os.X_OK):
+        found = "one that is read-only"
+    else:
+        return
+    raise CheckpointError(
+        f"--checkpoint-dir {directory}: expected a folder to write in, found {found}: {existing}"
+    )
 
 
 @contextlib.contextmanager
@@ -18,5 +35,5 @@ def checkpoint_errors(path: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise CheckpointError(f"{path}: cannot be restored: {reason}") from error

@@ -7,6 +7,7 @@ import dataclasses
 import sys
 from typing import Any, Callable, Mapping, Sequence
 
+from shared.checkpoints import check_folder
 from shared.errors import CheckpointError, SuiteError
 from shared.progress import Stopped
 
@@ -51,6 +52,7 @@ def run(
     config = config_class(**options)
     try:
         if command == "train":
+            check_folder(config.checkpoint_dir)  # before training, not after it
             _print_metrics(train(config).metrics)
             print("checkpoint saved in " + config.checkpoint_dir)
         elif command == "evaluate":

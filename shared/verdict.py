@@ -8,7 +8,6 @@ import numpy as np
 
 from shared.progress import TrainingResult
 
-
 # A network's runs from starts that differ in the last bit part in the end, however good both are;
 # then single losses tell nothing any more, and only the accuracies can be compared.
 BOUNDED_STEPS = 1000

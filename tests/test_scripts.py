@@ -161,6 +161,51 @@ def test_a_checkpoint_of_the_other_optimizer_is_refused(
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize(("style", "name"), FILES)
+def test_a_folder_that_cannot_be_written_is_refused_before_training(
+    style: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    for folder in (file, file / "below"):
+        assert run(style, name, "train", "--checkpoint-dir", str(folder)) == 2
+        output = capsys.readouterr()
+        assert output.out == ""
+        assert output.err == (
+            f"error: --checkpoint-dir {folder}: expected a folder to write in, "
+            f"found a file: {file}\n"
+        )
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_checkpoint_of_the_other_style_is_refused(
+    style: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (other,) = set(STYLES) - {style}
+    folder = ["--checkpoint-dir", str(tmp_path)]
+    assert run(other, "relu_regression", "train", "--steps", "2", *folder) == 0
+    capsys.readouterr()
+    assert run(style, "relu_regression", "train", *folder) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {tmp_path}/model-2: cannot be restored: ")
+    assert error.count("\n") == 1
+
+
+def test_tensorflow_2_finds_parameters_without_slots_by_their_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # `tf.train.Checkpoint` reads a Saver's file too, by the names of variables. It finds no slot
+    # that way, so this works for gradient descent by hand and for nothing else.
+    folder = ["--checkpoint-dir", str(tmp_path)]
+    assert run("tf1_style", "linear_regression", "train", "--steps", "9", *folder) == 0
+    assert run("tf2_style", "linear_regression", "train", *folder) == 0
+    crossed = capsys.readouterr().out.splitlines()[-6:]
+    whole = ["--checkpoint-dir", str(tmp_path / "whole")]
+    assert run("tf2_style", "linear_regression", "train", *whole) == 0
+    assert crossed[:-1] == capsys.readouterr().out.splitlines()[-6:-1]
+
+
 def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit:
         run("tf2_style", "cnn", "train", "--help")
