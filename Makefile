@@ -6,7 +6,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow lint types tf115 clean rebuild
+.PHONY: help run test test-slow parity lint types tf115 clean rebuild
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -16,6 +16,9 @@ run: .venv/.installed  ## Train and compare every pair (ARGS="cnn --steps 200")
 
 test: .venv/.installed  ## Run the tests (ARGS="-k cnn -x")
 	@.venv/bin/python -m pytest $(ARGS) -n auto --dist loadfile
+
+parity: .venv/.installed  ## Compare every model under every runtime (ARGS="cnn --runtime xla")
+	@.venv/bin/pairs parity $(ARGS)
 
 test-slow: .venv/.installed  ## Run the tests that train for minutes
 	@.venv/bin/python -m pytest -m slow $(ARGS)

@@ -74,6 +74,18 @@ def test_both_styles_have_the_same_gradients_and_slots(name: str) -> None:
         assert np.array_equal(value, found[slot]), slot
 
 
+@pytest.mark.parametrize("keep_probability", [0.3, 0.75])
+def test_dropout_is_bitwise_equal_for_any_share(keep_probability: float) -> None:
+    # 0.5, the default, would hide a rounding: its reciprocal is a power of two.
+    inputs, targets = batches("cnn", 2, 4)
+    settings = {"keep_probability": keep_probability}
+    tf1, tf2 = create("tf1_style", "cnn", **settings), create("tf2_style", "cnn", **settings)
+    for batch in zip(inputs, targets, strict=True):
+        expected, found = tf1.gradients(*batch), tf2.gradients(*batch)
+        for parameter, gradient in expected.items():
+            assert np.array_equal(gradient, np.asarray(found[parameter])), parameter
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_gradients_update_nothing(style: str) -> None:
     model = create(style, "relu_regression")

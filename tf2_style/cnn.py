@@ -127,8 +127,11 @@ class CNN:
     def dropout(self, values, keep_probability):
         """Sets each value to 0 but for a share of `keep_probability`."""
         kept = self.noise(tf.shape(values)) < keep_probability
-        # Divided, so that the expected value stays; selected, so that a dropped NaN is gone.
-        return tf.where(kept, values / keep_probability, tf.zeros_like(values))
+        # Scaled, so that the expected value stays. Not divided: a division by a constant is made
+        # a multiplication when a graph is optimized, one by a fed value is not.
+        scale = 1 / tf.convert_to_tensor(keep_probability, tf.float32)
+        # Selected, so that a dropped NaN is gone.
+        return tf.where(kept, values * scale, tf.zeros_like(values))
 
     def noise(self, shape):
         """Returns uniform numbers in [0, 1), other ones at every step."""

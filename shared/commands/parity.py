@@ -1,0 +1,123 @@
+"""`pairs parity`: every model under every runtime, compared with the Session."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import TraceError, UsageError
+from shared.models import PAIRS, pairs_named
+from shared.settings import count
+
+if TYPE_CHECKING:
+    from shared.models import Pair
+    from shared.parity.matrix import Row
+
+_EPILOG = """\
+runtimes:
+  session     the same Session program once more: equal bits
+  function    tf.function, one call a step: equal bits
+  many-steps  tf.function, many steps a call: equal bits
+  eager       no graph, fewer steps: equal bits
+  keras       tf.function with Keras's Adam: bounded
+  xla         compiled by XLA, the noise of dropout fed: bounded
+  tf115       real TensorFlow 1.15, where `make tf115` has built it: bounded
+  gpu         tf.function on a GPU without TF32, where there is one: bounded
+
+exit code:
+  0  every row is bitwise equal or within its bound; skipped rows say why
+  1  a row is not
+  2  a flag or argument cannot be used
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the sub-command `parity`."""
+    parser = subparsers.add_parser(
+        "parity",
+        help="compare every model under every runtime with the Session",
+        description=(
+            "Trains each model in a compat.v1 Session and under every other runtime, and\n"
+            "compares losses, gradients, optimizer slots and variables."
+        ),
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "models", nargs="*", metavar="MODEL", help=f"{', '.join(PAIRS)} (default: all)"
+    )
+    parser.add_argument(
+        "--runtime",
+        action="append",
+        metavar="NAME",
+        help="only this runtime; may be repeated (default: all)",
+    )
+    parser.add_argument(
+        "--steps",
+        type=count,
+        metavar="N",
+        help="steps of each model (default: 10, 10000, 1000 and 100)",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON")
+    parser.add_argument(
+        "--markdown", action="store_true", help="print one Markdown table instead of the text"
+    )
+    parser.set_defaults(execute=execute)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Runs the sub-command; returns 1 when a row differs by more than it may."""
+    pairs = pairs_named(arguments.models)
+    _check_folder(arguments.json)
+    import shared.quiet  # noqa: F401  before TensorFlow is imported
+    from shared.parity import report
+    from shared.parity.other_processes import keep_this_process_on_cpu
+    from shared.trace import TraceFileError
+
+    keep_this_process_on_cpu()
+    runtimes = _runtimes(arguments.runtime)
+    try:
+        rows = _measure(pairs, runtimes, arguments.steps, shown=not arguments.markdown)
+    except TraceFileError as error:
+        raise TraceError(str(error)) from error
+    if arguments.markdown:
+        print(report.markdown(rows))
+    if arguments.json:
+        report.write_json(rows, arguments.json)
+    return 1 if any(row.is_broken for row in rows) else 0
+
+
+def _check_folder(path: Path | None) -> None:
+    """Refuses before minutes of training what could not be written after them."""
+    if path is not None and (path.is_dir() or not path.parent.is_dir()):
+        raise UsageError(f"--json {path}: expected a file in an existing folder, found none")
+
+
+def _runtimes(names: list[str] | None) -> list[str]:
+    from shared.parity.matrix import RUNTIMES
+
+    for name in names or ():
+        if name not in RUNTIMES:
+            raise UsageError(f"--runtime: expected one of {', '.join(RUNTIMES)}; found {name!r}")
+    return [name for name in RUNTIMES if not names or name in names]
+
+
+def _measure(pairs: list[Pair], runtimes: list[str], steps: int | None, shown: bool) -> list[Row]:
+    from rich.console import Console
+
+    from shared.parity import report
+    from shared.parity.matrix import rows_of
+
+    console = Console(width=min(Console().width, 80))
+    measured: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="parity-") as folder:
+        for pair in pairs:
+            rows = list(rows_of(pair, runtimes, steps, Path(folder)))
+            measured += rows
+            if shown:
+                console.print(report.table(rows))
+                for line in report.compared_lines(rows):
+                    console.print(line, highlight=False)
+    return measured

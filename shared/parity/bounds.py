@@ -1,0 +1,45 @@
+"""How far each runtime may be off, and why."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shared.models import Pair
+
+
+class Bound(NamedTuple):
+    """A limit of the losses' ||b - a|| / ||a|| over the default steps; 0 asks for equal bits."""
+
+    limit: float
+    reason: str
+
+
+BITWISE = Bound(0.0, "the same kernels in the same order: equal bits")
+
+# Another compiler, library or device adds the same numbers in another order. Roundings of a sum
+# of n terms are each at most 2**-24 of it and grow like a random walk, by sqrt(n) (Higham,
+# "Accuracy and Stability of Numerical Algorithms", section 2.6): n is 1,000 points for the line,
+# 784 pixels for softmax. Their losses are convex near the run, so that training does not let the
+# difference grow. Seen: at most 2e-7.
+CONVEX = Bound(2e-6, "sums in another order: sqrt(1000) roundings of 2**-24; training damps them")
+
+# Adam divides each gradient by its own size, so that the first update is the learning rate times
+# the sign: a rounding that turns the sign of a gradient near 0 moves that weight the other way.
+# The network then amplifies it. Seen: 4e-4 over 100 steps; the margin is about ten.
+NETWORK = Bound(5e-3, "sums in another order; Adam scales gradients near 0 up, layers amplify")
+
+# The limit is the variant's in shared/models.py, where it is derived; tests/test_keras_adam.py
+# shows that the drift follows it.
+KERAS_REASON = "1-beta2 is not rounded to float32: updates 6.4e-6 smaller, which layers amplify"
+
+# Runtimes that change the order of additions.
+REORDERED = ("xla", "tf115", "gpu")
+
+
+def bound_of(runtime: str, pair: Pair) -> Bound:
+    """The bound of a runtime, a key of `shared.parity.matrix.RUNTIMES`, for a model."""
+    if runtime == "keras":
+        return Bound(max(variant.bound for variant in pair.variants), KERAS_REASON)
+    if runtime in REORDERED:
+        return NETWORK if pair.name == "cnn" else CONVEX
+    return BITWISE

@@ -1,0 +1,74 @@
+"""The runtimes that need a process of their own: real TensorFlow 1.15, and a GPU."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from shared.errors import SuiteError
+
+ROOT = Path(__file__).resolve().parents[2]
+TF115_PYTHON = ROOT / ".venv-tf115" / "bin" / "python"
+
+
+def why_no_tf115(python: Path = TF115_PYTHON) -> str | None:
+    """Why real TensorFlow 1.15 cannot run, or None."""
+    return None if os.access(python, os.X_OK) else "not installed: make tf115"
+
+
+def why_no_gpu() -> str | None:
+    """Why no GPU can run, or None."""
+    import tensorflow as tf
+
+    found = tf.config.list_physical_devices("GPU")
+    return None if found else "TensorFlow sees no GPU"
+
+
+def keep_this_process_on_cpu() -> None:
+    """Hides GPUs from this process, so that all that is recorded in it ran on the CPU.
+
+    Raises:
+        RuntimeError: there is a GPU, and TensorFlow has already begun to use it here.
+    """
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        tf.config.set_visible_devices([], "GPU")
+
+
+def record_under_tf115(model: str, steps: int, path: str, python: Path = TF115_PYTHON) -> None:
+    """Records the TensorFlow 1 style under real TensorFlow 1.15.
+
+    Raises:
+        SuiteError: the process failed; the message holds its last line.
+    """
+    # TensorFlow 2 leaves TF2_BEHAVIOR=1 in the environment; 1.15 would obey it.
+    environment = {key: value for key, value in os.environ.items() if key != "TF2_BEHAVIOR"}
+    environment["CUDA_VISIBLE_DEVICES"] = "-1"  # the CPU, like the reference
+    _record(str(python), ["session", model, str(steps), path], environment)
+
+
+def record_on_gpu(model: str, steps: int, path: str) -> None:
+    """Records one tf.function a step on the first GPU, TF32 off.
+
+    Raises:
+        SuiteError: the process failed; the message holds its last line.
+    """
+    # The variable reaches libraries of NVIDIA that do not ask TensorFlow about TF32.
+    environment = {**os.environ, "NVIDIA_TF32_OVERRIDE": "0"}
+    _record(sys.executable, ["gpu", model, str(steps), path], environment)
+
+
+def _record(python: str, arguments: list[str], environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [python, "-m", "shared.parity.child", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        last_line = (done.stderr.strip() or "no message").splitlines()[-1]
+        raise SuiteError(f"{python}: expected a trace of {arguments[1]}, found: {last_line}")

@@ -1,0 +1,102 @@
+"""The matrix of parity as tables: on a terminal, in Markdown, as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.errors import UsageError
+from shared.parity.matrix import REFERENCE, RUNTIMES, Row
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+NOT_RUN = "—"
+
+
+def result(row: Row) -> str:
+    """What was found, in a few words."""
+    if row.skipped:
+        return "skipped"
+    if row.bitwise:
+        return "bitwise equal"
+    assert row.curve_difference is not None
+    bound = f"{row.bound:.0e}" if row.bound else "equal bits"
+    return f"{row.curve_difference:.0e}, bound {bound}"
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """One model's rows as a table that fits 80 columns."""
+    from rich import box
+    from rich.table import Table
+
+    found = Table(
+        title=f"{rows[0].model} against {REFERENCE}", box=box.SIMPLE, title_justify="left"
+    )
+    found.add_column("runtime", no_wrap=True)
+    found.add_column("steps", justify="right", no_wrap=True)
+    found.add_column("result", no_wrap=True)
+    found.add_column("first difference", overflow="fold")
+    for row in rows:
+        steps = "" if row.steps is None else f"{row.steps:,}"
+        mark = "red" if row.is_broken else "dim" if row.skipped else None
+        found.add_row(row.candidate, steps, result(row), row.skipped or _place(row), style=mark)
+    return found
+
+
+def _place(row: Row) -> str:
+    first = row.first_difference
+    if first is None:
+        return ""
+    return f"step {first['step']}: {first['stage']} {first['tensor']}"
+
+
+def compared_lines(rows: Sequence[Row]) -> list[str]:
+    """Over how many steps which tensors were compared; rows of the same numbers share a line."""
+    runtimes: dict[str, list[str]] = {}
+    for row in rows:
+        if row.compared:
+            text = ", ".join(f"{stage} {steps:,}" for stage, steps in row.compared.items())
+            runtimes.setdefault(text, []).append(row.candidate)
+    if len(runtimes) == 1:
+        return [f"steps compared: {next(iter(runtimes))}"]
+    return [f"steps compared ({', '.join(names)}): {text}" for text, names in runtimes.items()]
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The matrix as a Markdown table: a line for each runtime, a column for each model."""
+    models = list(dict.fromkeys(row.model for row in rows))
+    cells = {(row.candidate, row.model): _cell(row) for row in rows}
+    lines = ["| runtime | " + " | ".join(models) + " |", "|---" * (len(models) + 1) + "|"]
+    for runtime in RUNTIMES.values():
+        if any((runtime, model) in cells for model in models):
+            found = [cells.get((runtime, model), NOT_RUN) for model in models]
+            lines.append(f"| {runtime} | " + " | ".join(found) + " |")
+    return "\n".join(lines)
+
+
+def _cell(row: Row) -> str:
+    if row.skipped:
+        return f"{NOT_RUN} ({row.skipped})"
+    if row.bitwise:
+        return f"bitwise, {row.steps:,} steps"
+    return f"{result(row)}, {row.steps:,} steps"
+
+
+def write_json(rows: Sequence[Row], path: Path) -> None:
+    """Writes an object with the list `rows`.
+
+    Raises:
+        UsageError: `path` cannot be written; then nothing half-written is left.
+    """
+    text = json.dumps({"rows": [row.to_json() for row in rows]}, indent=2, allow_nan=False)
+    partial = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        partial.write_text(text + "\n", encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UsageError(f"--json {path}: cannot write: {error.strerror or error}") from error
