@@ -62,7 +62,7 @@ PAIRS = {
         Pair("linear_regression", "LinearRegression", "line", _BY_HAND),
         Pair("relu_regression", "ReluRegression", "line", _adam(_LINE_BOUND)),
         Pair("softmax_regression", "SoftmaxRegression", "digits", _SGD),
-        Pair("cnn", "CNN", "digits", _adam(_NETWORK_BOUND), run_steps=300),
+        Pair("cnn", "CNN", "digits", _adam(_NETWORK_BOUND), run_steps=200),
     )
 }
 

@@ -69,8 +69,8 @@ def test_accuracies(summary: Any) -> None:
         assert reached["linear_regression", style] is None
         assert reached["relu_regression", style] == 1.0
         assert reached["softmax_regression", style] >= 0.88
-        # 300 steps only; tests/test_full_training.py holds the 0.94 of 1,000.
-        assert reached["cnn", style] >= 0.88
+        # 200 steps only; tests/test_full_training.py holds the 0.94 of 1,000.
+        assert reached["cnn", style] >= 0.85
 
 
 def test_summary_has_every_key(summary: Any) -> None:

@@ -60,7 +60,7 @@ def add_parser(subparsers: Any) -> None:
         "--steps",
         type=count,
         metavar="N",
-        help="steps of each model (default: 10, 10000, 1000 and 300)",
+        help="steps of each model (default: 10, 10000, 1000 and 200)",
     )
     parser.add_argument(
         "--out",

@@ -42,7 +42,7 @@ def pieces(steps: int) -> list[range]:
     ends = {factor * 10**power for factor in (1, 2, 5) for power in range(len(str(steps)))}
     # A last piece of one step has gradients and variables of the last step, which are kept whole.
     cuts = sorted({end for end in ends if end < steps} | ({steps - 1, steps} - {0}))
-    return [range(start, end) for start, end in zip([0, *cuts], cuts)]  # noqa: B905 -- Python 3.7
+    return [range(start, end) for start, end in zip([0, *cuts], cuts)]
 
 
 def batches_of(pair: Pair, config: Any) -> Callable[[range], tuple[np.ndarray, np.ndarray]]:
