@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +24,7 @@ from checkpoint_programs import (
 )
 from shared.checkpoint_crossing.contents import describe
 from shared.checkpoint_crossing.crossing_map import CrossingMap, KerasAdam
+from shared.child_process import tf115_environment
 from tf2_style.tf1_adam import TF1Adam
 from tf115_environment import require_tf115
 
@@ -376,10 +376,8 @@ def test_a_checkpoint_of_real_1_12_on_python_2_goes_on_and_back(tmp_path: Path) 
 
 
 def run_in_tf115(*arguments: str | Path) -> None:
-    # Set by the TensorFlow 2 of this process; it would turn 1.15 to TensorFlow 2's behaviour.
-    environment = {name: value for name, value in os.environ.items() if name != "TF2_BEHAVIOR"}
     command = [str(require_tf115()), *map(str, arguments)]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    result = subprocess.run(command, env=tf115_environment(), capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
 
 

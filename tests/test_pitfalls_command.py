@@ -13,7 +13,7 @@ import pytest
 
 import shared.pitfalls
 from shared.commands import main
-from shared.pitfalls import CATALOGUE, tf115
+from shared.pitfalls import CATALOGUE
 from tf115_environment import require_tf115
 
 
@@ -24,7 +24,7 @@ def width(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def without_tf115(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(tf115, "PYTHON", tmp_path / "python")
+    monkeypatch.setattr("shared.commands.pitfalls.TF115_PYTHON", tmp_path / "python")
 
 
 def strict_json(text: str) -> Any:
@@ -70,7 +70,7 @@ def test_one_pitfall_shows_both_numbers_and_what_to_write(
 def test_tensorflow_115_is_measured_where_it_is_installed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tf115, "PYTHON", require_tf115())
+    monkeypatch.setattr("shared.commands.pitfalls.TF115_PYTHON", require_tf115())
     assert main(["pitfalls", "dropout-nan", "--json"]) == 0
     pitfall = strict_json(capsys.readouterr().out)
     assert pitfall["readings"][0]["tf115"] == 64

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from shared.child_process import tf115_environment
 from shared.models import PAIRS
 from tf115_environment import require_tf115
 
@@ -15,12 +15,10 @@ ROOT = Path(__file__).parents[1]
 
 
 def run_tf115(name: str, *arguments: str) -> str:
-    # TensorFlow 2 leaves TF2_BEHAVIOR=1 in the environment; 1.15 would obey it.
-    environment = {key: value for key, value in os.environ.items() if key != "TF2_BEHAVIOR"}
     done = subprocess.run(
         [str(require_tf115()), "-m", f"tf1_style.{name}", *arguments],
         cwd=ROOT,
-        env=environment,
+        env=tf115_environment(),
         capture_output=True,
         text=True,
     )

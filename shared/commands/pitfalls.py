@@ -7,6 +7,7 @@ import difflib
 import json
 from typing import TYPE_CHECKING, Any
 
+from shared.child_process import TF115_PYTHON
 from shared.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _show(pitfall: Pitfall, as_json: bool) -> None:
 
     from shared.pitfalls import report, tf115
 
-    has_tf115 = tf115.PYTHON.exists()
+    has_tf115 = TF115_PYTHON.exists()
     measured_under_tf115 = tf115.measure([pitfall.name])[pitfall.name] if has_tf115 else None
     readings = pitfall.measure(measured_under_tf115)
     if as_json:

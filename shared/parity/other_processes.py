@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
-from shared.errors import SuiteError
-
-ROOT = Path(__file__).resolve().parents[2]
-TF115_PYTHON = ROOT / ".venv-tf115" / "bin" / "python"
+from shared.child_process import TF115_PYTHON, run_module, tf115_environment
 
 
 def why_no_tf115(python: Path = TF115_PYTHON) -> str | None:
@@ -44,8 +40,7 @@ def record_under_tf115(model: str, steps: int, path: str, python: Path = TF115_P
     Raises:
         SuiteError: the process failed; the message holds its last line.
     """
-    # TensorFlow 2 leaves TF2_BEHAVIOR=1 in the environment; 1.15 would obey it.
-    environment = {key: value for key, value in os.environ.items() if key != "TF2_BEHAVIOR"}
+    environment = tf115_environment()
     environment["CUDA_VISIBLE_DEVICES"] = "-1"  # the CPU, like the reference
     _record(str(python), ["session", model, str(steps), path], environment)
 
@@ -62,13 +57,5 @@ def record_on_gpu(model: str, steps: int, path: str) -> None:
 
 
 def _record(python: str, arguments: list[str], environment: dict[str, str]) -> None:
-    done = subprocess.run(
-        [python, "-m", "shared.parity.child", *arguments],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode != 0:
-        last_line = (done.stderr.strip() or "no message").splitlines()[-1]
-        raise SuiteError(f"{python}: expected a trace of {arguments[1]}, found: {last_line}")
+    expected = f"a trace of {arguments[1]}"
+    run_module(python, "shared.parity.child", arguments, environment, expected)
