@@ -21,6 +21,11 @@ class Variant:
     optimizer: str | None = None  # value of --optimizer, None where the style has no such flag
     bound: float = 0.0  # how far the loss curve may be off; see shared.verdict.Verdict
 
+    @property
+    def is_same_kernel(self) -> bool:
+        """Whether it updates with the kernel of its TensorFlow 1 twin, so that all bits agree."""
+        return self.bound == 0
+
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
@@ -35,6 +40,29 @@ class Pair:
     def module(self, style: str) -> Any:
         """Imports and returns the model's file of `style`."""
         return importlib.import_module(f"{style}.{self.name}")
+
+    def create(self, style: str, optimizer: str | None = None, **settings: Any) -> Any:
+        """Makes the model of `style` at step 0.
+
+        Args:
+            style: tf1_style or tf2_style.
+            optimizer: value of `--optimizer`; None for the default, or where there is no such flag.
+            settings: further fields of the file's `Config`.
+        """
+        module = self.module(style)
+        if optimizer:
+            settings["optimizer"] = optimizer
+        return getattr(module, self.class_name)(module.Config(**settings))
+
+    @property
+    def same_kernel(self) -> Variant:
+        """The TensorFlow 2 variant that updates with TensorFlow 1's own kernel."""
+        (variant,) = (
+            variant
+            for variant in self.variants
+            if variant.style == "tf2_style" and variant.is_same_kernel
+        )
+        return variant
 
 
 _BY_HAND = (Variant("tf1_style", "by hand"), Variant("tf2_style", "by hand"))

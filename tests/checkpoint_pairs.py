@@ -29,9 +29,7 @@ def fresh(style: str, name: str, optimizer: str | None = None) -> Any:
     """Returns an untrained model."""
     from shared.models import PAIRS
 
-    module = PAIRS[name].module(style)
-    config = module.Config(**({"optimizer": optimizer} if optimizer else {}))
-    return getattr(module, PAIRS[name].class_name)(config)
+    return PAIRS[name].create(style, optimizer)
 
 
 def train(model: Any, name: str, stretch: int) -> np.ndarray:

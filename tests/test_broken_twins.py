@@ -57,8 +57,12 @@ def traced(path: Path, model: Any, fed: Batches) -> Trace:
 
 
 def tf1_model(name: str) -> Any:
-    module = PAIRS[name].module("tf1_style")
-    return getattr(module, PAIRS[name].class_name)(module.Config(**SETTINGS.get(name, {})))
+    return PAIRS[name].create("tf1_style", **SETTINGS.get(name, {}))
+
+
+def tf2_model(name: str) -> Any:
+    pair = PAIRS[name]
+    return pair.create("tf2_style", pair.same_kernel.optimizer, **SETTINGS.get(name, {}))
 
 
 def tf2_config(name: str, **settings: Any) -> Any:
@@ -84,8 +88,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Trace
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_the_unbroken_twin_is_equal(name: str, reference: Any, tmp_path: Path) -> None:
-    model_class = getattr(PAIRS[name].module("tf2_style"), PAIRS[name].class_name)
-    twin = traced(tmp_path / "twin.npz", model_class(tf2_config(name)), batches(name))
+    twin = traced(tmp_path / "twin.npz", tf2_model(name), batches(name))
     found = compare(reference(name), twin)
     assert (found.outcome, found.bitwise, found.steps) == (EQUAL, True, STEPS)
 
@@ -254,8 +257,7 @@ def test_a_loss_added_up_in_float64_is_found_at_the_first_other_rounding(
 def test_batches_shifted_by_one_cannot_be_compared(
     name: str, reference: Any, tmp_path: Path
 ) -> None:
-    model_class = getattr(PAIRS[name].module("tf2_style"), PAIRS[name].class_name)
-    model = model_class(tf2_config(name))
+    model = tf2_model(name)
     found = compare(reference(name), traced(tmp_path / "twin.npz", model, batches(name, first=1)))
     assert found.outcome == NOT_COMPARABLE
     (reason,) = found.reasons

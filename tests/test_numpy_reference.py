@@ -20,8 +20,7 @@ UNIT_ROUNDOFF = 2.0**-24  # of float32, round to nearest
 
 def train(style: str, name: str, inputs: np.ndarray, targets: np.ndarray, **settings: Any) -> Any:
     """Returns the losses of training on stacked batches, and the model."""
-    module = PAIRS[name].module(style)
-    model = getattr(module, PAIRS[name].class_name)(module.Config(**settings))
+    model = PAIRS[name].create(style, **settings)
     return np.asarray(model.train_steps(inputs, targets), np.float64), model
 
 

@@ -23,14 +23,9 @@ def batches(name: str, steps: int, batch_size: int, seed: int = 0) -> tuple[Any,
     return images, np.eye(10, dtype=np.float32)[random.randint(0, 10, [steps, batch_size])]
 
 
-def create(style: str, name: str, **settings: Any) -> Any:
-    module = PAIRS[name].module(style)
-    return getattr(module, PAIRS[name].class_name)(module.Config(**settings))
-
-
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_function_is_traced_once(name: str) -> None:
-    model = create("tf2_style", name)
+    model = PAIRS[name].create("tf2_style")
     for steps, batch_size in ((1, 3), (4, 7), (2, 3)):
         inputs, targets = batches(name, steps, batch_size)
         model.train_steps(inputs, targets)
@@ -46,7 +41,7 @@ def test_a_function_is_traced_once(name: str) -> None:
 @pytest.mark.parametrize("name", PAIRS)
 def test_many_steps_equal_single_steps(name: str, style: str) -> None:
     inputs, targets = batches(name, 3, BATCH[PAIRS[name].data])
-    many, single = create(style, name), create(style, name)
+    many, single = PAIRS[name].create(style), PAIRS[name].create(style)
     losses = np.asarray(many.train_steps(inputs, targets))
     singles = [np.asarray(single.train_step(*batch)) for batch in zip(inputs, targets, strict=True)]
     assert losses.tobytes() == np.array(singles, np.float32).tobytes()
@@ -59,8 +54,8 @@ def test_many_steps_equal_single_steps(name: str, style: str) -> None:
 def test_both_styles_have_the_same_gradients_and_slots(name: str) -> None:
     inputs, targets = batches(name, 2, BATCH[PAIRS[name].data])
     variant = PAIRS[name].variants[1]
-    settings = {"optimizer": variant.optimizer} if variant.optimizer else {}
-    tf1, tf2 = create("tf1_style", name), create("tf2_style", name, **settings)
+    tf1 = PAIRS[name].create("tf1_style")
+    tf2 = PAIRS[name].create("tf2_style", variant.optimizer)
     for batch in zip(inputs, targets, strict=True):
         expected, found = tf1.gradients(*batch), tf2.gradients(*batch)
         assert list(expected) == list(found) == list(tf1.variables())
@@ -78,8 +73,7 @@ def test_both_styles_have_the_same_gradients_and_slots(name: str) -> None:
 def test_dropout_is_bitwise_equal_for_any_share(keep_probability: float) -> None:
     # 0.5, the default, would hide a rounding: its reciprocal is a power of two.
     inputs, targets = batches("cnn", 2, 4)
-    settings = {"keep_probability": keep_probability}
-    tf1, tf2 = create("tf1_style", "cnn", **settings), create("tf2_style", "cnn", **settings)
+    tf1, tf2 = (PAIRS["cnn"].create(style, keep_probability=keep_probability) for style in STYLES)
     for batch in zip(inputs, targets, strict=True):
         expected, found = tf1.gradients(*batch), tf2.gradients(*batch)
         for parameter, gradient in expected.items():
@@ -88,7 +82,7 @@ def test_dropout_is_bitwise_equal_for_any_share(keep_probability: float) -> None
 
 @pytest.mark.parametrize("style", STYLES)
 def test_gradients_update_nothing(style: str) -> None:
-    model = create(style, "relu_regression")
+    model = PAIRS["relu_regression"].create(style)
     before = model.variables()
     inputs, targets = batches("relu_regression", 1, 10)
     model.gradients(inputs[0], targets[0])
@@ -98,10 +92,10 @@ def test_gradients_update_nothing(style: str) -> None:
 
 @pytest.mark.parametrize("style", STYLES)
 def test_dropout_is_off_in_prediction(style: str) -> None:
-    model = create(style, "cnn")
+    model = PAIRS["cnn"].create(style)
     images = batches("cnn", 1, 3)[0][0]
     assert np.array_equal(np.asarray(model.predict(images)), np.asarray(model.predict(images)))
-    half, none = create(style, "cnn"), create(style, "cnn", keep_probability=1.0)
+    half, none = PAIRS["cnn"].create(style), PAIRS["cnn"].create(style, keep_probability=1.0)
     batch = [array[0] for array in batches("cnn", 1, 3)]
     assert half.train_step(*batch) != none.train_step(*batch)
 

@@ -24,15 +24,12 @@ def pair_map(pair: Pair, optimizer: str | None, folder: str) -> CrossingMap:
     Raises:
         UsageError: the model has no such optimizer.
     """
-    tf1_module, tf2_module = pair.module("tf1_style"), pair.module("tf2_style")
     if optimizer and optimizer not in optimizers_of(pair):
         expected = ", ".join(optimizers_of(pair)) or "none"
         raise UsageError(
             f"--optimizer: expected one that {pair.name} has ({expected}); found {optimizer!r}"
         )
-    tf2_config = tf2_module.Config(**({"optimizer": optimizer} if optimizer else {}))
-    tf1_model = getattr(tf1_module, pair.class_name)(tf1_module.Config())
-    tf2_model = getattr(tf2_module, pair.class_name)(tf2_config)
+    tf1_model, tf2_model = pair.create("tf1_style"), pair.create("tf2_style", optimizer)
     parameters = list(tf2_model.parameters)  # in the order in which the optimizer was built
     proposal = propose(
         describe(tf1_model.save(os.path.join(folder, "tf1"))),

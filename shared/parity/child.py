@@ -23,9 +23,8 @@ def main(arguments: Sequence[str]) -> None:
 
         config, execution = function_without_tf32(pair)
     else:
-        module = pair.module("tf1_style")
-        config = module.Config()
-        execution = own_execution(getattr(module, pair.class_name)(config))
+        model = pair.create("tf1_style")
+        config, execution = model.config, own_execution(model)
     record(execution, batches_of(pair, config), int(steps), path, name, runtime)
 
 

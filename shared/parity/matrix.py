@@ -111,7 +111,7 @@ def rows_of(pair: Pair, runtimes: Sequence[str], steps: int | None, folder: Path
 def _why_not(runtime: str, pair: Pair) -> str | None:
     from shared.parity.other_processes import why_no_gpu, why_no_tf115
 
-    if runtime == "keras" and not any(variant.bound for variant in pair.variants):
+    if runtime == "keras" and all(variant.is_same_kernel for variant in pair.variants):
         return "no Adam: tf.function a step has its optimizer"
     return {"tf115": why_no_tf115, "gpu": why_no_gpu}.get(runtime, lambda: None)()
 

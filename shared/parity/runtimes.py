@@ -16,9 +16,8 @@ Made = tuple[Any, Execution]  # the model's config, and the model at step 0 with
 
 def session(pair: Pair) -> Made:
     """The TensorFlow 1 style in a compat.v1 Session."""
-    module = pair.module("tf1_style")
-    config = module.Config()
-    return config, own_execution(getattr(module, pair.class_name)(config))
+    model = pair.create("tf1_style")
+    return model.config, own_execution(model)
 
 
 def function(pair: Pair) -> Made:
@@ -83,18 +82,12 @@ def function_without_tf32(pair: Pair) -> Made:
 
 def _exact(pair: Pair) -> tuple[Any, Any]:
     """The TensorFlow 2 style with the same optimizer kernel as the TensorFlow 1 style."""
-    (optimizer,) = (
-        variant.optimizer
-        for variant in pair.variants
-        if variant.style == "tf2_style" and not variant.bound
-    )
-    return _model(pair, optimizer)
+    return _model(pair, pair.same_kernel.optimizer)
 
 
 def _model(pair: Pair, optimizer: str | None) -> tuple[Any, Any]:
-    module = pair.module("tf2_style")
-    config = module.Config(optimizer=optimizer) if optimizer else module.Config()
-    return config, getattr(module, pair.class_name)(config)
+    model = pair.create("tf2_style", optimizer)
+    return model.config, model
 
 
 def _a_call_a_step(model: Any) -> Execution:
