@@ -9,8 +9,13 @@ from collections.abc import Iterator
 from shared.errors import CheckpointError
 
 
-def check_folder(directory: str) -> None:
-    """Raises CheckpointError when no checkpoint could be saved in `directory`; makes nothing."""
+def check_folder(directory: str, flag: str = "--checkpoint-dir") -> None:
+    """Raises CheckpointError when nothing could be saved in `directory`; makes nothing.
+
+    Args:
+        directory: an existing folder or one that would be made.
+        flag: what the error names.
+    """
     existing = os.path.abspath(directory)
     while not os.path.lexists(existing):
         existing = os.path.dirname(existing)
@@ -21,7 +26,7 @@ def check_folder(directory: str) -> None:
     else:
         return
     raise CheckpointError(
-        f"--checkpoint-dir {directory}: expected a folder to write in, found {found}: {existing}"
+        f"{flag} {directory}: expected a folder to write in, found {found}: {existing}"
     )
 
 

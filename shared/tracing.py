@@ -9,6 +9,7 @@ from typing import Any, Iterator
 import numpy as np
 
 from shared.errors import TraceError, UsageError
+from shared.log_dir import summaries
 from shared.trace import TraceFileError, TraceRecorder
 
 TRACE_HELP = "write losses, gradients, slots and variables of every step to this .npz (slower)"
@@ -65,15 +66,18 @@ class TracedTraining(Training):
 def open_training(config: Any, model: Any, style: str) -> Iterator[Training]:
     """Yields what trains `model`; it writes a trace if `config.trace` names a file.
 
+    Within, the model can write summaries if `config.log_dir` names a folder.
+
     Raises:
         UsageError: `config.trace_steps` is no list of steps.
         TraceError: the trace cannot be written.
     """
     if not config.trace:
-        yield Training(model)
+        with summaries(config.log_dir, model):
+            yield Training(model)
         return
     try:
-        with TraceRecorder(
+        with summaries(config.log_dir, model), TraceRecorder(
             config.trace,
             model=type(model).__name__,
             style=style,

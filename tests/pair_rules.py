@@ -17,6 +17,7 @@ STAGES = [
     "LOSS",
     "UPDATE",
     "METRICS",
+    "SUMMARIES",
     "CHECKPOINT",
     "SESSION",
     "RUNNING",
@@ -64,6 +65,8 @@ TF1_NAMES = [
     "tf.train.get_or_create_global_step",
     "tf.train.GradientDescentOptimizer",
     "tf.train.AdamOptimizer",
+    "tf.summary.FileWriter",
+    "tf.summary.merge_all",
     "feed_dict",
     "session",
 ]
@@ -78,6 +81,7 @@ TF2_NAMES = [
     "tf.train.Checkpoint",
     "tf.train.CheckpointManager",
     "tf.Variable",
+    "tf.summary.create_file_writer",
     "numpy",
 ]
 

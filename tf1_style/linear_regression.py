@@ -21,6 +21,7 @@ from shared import script
 from shared.batches import chunks, crosses
 from shared.checkpoints import checkpoint_errors
 from shared.lines import least_squares, noisy_line
+from shared.log_dir import LOG_DIR_HELP
 from shared.progress import PrintedProgress, Stopped, stop_signals
 from shared.settings import count, number, positive, seed, setting, whole
 from shared.tracing import EVERY_HELP, STEPS_HELP, TRACE_HELP, open_training
@@ -40,6 +41,7 @@ class Config:
     )
     checkpoint_every: int = setting(500, "steps between two checkpoints", count)
     report_every: int = setting(1, "steps between two progress reports", count)
+    log_dir: str = setting("", LOG_DIR_HELP)
     trace: str = setting("", TRACE_HELP)
     trace_every: int = setting(0, EVERY_HELP, whole)
     trace_steps: str = setting("", STEPS_HELP)
@@ -60,6 +62,7 @@ class LinearRegression:
             self.create_optimizer()
             self.batch_gradients = self.differentiate(self.batch_loss)
             self.train_op = self.update(self.batch_gradients)
+            self.create_summaries()
             self.create_checkpoint()
             self.create_session()
 
@@ -119,6 +122,37 @@ class LinearRegression:
     # ---- METRICS -----------------------------------------------------------------------------
 
     # None beside the loss: a line through noise has no right or wrong answers.
+
+    # ---- SUMMARIES ---------------------------------------------------------------------------
+
+    def create_summaries(self):
+        """Creates what packs the loss, learning rate and parameters for TensorBoard."""
+        # Operations like any other: a run that does not fetch them writes nothing. A tag is the
+        # name of its operation: one that is taken, be it by a variable, gets `_1` behind it.
+        tf.summary.scalar("loss", self.batch_loss)
+        tf.summary.scalar("learning_rate", self.config.learning_rate)
+        for name, parameter in self.parameters.items():
+            tf.summary.scalar("line/" + name, parameter)
+            tf.summary.histogram("parameters/" + name, parameter)
+        self.summaries = tf.summary.merge_all()
+
+    def open_summaries(self, directory):
+        """Starts an event file in `directory`, beside those of earlier runs, with the graph."""
+        with self.graph.as_default():  # outside of any graph, TensorFlow 2 refuses a FileWriter
+            # Two runs that start within one second would otherwise write to the same file.
+            self.writer = tf.summary.FileWriter(directory, filename_suffix=f".{self.step()}")
+        self.writer.add_graph(self.graph)  # with the initial values, which are constants in it
+
+    def write_summaries(self, inputs, targets):
+        """Writes the summaries of this step, measured on one batch: inputs [batch]."""
+        # The bytes that a run returns still have to be written; without a step, all are at 0.
+        feed_dict = {self.inputs: inputs, self.targets: targets}
+        self.writer.add_summary(self.session.run(self.summaries, feed_dict), self.step())
+        self.writer.flush()  # or TensorBoard sees it up to two minutes later
+
+    def close_summaries(self):
+        """Ends the event file; what was not flushed before would be lost in a crash."""
+        self.writer.close()
 
     # ---- CHECKPOINT --------------------------------------------------------------------------
 
@@ -214,6 +248,8 @@ def train(config, progress=None):
             targets = np.broadcast_to(line.targets, inputs.shape)
             losses = training.train_steps(steps, inputs, targets)
             progress.report(steps, losses, **model.variables())
+            if config.log_dir:
+                model.write_summaries(line.inputs, line.targets)
             if stop.received:
                 raise Stopped(model.step(), model.save(config.checkpoint_dir))
             if crosses(steps, config.checkpoint_every) or steps.stop == config.steps:

@@ -20,6 +20,7 @@ from shared import script
 from shared.batches import batch_rows, chunks, crosses
 from shared.checkpoints import checkpoint_errors
 from shared.digits import load_digits
+from shared.log_dir import LOG_DIR_HELP, require_tensorboard
 from shared.progress import PrintedProgress, Stopped, stop_signals
 from shared.settings import count, positive, seed, setting, whole
 from shared.tracing import EVERY_HELP, STEPS_HELP, TRACE_HELP, open_training
@@ -39,6 +40,7 @@ class Config:
     )
     checkpoint_every: int = setting(500, "steps between two checkpoints", count)
     report_every: int = setting(100, "steps between two progress reports", count)
+    log_dir: str = setting("", LOG_DIR_HELP)
     trace: str = setting("", TRACE_HELP)
     trace_every: int = setting(0, EVERY_HELP, whole)
     trace_steps: str = setting("", STEPS_HELP)
@@ -52,6 +54,7 @@ class SoftmaxRegression:
         # No graph to describe: the methods below run when they are called.
         self.create_parameters()
         self.create_optimizer()
+        self.create_summaries()
         self.create_checkpoint()
         self.create_session()
 
@@ -117,6 +120,36 @@ class SoftmaxRegression:
         """Returns how many images have their largest logit at the right digit."""
         matches = tf.equal(tf.argmax(logits, axis=1), tf.argmax(labels, axis=1))
         return tf.reduce_sum(tf.cast(matches, tf.int32))
+
+    # ---- SUMMARIES ---------------------------------------------------------------------------
+
+    def create_summaries(self):
+        """Nothing to create: a summary is written by the very call that names it."""
+        if self.config.log_dir:
+            require_tensorboard()  # whose code `tf.summary.scalar` is, in TensorFlow 2
+
+    def open_summaries(self, directory):
+        """Starts an event file in `directory`, beside those of earlier runs, with the graph."""
+        self.writer = tf.summary.create_file_writer(directory)
+        with self.writer.as_default():
+            # There is no graph of the model, only one of each function.
+            tf.summary.graph(self.train_step.get_concrete_function().graph)
+
+    def write_summaries(self, images, labels):
+        """Writes the summaries of this step, measured on one batch: images [batch, 784]."""
+        loss, correct = self.measure(images, labels)
+        # Without a default writer the calls below would write nothing, in silence; without a
+        # step they would raise. A tag is a string, written as it stands.
+        with self.writer.as_default(step=self.step()):  # flushes at its end
+            tf.summary.scalar("loss", loss)
+            tf.summary.scalar("accuracy", correct / len(labels))
+            tf.summary.scalar("learning_rate", self.config.learning_rate)
+            for name, parameter in self.parameters.items():
+                tf.summary.histogram("parameters/" + name, parameter)
+
+    def close_summaries(self):
+        """Ends the event file; what was not flushed before would be lost in a crash."""
+        self.writer.close()
 
     # ---- CHECKPOINT --------------------------------------------------------------------------
 
@@ -219,6 +252,8 @@ def train(config, progress=None):
                 steps, digits.train_images[rows], digits.train_labels[rows]
             )
             progress.report(steps, losses)
+            if config.log_dir:
+                model.write_summaries(digits.train_images[rows[-1]], digits.train_labels[rows[-1]])
             if stop.received:
                 raise Stopped(model.step(), model.save(config.checkpoint_dir))
             if crosses(steps, config.checkpoint_every) or steps.stop == config.steps:
