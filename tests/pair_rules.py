@@ -21,6 +21,7 @@ STAGES = [
     "CHECKPOINT",
     "SESSION",
     "RUNNING",
+    "EXPORT",
 ]
 
 # Names that only one of the twins may have.
@@ -67,6 +68,8 @@ TF1_NAMES = [
     "tf.train.AdamOptimizer",
     "tf.summary.FileWriter",
     "tf.summary.merge_all",
+    "tf.saved_model.Builder",
+    "tf.saved_model.simple_save",
     "feed_dict",
     "session",
 ]
@@ -82,6 +85,8 @@ TF2_NAMES = [
     "tf.train.CheckpointManager",
     "tf.Variable",
     "tf.summary.create_file_writer",
+    "tf.saved_model.save",
+    "tf.saved_model.load",
     "numpy",
 ]
 
@@ -151,7 +156,7 @@ def same_settings(tf1: str, tf2: str) -> list[str]:
 def imports(source: str, style: str) -> list[str]:
     """A style imports the standard library, NumPy, TensorFlow, `shared` and its own folder."""
     allowed = {"numpy", "tensorflow", "shared", style, "__future__"}
-    allowed |= {"argparse", "dataclasses", "functools", "os", "sys"}
+    allowed |= {"argparse", "copy", "dataclasses", "functools", "os", "sys"}
     return [
         f"imports {module}"
         for node in ast.walk(ast.parse(source))

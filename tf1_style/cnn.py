@@ -11,6 +11,7 @@ Run:   python -m tf1_style.cnn train
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import os
 import sys
@@ -134,7 +135,9 @@ class CNN:
         return tf.nn.max_pool2d(values, ksize=2, strides=2, padding="SAME")
 
     def dropout(self, values, keep_probability):
-        """Sets each value to 0 but for a share of `keep_probability`."""
+        """Sets each value to 0 but for a share of `keep_probability`; without one, none."""
+        if keep_probability is None:
+            return values
         kept = self.noise(tf.shape(values)) < keep_probability
         # Scaled, so that the expected value stays. Not divided: a division by a constant is made
         # a multiplication when a graph is optimized, one by a fed value is not.
@@ -319,6 +322,31 @@ class CNN:
         state = tf.train.get_checkpoint_state(directory)
         self.saver.recover_last_checkpoints(state.all_model_checkpoint_paths)
         return path
+
+    # ---- EXPORT ------------------------------------------------------------------------------
+
+    def export(self, directory):
+        """Writes what `predict` does as a SavedModel into the new folder `directory`."""
+        # A graph of its own, of the forward pass alone: the whole of a graph is written, and that
+        # of the training has gradients, optimizer and slots.
+        serving, values = copy.copy(self), self.variables()
+        with tf.Graph().as_default(), tf.Session() as session:
+            for name, value in values.items():
+                # Zeros first: initial values would be constants in the graph, as large as these.
+                variable = tf.get_variable(name, value.shape, initializer=tf.zeros_initializer())
+                variable.load(value, session)
+                setattr(serving, name, variable)
+            images = tf.placeholder(tf.float32, [None, 784], name="images")
+            # A Session checks what is fed against the placeholder; TensorFlow 2, which makes a
+            # function of this, would take any shape.
+            logits = serving.forward(tf.ensure_shape(images, [None, 784]), keep_probability=None)
+            # Names for the caller. From here on, `simple_save` would do it in one call.
+            signature = tf.saved_model.predict_signature_def({"images": images}, {"logits": logits})
+            builder = tf.saved_model.Builder(directory)
+            builder.add_meta_graph_and_variables(
+                session, [tf.saved_model.SERVING], {"serving_default": signature}
+            )
+            builder.save()
 
 
 def train(config, progress=None):

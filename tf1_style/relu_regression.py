@@ -12,6 +12,7 @@ Run:   python -m tf1_style.relu_regression train
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import os
 import sys
@@ -256,6 +257,33 @@ class ReluRegression:
         state = tf.train.get_checkpoint_state(directory)
         self.saver.recover_last_checkpoints(state.all_model_checkpoint_paths)
         return path
+
+    # ---- EXPORT ------------------------------------------------------------------------------
+
+    def export(self, directory):
+        """Writes what `predict` does as a SavedModel into the new folder `directory`."""
+        # A graph of its own, of the forward pass alone: the whole of a graph is written, and that
+        # of the training has gradients, optimizer and slots.
+        serving, values = copy.copy(self), self.variables()
+        with tf.Graph().as_default(), tf.Session() as session:
+            for name, value in values.items():
+                # Zeros first: initial values would be constants in the graph, as large as these.
+                variable = tf.get_variable(name, value.shape, initializer=tf.zeros_initializer())
+                variable.load(value, session)
+                setattr(serving, name, variable)
+            inputs = tf.placeholder(tf.float32, [None], name="inputs")
+            # A Session checks what is fed against the placeholder; TensorFlow 2, which makes a
+            # function of this, would take any shape.
+            predictions = serving.forward(tf.ensure_shape(inputs, [None]))
+            # Names for the caller. From here on, `simple_save` would do it in one call.
+            signature = tf.saved_model.predict_signature_def(
+                {"inputs": inputs}, {"predictions": predictions}
+            )
+            builder = tf.saved_model.Builder(directory)
+            builder.add_meta_graph_and_variables(
+                session, [tf.saved_model.SERVING], {"serving_default": signature}
+            )
+            builder.save()
 
 
 def train(config, progress=None):

@@ -128,7 +128,9 @@ class CNN:
         return tf.nn.max_pool2d(values, ksize=2, strides=2, padding="SAME")
 
     def dropout(self, values, keep_probability):
-        """Sets each value to 0 but for a share of `keep_probability`."""
+        """Sets each value to 0 but for a share of `keep_probability`; without one, none."""
+        if keep_probability is None:
+            return values
         kept = self.noise(tf.shape(values)) < keep_probability
         # Scaled, so that the expected value stays. Not divided: a division by a constant is made
         # a multiplication when a graph is optimized, one by a fed value is not.
@@ -311,6 +313,23 @@ class CNN:
         # Keras saves the learning rate too; the one asked for now must win.
         self.optimizer.learning_rate = self.config.learning_rate
         return path
+
+    # ---- EXPORT ------------------------------------------------------------------------------
+
+    def export(self, directory):
+        """Writes what `predict` does as a SavedModel into the new folder `directory`."""
+
+        @tf.function(input_signature=[self.IMAGES])
+        def serve(images):
+            # What `tf.saved_model.load` makes of this checks no shape, whatever the signature.
+            logits = self.forward(tf.ensure_shape(images, [None, 784]), keep_probability=None)
+            return {"logits": logits}
+
+        # What this object holds is written, so no optimizer and no slots. A variable that `serve`
+        # uses must be among it; without the signature, there would be nothing to call.
+        served = tf.Module()
+        served.parameters = self.parameters
+        tf.saved_model.save(served, directory, signatures={"serving_default": serve})
 
 
 def train(config, progress=None):

@@ -224,6 +224,23 @@ class LinearRegression:
             self.checkpoint.restore(path).assert_consumed()
         return path
 
+    # ---- EXPORT ------------------------------------------------------------------------------
+
+    def export(self, directory):
+        """Writes what `predict` does as a SavedModel into the new folder `directory`."""
+
+        @tf.function(input_signature=[self.INPUTS])
+        def serve(inputs):
+            # What `tf.saved_model.load` makes of this checks no shape, whatever the signature.
+            predictions = self.forward(tf.ensure_shape(inputs, [None]))
+            return {"predictions": predictions}
+
+        # What this object holds is written, so no optimizer and no slots. A variable that `serve`
+        # uses must be among it; without the signature, there would be nothing to call.
+        served = tf.Module()
+        served.parameters = self.parameters
+        tf.saved_model.save(served, directory, signatures={"serving_default": serve})
+
 
 def train(config, progress=None):
     """Trains until `config.steps`, from the newest checkpoint on; returns a TrainingResult."""

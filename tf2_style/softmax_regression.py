@@ -237,6 +237,23 @@ class SoftmaxRegression:
         self.optimizer.learning_rate = self.config.learning_rate
         return path
 
+    # ---- EXPORT ------------------------------------------------------------------------------
+
+    def export(self, directory):
+        """Writes what `predict` does as a SavedModel into the new folder `directory`."""
+
+        @tf.function(input_signature=[self.IMAGES])
+        def serve(images):
+            # What `tf.saved_model.load` makes of this checks no shape, whatever the signature.
+            logits = self.forward(tf.ensure_shape(images, [None, 784]))
+            return {"logits": logits}
+
+        # What this object holds is written, so no optimizer and no slots. A variable that `serve`
+        # uses must be among it; without the signature, there would be nothing to call.
+        served = tf.Module()
+        served.parameters = self.parameters
+        tf.saved_model.save(served, directory, signatures={"serving_default": serve})
+
 
 def train(config, progress=None):
     """Trains until `config.steps`, from the newest checkpoint on; returns a TrainingResult."""
