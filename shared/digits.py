@@ -7,18 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shared.idx import data_error
-from shared.image_files import (
-    LabelledImages,
-    one_hot,
-    read_folder,
-    read_keras,
-    read_npz,
-    scaled,
-)
+from shared.image_files import one_hot, read_source, scaled, sources
 
 SAMPLE_FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data", "digits_sample.npz")
-SOURCES = "sample, mnist, a folder with the four IDX files, or an .npz file with Keras's four names"
+SOURCES = sources("mnist")
 """What load_digits takes, in the words of an error message or a --help."""
 
 
@@ -53,22 +45,10 @@ def load_digits(source: str = "sample") -> Digits:
         DataError: the source does not exist, cannot be downloaded, is damaged, or holds anything
             but 28 x 28 images of unsigned bytes with labels from 0 to 9.
     """
-    stored = _read(source)
+    stored = read_source(source, SAMPLE_FILE, "mnist", "mnist")
     return Digits(
         scaled(stored.train_images),
         one_hot(stored.train_labels),
         scaled(stored.test_images),
         one_hot(stored.test_labels),
     )
-
-
-def _read(source: str) -> LabelledImages:
-    if source == "sample":
-        return read_npz(SAMPLE_FILE)
-    if source == "mnist":
-        return read_keras("mnist")
-    if os.path.isdir(source):
-        return read_folder(source)
-    if os.path.exists(source):
-        return read_npz(source)
-    raise data_error(source, SOURCES, "nothing of that name")

@@ -59,6 +59,36 @@ class _Part(NamedTuple):
     values: np.ndarray
 
 
+def read_source(source: str, sample_file: str, name: str, keras_name: str) -> LabelledImages:
+    """Reads labelled images from wherever a `--data` says.
+
+    Args:
+        source: "sample", `name`, or the path of a folder or file. The two names go before files:
+            a folder called sample is "./sample".
+        sample_file: the .npz file that "sample" stands for.
+        name: what stands for the whole set, through Keras's downloader and cache.
+        keras_name: the whole set's module in `keras.datasets`.
+
+    Raises:
+        DataError: the source does not exist, cannot be downloaded, or is damaged.
+    """
+    if source == "sample":
+        return read_npz(sample_file)
+    if source == name:
+        return read_keras(keras_name)
+    if os.path.isdir(source):
+        return read_folder(source)
+    if os.path.exists(source):
+        return read_npz(source)
+    raise data_error(source, sources(name), "nothing of that name")
+
+
+def sources(name: str) -> str:
+    """Returns what `read_source` takes, in the words of an error message or a --help."""
+    files = "a folder with the four IDX files, or an .npz file with Keras's four names"
+    return f"sample, {name}, {files}"
+
+
 def read_folder(folder: str) -> LabelledImages:
     """Reads the four IDX files of a folder, each plain or gzipped (plain first, if both exist).
 

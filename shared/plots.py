@@ -1,14 +1,14 @@
-"""The pictures of `pairs run`: loss curves, parameters on their way, fitted lines, digits read."""
+"""The pictures of `pairs run`: loss curves, parameters on their way, fitted lines, images seen."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 
-from shared.digits import Digits
 from shared.lines import Line
 from shared.progress import TrainingResult
 
@@ -80,18 +80,26 @@ def plot_fit(
     _save(figure, path)
 
 
-def plot_digits(title: str, digits: Digits, predicted: np.ndarray, path: Path) -> None:
-    """Draws the first test images with what was read in them, int [n]; wrong ones are marked."""
+def plot_images(
+    title: str, images: np.ndarray, truths: Sequence[str], predicted: Sequence[str], path: Path
+) -> None:
+    """Draws images [n, 784] with what was seen in them, [n] names; wrong ones are marked."""
     columns = 10
+    size = 8 if max(map(len, truths)) < 3 else 6
     rows = len(predicted) // columns
     figure, grid = plt.subplots(rows, columns, figsize=(7, 0.95 * rows + 0.5), layout="constrained")
     for index, axes in enumerate(grid.flat):
-        truth = digits.test_labels[index].argmax()
-        right = predicted[index] == truth
-        axes.imshow(digits.test_images[index].reshape(28, 28), cmap="gray_r")
-        text = str(predicted[index]) if right else f"{predicted[index]}, is {truth}"
+        right = predicted[index] == truths[index]
+        axes.imshow(images[index].reshape(28, 28), cmap="gray_r")
+        text = predicted[index] if right else f"{predicted[index]}, is {truths[index]}"
         weight = "normal" if right else "bold"
-        axes.set_title(text, fontsize=8, pad=2, color=GREEN if right else ORANGE, weight=weight)
+        axes.set_title(
+            textwrap.fill(text, 12),
+            fontsize=size,
+            pad=2,
+            color=GREEN if right else ORANGE,
+            weight=weight,
+        )
         axes.set(xticks=[], yticks=[])
         for spine in axes.spines.values():
             spine.set(color=GREY if right else ORANGE, linewidth=0.5 if right else 2.5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,11 +11,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from shared.fashion import class_names
 from shared.lines import exact_line, noisy_line
 
 if TYPE_CHECKING:
     from shared.commands.run import Run
-    from shared.digits import Digits
 
 
 _COLUMNS: list[tuple[str, int, Literal["left", "right"]]] = [
@@ -88,6 +88,7 @@ def write_summary(runs: Sequence[Run], data: str, out: Path) -> None:
 def _result(run: Run) -> dict[str, Any]:
     return {
         "model": run.pair.name,
+        "data": getattr(run.config, "data", None),
         "style": run.variant.style,
         "optimizer": run.variant.label,
         "steps": run.result.steps,
@@ -114,8 +115,8 @@ def _pair(run: Run) -> dict[str, Any]:
     }
 
 
-def write_plots(runs: Sequence[Run], digits: Digits | None, folder: Path) -> None:
-    """Draws the pictures of every model into `folder`."""
+def write_plots(runs: Sequence[Run], images: Mapping[str, Any], folder: Path) -> None:
+    """Draws the pictures of every model into `folder`; `images` are sets by the pairs' `data`."""
     from shared import plots
 
     for name in dict.fromkeys(run.pair.name for run in runs):
@@ -123,10 +124,11 @@ def write_plots(runs: Sequence[Run], digits: Digits | None, folder: Path) -> Non
         title = name.replace("_", " ")
         results = {run.label(): run.result for run in of_model}
         plots.plot_losses(f"Loss: {title}", results, folder / f"{name}_loss.png")
-        if of_model[0].pair.data == "line":
+        kind = of_model[0].pair.data
+        if kind == "line":
             _plot_line(title, of_model, folder)
-        elif digits is not None:
-            _plot_digits(title, of_model, digits, folder)
+        else:
+            _plot_images(title, of_model, images[kind], folder)
 
 
 def _plot_line(title: str, runs: Sequence[Run], folder: Path) -> None:
@@ -146,14 +148,22 @@ def _plot_line(title: str, runs: Sequence[Run], folder: Path) -> None:
     plots.plot_fit(f"Fitted line: {title}", line, fits, folder / f"{name}_fit.png")
 
 
-def _plot_digits(title: str, runs: Sequence[Run], digits: Digits, folder: Path) -> None:
+def _plot_images(title: str, runs: Sequence[Run], images: Any, folder: Path) -> None:
     from shared import plots
 
+    shown, labels = images.test_images[:40], images.test_labels[:40]
+    is_clothes = runs[0].pair.data == "fashion"
+    noun, names_of = ("clothes", class_names) if is_clothes else ("digits", _digits)
+    truths = names_of(labels if is_clothes else labels.argmax(axis=1))
     for run in runs[:2]:  # the reference and the first of its twins
-        logits = _predict(run, digits.test_images[:40])
-        path = folder / f"{run.pair.name}_digits_{run.variant.style[:3]}.png"
-        text = f"Test digits as read by {title}, {run.label()}; wrong ones framed"
-        plots.plot_digits(text, digits, logits.argmax(axis=1), path)
+        path = folder / f"{run.pair.name}_{noun}_{run.variant.style[:3]}.png"
+        text = f"Test {noun} as seen by {title}, {run.label()}; wrong ones framed"
+        predicted = names_of(_predict(run, shown).argmax(axis=1))
+        plots.plot_images(text, shown, truths, predicted, path)
+
+
+def _digits(labels: np.ndarray) -> list[str]:
+    return [str(label) for label in labels]
 
 
 def _predict(run: Run, inputs: np.ndarray) -> np.ndarray:

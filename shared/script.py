@@ -17,6 +17,10 @@ DATA_HELP = (
     "digits: 'sample' (in the repository), 'mnist' (all 70,000, downloaded once by Keras), "
     "a folder with the four IDX files, or an .npz with x_train, y_train, x_test and y_test"
 )
+FASHION_HELP = (
+    "clothes: 'sample' (in the repository), 'fashion' (all 70,000, downloaded once by Keras), "
+    "a folder with the four IDX files, or an .npz with x_train, y_train, x_test and y_test"
+)
 CHECKPOINT_HELP = "folder of the checkpoints; training goes on from the newest one in it"
 
 _COMMANDS = {

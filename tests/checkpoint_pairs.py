@@ -12,17 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from random_batches import random_batches
+
 UPDATES = 3  # of one stretch
 
 
 def batches(name: str, stretch: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns inputs and targets of one stretch of training, float32 [updates, batch, …]."""
-    random = np.random.RandomState(stretch)
-    if name in ("softmax_regression", "cnn"):
-        images = random.random_sample([UPDATES, 10, 784]).astype(np.float32)
-        return images, np.eye(10, dtype=np.float32)[random.randint(10, size=[UPDATES, 10])]
-    inputs = random.random_sample([UPDATES, 20]).astype(np.float32)
-    return inputs, 2 * inputs + 1
+    """Returns inputs and targets of one stretch of training, [updates, batch, …]."""
+    from shared.models import PAIRS
+
+    return random_batches(PAIRS[name].data, UPDATES, 20, seed=stretch)
 
 
 def fresh(style: str, name: str, optimizer: str | None = None) -> Any:

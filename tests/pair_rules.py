@@ -46,6 +46,11 @@ RENAMED_IN_TF2 = {
     "softmax_cross_entropy_with_logits_v2": "softmax_cross_entropy_with_logits",
 }
 
+# Where a pair's mathematics is written in another way on purpose: model -> stage -> reason.
+OTHER_MATHEMATICS = {
+    "mlp": {"FORWARD": "TensorFlow 2 has Keras layers for what TensorFlow 1 writes out"},
+}
+
 # What a style must not use. A name with a dot is looked for after `tf.`, one without anywhere.
 TF1_NAMES = [
     "tf.compat",

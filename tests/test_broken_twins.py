@@ -17,16 +17,15 @@ import tensorflow as tf
 from shared.batches import batch_rows
 from shared.compare import compare
 from shared.comparison import DIFFERS, EQUAL, NOT_COMPARABLE
-from shared.digits import load_digits
 from shared.lines import exact_line, noisy_line
-from shared.models import PAIRS
+from shared.models import IMAGES, PAIRS
 from shared.trace import Trace, TraceRecorder, read_trace
 from shared.tracing import TracedTraining
-from tf2_style import cnn, linear_regression, relu_regression, softmax_regression
+from tf2_style import cnn, linear_regression, mlp, relu_regression, softmax_regression
 from tf2_style.tf1_adam import TF1Adam
 
 STEPS = 3
-BATCH_SIZES = {"relu_regression": 20, "softmax_regression": 10, "cnn": 4}
+BATCH_SIZES = {"relu_regression": 20, "softmax_regression": 10, "mlp": 32, "cnn": 4}
 # A quarter is kept: at a half, keep and drop probability could not be told apart. Powers of two
 # only: TensorFlow 2 may multiply by the reciprocal of a constant, which others round.
 SETTINGS: dict[str, dict[str, Any]] = {"cnn": {"keep_probability": 0.25}}
@@ -43,9 +42,9 @@ def batches(name: str, first: int = 0) -> Batches:
         line = exact_line(0)
         rows = batch_rows(len(line.inputs), size, steps, seed=0)
         return line.inputs[rows], line.targets[rows]
-    digits = load_digits()
-    rows = batch_rows(len(digits.train_images), size, steps, seed=0)
-    return digits.train_images[rows], digits.train_labels[rows]
+    images = IMAGES[PAIRS[name].data]()
+    rows = batch_rows(len(images.train_images), size, steps, seed=0)
+    return images.train_images[rows], images.train_labels[rows]
 
 
 def traced(path: Path, model: Any, fed: Batches) -> Trace:
@@ -176,6 +175,21 @@ class StepOffByOne(cnn.CNN):
         return tf.random.stateless_uniform(shape, seed)
 
 
+class BiasesAddedByPlus(mlp.MLP):
+    def forward(self, images: Any) -> Any:
+        hidden, output = self.model.layers
+        units = tf.nn.relu(tf.matmul(images, hidden.kernel) + hidden.bias)
+        return tf.matmul(units, output.kernel) + output.bias
+
+
+class KerasInitialValues(mlp.MLP):
+    def create_layer(self, name: str, inputs: int, units: int, activation: Any = None) -> Any:
+        layer = super().create_layer(name, inputs, units, activation)
+        own = tf.keras.initializers.GlorotUniform(seed=self.config.seed)
+        layer.kernel.assign(own([inputs, units]))
+        return layer
+
+
 Found = tuple[int, str, str]
 SOFTMAX_RATE = softmax_regression.Config().learning_rate
 TWINS: dict[str, tuple[str, type, dict[str, Any], Found]] = {
@@ -203,6 +217,13 @@ TWINS: dict[str, tuple[str, type, dict[str, Any], Found]] = {
         softmax_regression.SoftmaxRegression,
         {"learning_rate": SOFTMAX_RATE * 1.01},
         (1, "variable", "weights"),
+    ),
+    "biases added by +": ("mlp", BiasesAddedByPlus, {}, (1, "gradient", "hidden_biases")),
+    "Keras's own initial values": (
+        "mlp",
+        KerasInitialValues,
+        {},
+        (0, "initial", "variable/hidden_weights"),
     ),
     "kernels transposed": ("cnn", TransposedKernels, {}, (1, "logits", "logits")),
     "initial kernels transposed": (

@@ -35,9 +35,14 @@ SAME_KERNEL: list[tuple[str, str | None]] = [
     ("linear_regression", None),
     ("relu_regression", "tf1"),
     ("softmax_regression", None),
+    ("mlp", "tf1"),
     ("cnn", "tf1"),
 ]
-KERAS_ADAM: list[tuple[str, str | None]] = [("relu_regression", "keras"), ("cnn", "keras")]
+KERAS_ADAM: list[tuple[str, str | None]] = [
+    ("relu_regression", "keras"),
+    ("mlp", "keras"),
+    ("cnn", "keras"),
+]
 
 # How far 3 updates may be apart, as a share of their length, where the arithmetic is the same but
 # is rounded in other places. An Adam update is about 1e-4 a step on weights of about 0.1, so half a

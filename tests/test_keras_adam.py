@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from shared.batches import batch_rows
-from shared.digits import load_digits
-from shared.models import PAIRS
+from shared.models import IMAGES, PAIRS
 from shared.verdict import curve_difference
 
 # Each of Keras's updates is smaller by this share, 6.4e-6: its v is larger by the ratio of 0.001 to
@@ -16,18 +16,25 @@ from shared.verdict import curve_difference
 SHARE = 1 - (1e-3 / float(1 - np.float32(0.999))) ** -0.5
 
 
-def cnn_losses(steps: int, **settings: Any) -> np.ndarray:
-    module = PAIRS["cnn"].module("tf2_style")
-    digits = load_digits()
-    rows = batch_rows(len(digits.train_images), 50, range(steps), seed=0)
-    model = module.CNN(module.Config(**settings))
-    return np.asarray(model.train_steps(digits.train_images[rows], digits.train_labels[rows]))
+# What a run of so many steps shows before the MLP's loss depends on the last bit of everything.
+STEPS = {"cnn": 60, "mlp": 200}
 
 
-def test_a_network_amplifies_the_drift_as_it_does_any_change_of_its_size() -> None:
-    exact = cnn_losses(60, optimizer="tf1")
-    keras = cnn_losses(60, optimizer="keras")
-    control = cnn_losses(60, optimizer="tf1", learning_rate=1e-4 * (1 - SHARE))
+def losses_of(name: str, steps: int, slower: float = 0.0, **settings: Any) -> np.ndarray:
+    """Trains with a learning rate that is smaller by the share `slower`."""
+    pair = PAIRS[name]
+    config = pair.module("tf2_style").Config()
+    images = IMAGES[pair.data]()
+    rows = batch_rows(len(images.train_images), config.batch_size, range(steps), seed=0)
+    model = pair.create("tf2_style", learning_rate=config.learning_rate * (1 - slower), **settings)
+    return np.asarray(model.train_steps(images.train_images[rows], images.train_labels[rows]))
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_network_amplifies_the_drift_as_it_does_any_change_of_its_size(name: str) -> None:
+    exact = losses_of(name, STEPS[name], optimizer="tf1")
+    keras = losses_of(name, STEPS[name], optimizer="keras")
+    control = losses_of(name, STEPS[name], optimizer="tf1", slower=SHARE)
     drift, control_drift = curve_difference(exact, keras), curve_difference(exact, control)
     # The first update differs by the share itself; what follows is the network's own doing, so
     # the two drifts agree in size, not in digits: a factor of ten either way.
@@ -35,8 +42,9 @@ def test_a_network_amplifies_the_drift_as_it_does_any_change_of_its_size() -> No
     assert control_drift / 10 < drift < control_drift * 10
 
 
-def test_a_learning_rate_off_by_one_percent_is_no_such_drift() -> None:
-    exact = cnn_losses(10, optimizer="tf1")
-    control = cnn_losses(10, optimizer="tf1", learning_rate=1e-4 * (1 - SHARE))
-    wrong = cnn_losses(10, optimizer="tf1", learning_rate=1.01e-4)
+@pytest.mark.parametrize("name", STEPS)
+def test_a_learning_rate_off_by_one_percent_is_no_such_drift(name: str) -> None:
+    exact = losses_of(name, 10, optimizer="tf1")
+    control = losses_of(name, 10, optimizer="tf1", slower=SHARE)
+    wrong = losses_of(name, 10, optimizer="tf1", slower=-0.01)
     assert curve_difference(exact, wrong) > 10 * curve_difference(exact, control)

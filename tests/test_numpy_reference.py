@@ -1,4 +1,4 @@
-"""The two gradient-descent models against the same algorithm in float64 NumPy.
+"""The two gradient-descent models, and one of Adam's, against the same algorithm in float64 NumPy.
 
 Neither TensorFlow style is the judge here: a mistake that both share would show.
 """
@@ -12,6 +12,8 @@ import pytest
 
 from shared.batches import batch_rows
 from shared.digits import load_digits
+from shared.fashion import load_fashion
+from shared.initial_values import glorot_uniform
 from shared.lines import noisy_line
 from shared.models import PAIRS, STYLES
 
@@ -47,6 +49,32 @@ def softmax_reference(images: np.ndarray, labels: np.ndarray) -> tuple[list, np.
     return losses, weights
 
 
+def mlp_reference(images: np.ndarray, labels: np.ndarray) -> list[float]:
+    """Returns the losses of 784 to 128 ReLU to 10 with Adam, class numbers for labels."""
+    random = np.random.RandomState(0)
+    w1 = glorot_uniform([784, 128], random).astype(np.float64)
+    w2 = glorot_uniform([128, 10], random).astype(np.float64)
+    parameters = [w1, np.zeros(128), w2, np.zeros(10)]
+    slots = [(np.zeros_like(p), np.zeros_like(p)) for p in parameters]
+    losses = []
+    for step, (x, y) in enumerate(zip(images.astype(np.float64), labels, strict=True), start=1):
+        w1, b1, w2, b2 = parameters
+        hidden = np.maximum(x @ w1 + b1, 0)
+        logits = hidden @ w2 + b2
+        logits -= logits.max(axis=1, keepdims=True)
+        log_softmax = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        losses.append(-log_softmax[np.arange(len(y)), y].mean())
+        of_logits = (np.exp(log_softmax) - np.eye(10)[y]) / len(y)
+        of_hidden = of_logits @ w2.T * (hidden > 0)
+        gradients = [x.T @ of_hidden, of_hidden.sum(0), hidden.T @ of_logits, of_logits.sum(0)]
+        for parameter, gradient, (m, v) in zip(parameters, gradients, slots, strict=True):
+            m += 0.1 * (gradient - m)
+            v += 0.001 * (gradient**2 - v)
+            rate = 0.001 * (1 - 0.999**step) ** 0.5 / (1 - 0.9**step)
+            parameter -= rate * m / (v**0.5 + 1e-8)
+    return losses
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_linear_regression(style: str) -> None:
     steps = 10
@@ -79,6 +107,34 @@ def test_softmax_regression(style: str) -> None:
     assert difference < bound
     # The loss inherits the weights' error and adds its own sum of 50 cross-entropies.
     np.testing.assert_allclose(losses, expected, rtol=10 * bound)
+
+
+def mlp_batches(steps: int) -> tuple[np.ndarray, np.ndarray]:
+    clothes = load_fashion()
+    rows = batch_rows(len(clothes.train_images), 32, range(steps), seed=0)
+    return clothes.train_images[rows], clothes.train_labels[rows]
+
+
+@pytest.fixture(scope="module")
+def mlp_expected() -> list[float]:
+    return mlp_reference(*mlp_batches(100))
+
+
+# A logit is a sum of 128 products of sums of 784; 100 updates round as often, at random. Adam's
+# 1 - float32(0.999) is 1.3e-5 off and makes each update 6.4e-6 smaller, which over 100 steps moves
+# the loss by less than that share of the loss.
+MLP_BOUND = 100**0.5 * (1 + 784**0.5) * UNIT_ROUNDOFF + 6.4e-6
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_mlp(style: str, mlp_expected: list[float]) -> None:
+    losses, _ = train(style, "mlp", *mlp_batches(100))
+    np.testing.assert_allclose(losses, mlp_expected, rtol=MLP_BOUND)
+
+
+def test_an_mlp_trained_slightly_faster_is_caught(mlp_expected: list[float]) -> None:
+    losses, _ = train("tf2_style", "mlp", *mlp_batches(100), learning_rate=0.00101)
+    assert np.abs(losses / mlp_expected - 1).max() > 10 * MLP_BOUND
 
 
 def test_a_wrong_learning_rate_is_caught() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from shared.batches import batch_rows, chunks, crosses
 from shared.errors import UsageError
-from shared.initial_values import truncated_normal
+from shared.initial_values import glorot_uniform, truncated_normal
 from shared.lines import exact_line, least_squares, noisy_line
 
 
@@ -71,6 +71,18 @@ def test_truncated_normal_is_drawn_again_not_clipped() -> None:
     np.testing.assert_allclose(values.std(), 0.08796, rtol=0.01)
     # Clipping would put the 4.6 % outside onto the edges; drawing again leaves them thin.
     assert (abs(values) > 0.199).mean() < 0.002
+
+
+def test_glorot_uniform() -> None:
+    values = glorot_uniform([784, 128], np.random.RandomState(0))
+    limit = (6 / (784 + 128)) ** 0.5
+    assert values.shape == (784, 128) and values.dtype == np.float32
+    # Of 100,352 uniform values, the largest is within 1e-4 of the limit but with chance e**-10 / 2.
+    assert limit * (1 - 1e-4) < abs(values).max() <= np.float32(limit)
+    # The deviation of a uniform distribution is limit / sqrt(3); its estimate from so many values
+    # is off by less than 0.5 % at three sigma.
+    np.testing.assert_allclose(values.std(), limit / 3**0.5, rtol=0.005)
+    assert (values != glorot_uniform([784, 128], np.random.RandomState(1))).mean() > 0.99
 
 
 def test_noisy_line() -> None:

@@ -16,7 +16,7 @@ from shared.commands import parity
 from shared.errors import SuiteError, UsageError
 from shared.models import PAIRS
 from shared.parity import matrix, other_processes, report, runtimes
-from shared.parity.bounds import CONVEX, bound_of
+from shared.parity.bounds import bound_of
 from shared.parity.matrix import RUNTIMES, Row, row, rows_of
 from shared.parity.recording import Execution, batches_of, pieces, record
 from shared.trace import read_trace
@@ -24,7 +24,14 @@ from tf115_environment import require_tf115
 
 ROOT = Path(__file__).parents[1]
 HERE = [name for name in RUNTIMES if name not in ("tf115", "gpu")]
-QUICK = {"linear_regression": 4, "relu_regression": 30, "softmax_regression": 12, "cnn": 3}
+QUICK = {
+    "linear_regression": 4,
+    "relu_regression": 30,
+    "softmax_regression": 12,
+    "mlp": 12,
+    "cnn": 3,
+}
+WITH_ADAM = [pair.name for pair in PAIRS.values() if len(pair.variants) > 2]
 
 
 def run(*arguments: str) -> int:
@@ -57,7 +64,7 @@ def test_the_same_kernels_give_the_same_bits(name: str, runtime: str, measured: 
     assert set(found.compared) == expected | ({"slot"} if has_slots else set())
 
 
-@pytest.mark.parametrize("name", ["relu_regression", "cnn"])
+@pytest.mark.parametrize("name", WITH_ADAM)
 def test_keras_adam_is_bounded_and_not_bitwise(name: str, measured: Any) -> None:
     found = measured[name, "keras"]
     # (1 - beta1) (g - m) against beta1 m + (1 - beta1) g: the first slot is where they part.
@@ -77,11 +84,11 @@ def test_without_adam_the_keras_row_says_why_it_is_skipped(measured: Any) -> Non
 
 
 @pytest.mark.tf115
-@pytest.mark.parametrize("name", ["linear_regression", "softmax_regression"])
+@pytest.mark.parametrize("name", ["linear_regression", "softmax_regression", "mlp"])
 def test_real_tensorflow_1_is_bounded(name: str, tmp_path: Path) -> None:
     require_tf115()
     found: Any = next(rows_of(PAIRS[name], ["tf115"], QUICK[name], tmp_path))
-    assert found.within_bound and found.curve_difference <= CONVEX.limit
+    assert found.within_bound and found.curve_difference <= bound_of("tf115", PAIRS[name]).limit
     assert found.steps == QUICK[name] == found.compared["loss"]
 
 
@@ -117,7 +124,7 @@ def test_gradients_and_variables_are_recorded_where_the_docstring_says(tmp_path:
 
 
 def test_the_batches_are_those_of_the_style_files(tmp_path: Path) -> None:
-    for name in ("linear_regression", "relu_regression", "softmax_regression"):
+    for name in ("linear_regression", "relu_regression", "softmax_regression", "mlp"):
         pair = PAIRS[name]
         module = pair.module("tf1_style")
         script = tmp_path / "script.npz"

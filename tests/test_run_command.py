@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 
 from shared.commands import main
+from shared.commands.run import _source_for
 from shared.models import PAIRS
 from shared.progress import TrainingResult
 from shared.verdict import compare_runs, curve_difference, relative_difference
@@ -54,7 +55,7 @@ def test_every_same_kernel_pair_is_bitwise_equal(summary: Any) -> None:
 
 def test_keras_adam_differs_within_its_bound(summary: Any) -> None:
     keras = [pair for pair in summary["pairs"] if pair["optimizer"] == "Keras Adam"]
-    assert [pair["model"] for pair in keras] == ["relu_regression", "cnn"]
+    assert [pair["model"] for pair in keras] == ["relu_regression", "mlp", "cnn"]
     for pair in keras:
         assert not pair["bitwise"]  # if this fails, TensorFlow has closed the gap: say so
         assert pair["first_difference"]["tensor"] == "loss"
@@ -69,6 +70,7 @@ def test_accuracies(summary: Any) -> None:
         assert reached["linear_regression", style] is None
         assert reached["relu_regression", style] == 1.0
         assert reached["softmax_regression", style] >= 0.88
+        assert reached["mlp", style] >= 0.84
         # 200 steps only; tests/test_full_training.py holds the 0.94 of 1,000.
         assert reached["cnn", style] >= 0.85
 
@@ -120,6 +122,9 @@ def test_plots_are_pictures(finished: tuple[Path, str]) -> None:
         "linear_regression_fit.png",
         "linear_regression_loss.png",
         "linear_regression_parameters.png",
+        "mlp_clothes_tf1.png",
+        "mlp_clothes_tf2.png",
+        "mlp_loss.png",
         "relu_regression_fit.png",
         "relu_regression_loss.png",
         "relu_regression_parameters.png",
@@ -160,6 +165,7 @@ def test_a_pair_beyond_its_bound_ends_in_1(
     [
         (["perceptron"], "MODEL: expected one of linear_regression, "),
         (["softmax_regression", "--data", "nowhere"], "nowhere"),
+        (["mlp", "--data", "mnist"], "mnist: expected sample, fashion, a folder"),
     ],
 )
 def test_what_cannot_be_used(
@@ -172,6 +178,15 @@ def test_what_cannot_be_used(
     assert expected in error
     assert error.count("\n") == 1
     assert not out.exists()
+
+
+def test_the_name_of_a_whole_set_is_for_the_models_that_learn_it() -> None:
+    every = list(PAIRS.values())
+    assert _source_for("digits", every, "mnist") == "mnist"
+    assert _source_for("fashion", every, "mnist") == "sample"
+    assert _source_for("fashion", every, "fashion") == "fashion"
+    assert _source_for("fashion", every, "some-folder") == "some-folder"
+    assert _source_for("fashion", [PAIRS["mlp"]], "mnist") == "mnist"  # which load_fashion refuses
 
 
 def test_results_are_never_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,13 @@ from shared.models import PAIRS, STYLES
 
 ROOT = Path(__file__).parents[1]
 FILES = [(style, name) for name in PAIRS for style in STYLES]
-QUICK = {"linear_regression": "4", "relu_regression": "200", "softmax_regression": "20", "cnn": "4"}
+QUICK = {
+    "linear_regression": "4",
+    "relu_regression": "200",
+    "softmax_regression": "20",
+    "mlp": "20",
+    "cnn": "4",
+}
 
 
 def run(style: str, name: str, *arguments: str) -> int:
@@ -89,7 +95,7 @@ def test_a_dead_start_is_named(
     assert "accuracy   0\n" in output
 
 
-@pytest.mark.parametrize("name", ["relu_regression", "cnn"])
+@pytest.mark.parametrize("name", ["relu_regression", "mlp", "cnn"])
 def test_a_live_start_is_not_called_dead(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

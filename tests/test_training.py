@@ -8,19 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from random_batches import random_batches
 from shared.models import PAIRS, STYLES
 from shared.trace import read_trace
 
-BATCH = {"line": 100, "digits": 5}
+BATCH = {"line": 100, "digits": 5, "fashion": 5}
 
 
 def batches(name: str, steps: int, batch_size: int, seed: int = 0) -> tuple[Any, Any]:
-    random = np.random.RandomState(seed)
-    if PAIRS[name].data == "line":
-        inputs = random.random_sample([steps, batch_size]).astype(np.float32)
-        return inputs, 2 * inputs + 1
-    images = random.random_sample([steps, batch_size, 784]).astype(np.float32)
-    return images, np.eye(10, dtype=np.float32)[random.randint(0, 10, [steps, batch_size])]
+    return random_batches(PAIRS[name].data, steps, batch_size, seed)
 
 
 @pytest.mark.parametrize("name", PAIRS)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import UsageError
-from shared.models import PAIRS, Pair, Variant, pairs_named
+from shared.models import IMAGES, PAIRS, WHOLE_SETS, Pair, Variant, pairs_named
 from shared.settings import count
 
 if TYPE_CHECKING:
@@ -53,14 +53,14 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--data",
         default="sample",
-        help="digits: sample, mnist, a folder with the four IDX files or an .npz file "
-        "(default: sample)",
+        help="images: sample, mnist (the digits), fashion (the clothes; the other models keep the "
+        "sample), a folder with the four IDX files or an .npz file (default: sample)",
     )
     parser.add_argument(
         "--steps",
         type=count,
         metavar="N",
-        help="steps of each model (default: 10, 10000, 1000 and 200)",
+        help="steps of each model (default: 10, 10000, 1000, 1560 and 200)",
     )
     parser.add_argument(
         "--out",
@@ -79,13 +79,13 @@ def execute(arguments: argparse.Namespace) -> int:
     import shared.quiet  # noqa: F401  before TensorFlow is imported
 
     console = Console()
-    digits = _digits_if_needed(pairs, arguments.data)
+    images = _images_of(pairs, arguments.data)
     out = _results_folder(arguments.out)
     runs = list(_train_all(pairs, arguments.data, arguments.steps, out, console))
     from shared import run_report
 
     run_report.write_summary(runs, arguments.data, out)
-    run_report.write_plots(runs, digits, out / "plots")
+    run_report.write_plots(runs, images, out / "plots")
     run_report.print_table(runs, console)
     console.print(f"summary.json, checkpoints and plots are in {out}", soft_wrap=True)
     return 0 if all(run.verdict is None or run.verdict.within_bound for run in runs) else 1
@@ -103,10 +103,17 @@ def _results_folder(given: Path | None) -> Path:
     return out
 
 
-def _digits_if_needed(pairs: list[Pair], source: str) -> Any:
-    from shared.digits import load_digits
+def _images_of(pairs: list[Pair], source: str) -> dict[str, Any]:
+    """Loads what the pairs are trained on, by `data`; whatever is wrong with it shows now."""
+    kinds = {pair.data for pair in pairs} & set(IMAGES)
+    return {kind: IMAGES[kind](_source_for(kind, pairs, source)) for kind in sorted(kinds)}
 
-    return load_digits(source) if any(pair.data == "digits" for pair in pairs) else None
+
+def _source_for(kind: str, pairs: list[Pair], source: str) -> str:
+    """The name of a whole set is for the models that learn it; beside them, others have samples."""
+    owner = WHOLE_SETS.get(source, kind)
+    is_of_another = owner != kind and any(pair.data == owner for pair in pairs)
+    return "sample" if is_of_another else source
 
 
 def _train_all(
@@ -121,7 +128,8 @@ def _train_all(
             reference: TrainingResult | None = None
             for variant in pair.variants:
                 module = pair.module(variant.style)
-                config = _config(module, pair, variant, data, steps, out)
+                source = _source_for(pair.data, pairs, data)
+                config = _config(module, pair, variant, source, steps, out)
                 style = f"{variant.style[:3].upper()} {variant.label}"
                 result = module.train(config, LiveProgress(console, bars, f"{pair.name} {style}"))
                 if reference is None:
@@ -138,7 +146,7 @@ def _config(
     given: dict[str, Any] = {"checkpoint_dir": str(out / "checkpoints" / pair.name / folder)}
     if steps or pair.run_steps:
         given["steps"] = steps or pair.run_steps
-    if pair.data == "digits":
+    if pair.data in IMAGES:
         given["data"] = data
     if variant.optimizer:
         given["optimizer"] = variant.optimizer

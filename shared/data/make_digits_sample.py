@@ -80,14 +80,14 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     try:
         packed = pack(draw(read_folder(parsed.folder), parsed.folder))
-        _write(parsed.out, packed)
+        write_whole(parsed.out, packed)
     except SuiteError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def _write(path: str, content: bytes) -> None:
+def write_whole(path: str, content: bytes) -> None:
     """Writes the file whole or not at all."""
     unfinished = f"{path}.unfinished"
     try:

@@ -33,6 +33,7 @@ DEFAULT_STEPS = {
     "linear_regression": 10,
     "relu_regression": 10_000,
     "softmax_regression": 1_000,
+    "mlp": 200,
     "cnn": 100,
 }
 # Eager steps take up to ten times as long; a difference shows within these.

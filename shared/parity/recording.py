@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from shared.batches import batch_rows
-from shared.digits import load_digits
 from shared.lines import exact_line, noisy_line
-from shared.models import Pair
+from shared.models import IMAGES, Pair
 from shared.trace import TraceRecorder
 
 
@@ -57,8 +56,8 @@ def batches_of(pair: Pair, config: Any) -> Callable[[range], tuple[np.ndarray, n
         line = exact_line(config.seed)
         inputs, targets = line.inputs, line.targets
     else:
-        digits = load_digits(config.data)
-        inputs, targets = digits.train_images, digits.train_labels
+        images = IMAGES[pair.data](config.data)
+        inputs, targets = images.train_images, images.train_labels
 
     def rows_of(steps: range) -> tuple[np.ndarray, np.ndarray]:
         rows = batch_rows(len(inputs), config.batch_size, steps, config.seed)

@@ -1,0 +1,293 @@
+"""A multi-layer perceptron on clothes (Fashion-MNIST), the TensorFlow 1 way: graph and Session.
+
+784 pixels, 128 ReLU units, 10 logits; Adam on the mean cross-entropy. After 5 epochs in batches of
+32, which are 1,560 steps of the sample, about 0.85 of the test images are right; with all of
+Fashion-MNIST and 9,375 steps about 0.885.
+
+Twin:  tf2_style/mlp.py
+Run:   python -m tf1_style.mlp train
+       python -m tf1_style.mlp predict
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from shared import script
+from shared.batches import batch_rows, chunks, crosses
+from shared.checkpoints import checkpoint_errors
+from shared.fashion import class_names, load_fashion
+from shared.initial_values import glorot_uniform
+from shared.progress import PrintedProgress, Stopped, stop_signals
+from shared.settings import count, positive, seed, setting, whole
+from shared.tracing import EVERY_HELP, STEPS_HELP, TRACE_HELP, open_training
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Settings of one run, each a flag of the command line."""
+
+    data: str = setting("sample", script.FASHION_HELP, to_restore=True)
+    steps: int = setting(1560, "step to reach, counted from the very first run", count)
+    batch_size: int = setting(32, "images a step", count)
+    learning_rate: float = setting(0.001, "step size of Adam", positive)
+    seed: int = setting(0, "seed of initial values and batch order", seed)
+    checkpoint_dir: str = setting(
+        "checkpoints/tf1_style/mlp", script.CHECKPOINT_HELP, to_restore=True
+    )
+    checkpoint_every: int = setting(500, "steps between two checkpoints", count)
+    report_every: int = setting(100, "steps between two progress reports", count)
+    trace: str = setting("", TRACE_HELP)
+    trace_every: int = setting(0, EVERY_HELP, whole)
+    trace_steps: str = setting("", STEPS_HELP)
+
+
+class MLP:
+    """Images [batch, 784] to logits [batch, 10] by two layers."""
+
+    def __init__(self, config):
+        self.config = config
+        # Everything below only describes a graph; numbers appear when the Session runs a part.
+        self.graph = tf.Graph()
+        with self.graph.as_default():
+            self.create_inputs()
+            self.create_parameters()
+            self.logits = self.forward(self.images)
+            self.batch_loss = self.loss(self.logits, self.labels)
+            self.create_optimizer()
+            self.batch_gradients = self.differentiate(self.batch_loss)
+            self.train_op = self.update(self.batch_gradients)
+            self.batch_correct = self.correct(self.logits, self.labels)
+            self.create_checkpoint()
+            self.create_session()
+
+    # ---- INPUTS ------------------------------------------------------------------------------
+
+    def create_inputs(self):
+        """Creates the placeholders: float32 images [batch, 784], int64 labels [batch]."""
+        # A placeholder is a hole in the graph: every run must feed it.
+        self.images = tf.placeholder(tf.float32, [None, 784], name="images")
+        self.labels = tf.placeholder(tf.int64, [None], name="labels")
+
+    # ---- PARAMETERS --------------------------------------------------------------------------
+
+    def create_parameters(self):
+        """Creates the weights and biases of two layers, and the step count."""
+        self.parameters = {}
+        self.random = np.random.RandomState(self.config.seed)
+        self.hidden_weights, self.hidden_biases = self.create_layer("hidden", 784, 128)
+        self.output_weights, self.output_biases = self.create_layer("output", 128, 10)
+        self.global_step = tf.train.get_or_create_global_step()
+
+    def create_layer(self, name, inputs, units):
+        """Creates weights [inputs, units], glorot-uniform, and biases [units], zero."""
+        # By hand: `tf.layers.dense`, which made both and the product, is gone with Keras 3.
+        weights = glorot_uniform([inputs, units], self.random)
+        biases = np.zeros([units], np.float32)
+        return self.parameter(name + "_weights", weights), self.parameter(name + "_biases", biases)
+
+    def parameter(self, name, initial_value):
+        """Creates one trainable variable and keeps it under its name."""
+        # The name is the key in the checkpoint; the value comes with the initializer's run.
+        self.parameters[name] = tf.get_variable(name, initializer=initial_value)
+        return self.parameters[name]
+
+    # ---- FORWARD -----------------------------------------------------------------------------
+
+    def forward(self, images):
+        """Returns the logits [batch, 10] of images [batch, 784]."""
+        # bias_add, as `tf.layers.dense` had and Keras's Dense has: a plain `+` gives the same sums,
+        # but adds up the gradients of the biases in another order.
+        hidden = tf.nn.bias_add(tf.matmul(images, self.hidden_weights), self.hidden_biases)
+        outputs = tf.nn.relu(hidden)  # [batch, 128]
+        return tf.nn.bias_add(tf.matmul(outputs, self.output_weights), self.output_biases)
+
+    # ---- LOSS --------------------------------------------------------------------------------
+
+    def loss(self, logits, labels):
+        """Returns the mean cross-entropy of the batch, a scalar."""
+        # Sparse: labels are class numbers, and no one-hot rows are made. The mean over the batch,
+        # as Keras's losses take it.
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        return tf.reduce_mean(losses)
+
+    # ---- UPDATE ------------------------------------------------------------------------------
+
+    def create_optimizer(self):
+        """Creates Adam: beta1 0.9, beta2 0.999, epsilon 1e-8."""
+        self.optimizer = tf.train.AdamOptimizer(self.config.learning_rate)  # epsilon is 1e-8
+
+    def differentiate(self, loss):
+        """Returns the gradients of the loss in the order of `parameters`."""
+        # Walks back through the finished graph and adds the operations of the gradients to it.
+        # Plain `tf.gradients` would let an update overwrite a variable that another gradient
+        # has yet to read.
+        pairs = self.optimizer.compute_gradients(loss, list(self.parameters.values()))
+        return [gradient for gradient, _ in pairs]
+
+    def update(self, gradients):
+        """Returns the operation that applies the gradients and counts the step."""
+        # `optimizer.minimize(loss, global_step)` is `compute_gradients` and this in one.
+        return self.optimizer.apply_gradients(
+            zip(gradients, self.parameters.values()), global_step=self.global_step
+        )
+
+    # ---- METRICS -----------------------------------------------------------------------------
+
+    def correct(self, logits, labels):
+        """Returns how many images have their largest logit at the right class."""
+        matches = tf.equal(tf.argmax(logits, axis=1), labels)
+        return tf.reduce_sum(tf.cast(matches, tf.int32))
+
+    # ---- CHECKPOINT --------------------------------------------------------------------------
+
+    def create_checkpoint(self):
+        """Creates what saves and restores parameters, optimizer and step."""
+        # A Saver keeps every variable in the graph so far, under its name.
+        self.saver = tf.train.Saver(max_to_keep=3)
+
+    # ---- SESSION -----------------------------------------------------------------------------
+
+    def create_session(self):
+        """Starts the Session and runs the initial values into the variables."""
+        self.session = tf.Session(graph=self.graph)
+        self.session.run(tf.global_variables_initializer())
+        self.graph.finalize()  # an operation created in a training loop would leak: now it raises
+
+    # ---- RUNNING -----------------------------------------------------------------------------
+
+    def train_step(self, images, labels):
+        """Updates the parameters on one batch; returns its loss from before the update."""
+        feed_dict = {self.images: images, self.labels: labels}
+        # The update runs because it is fetched; leave `train_op` out and nothing is learned.
+        loss, _ = self.session.run([self.batch_loss, self.train_op], feed_dict)
+        return loss
+
+    def train_steps(self, images, labels):
+        """Trains on images [steps, batch, 784], labels [steps, batch, 10]; returns the losses."""
+        # A loop in Python: every step pays for entering the Session and copying its batch.
+        return np.array([self.train_step(*batch) for batch in zip(images, labels)])
+
+    def gradients(self, images, labels):
+        """Returns the gradient of one batch's loss by parameter name; updates nothing."""
+        feed_dict = {self.images: images, self.labels: labels}
+        return dict(zip(self.parameters, self.session.run(self.batch_gradients, feed_dict)))
+
+    def measure(self, images, labels):
+        """Returns the mean loss and the number of right answers on images [n, 784]."""
+        feed_dict = {self.images: images, self.labels: labels}
+        return self.session.run([self.batch_loss, self.batch_correct], feed_dict)
+
+    def evaluate(self, images, labels):
+        """Returns the mean loss and the share of right answers on images [n, 784]."""
+        loss, correct = self.measure(images, labels)
+        return {"loss": float(loss), "accuracy": int(correct) / len(images)}
+
+    def predict(self, images):
+        """Returns the logits [n, 10] of images [n, 784]."""
+        return self.session.run(self.logits, {self.images: images})
+
+    def variables(self):
+        """Returns the value of every parameter by name."""
+        return self.session.run(self.parameters)
+
+    def slots(self):
+        """Returns the optimizer's state by name: `m` and `v` of each parameter, powers of beta."""
+        slots = {
+            name + "/" + slot: self.optimizer.get_slot(parameter, slot)
+            for name, parameter in self.parameters.items()
+            for slot in ("m", "v")
+        }
+        with self.graph.as_default():  # `variables` looks in the default graph only
+            others = {variable.op.name: variable for variable in self.optimizer.variables()}
+        slots.update({name: others[name] for name in ("beta1_power", "beta2_power")})
+        return self.session.run(slots)
+
+    def step(self):
+        """Returns how many updates have been made."""
+        return int(self.session.run(self.global_step))
+
+    def save(self, directory):
+        """Writes a checkpoint named after the step into `directory`; the last 3 are kept."""
+        tf.gfile.MakeDirs(directory)
+        prefix = os.path.join(directory, "model")
+        with self.graph.as_default():
+            # Without the graph itself, which holds the initial values: __init__ builds it again.
+            return self.saver.save(
+                self.session, prefix, global_step=self.step(), write_meta_graph=False
+            )
+
+    def restore(self, directory):
+        """Loads the newest checkpoint in `directory`; returns its path, None if there is none."""
+        path = tf.train.latest_checkpoint(directory)
+        if path is None:
+            return None
+        with self.graph.as_default(), checkpoint_errors(path):
+            self.saver.restore(self.session, path)
+        # A new Saver does not know the files of an earlier run, and would never delete them.
+        state = tf.train.get_checkpoint_state(directory)
+        self.saver.recover_last_checkpoints(state.all_model_checkpoint_paths)
+        return path
+
+
+def train(config, progress=None):
+    """Trains until `config.steps`, from the newest checkpoint on; returns a TrainingResult."""
+    clothes = load_fashion(config.data)
+    model = MLP(config)
+    progress = progress or PrintedProgress()
+    checkpoint = model.restore(config.checkpoint_dir)
+    progress.begin(model.step(), config.steps, checkpoint)
+    with stop_signals() as stop, open_training(config, model, "tf1_style") as training:
+        for steps in chunks(model.step(), config.steps, config.report_every):
+            rows = batch_rows(len(clothes.train_images), config.batch_size, steps, config.seed)
+            losses = training.train_steps(
+                steps, clothes.train_images[rows], clothes.train_labels[rows]
+            )
+            progress.report(steps, losses)
+            if stop.received:
+                raise Stopped(model.step(), model.save(config.checkpoint_dir))
+            if crosses(steps, config.checkpoint_every) or steps.stop == config.steps:
+                model.save(config.checkpoint_dir)
+    return progress.finish(
+        model.variables(), model.evaluate(clothes.test_images, clothes.test_labels)
+    )
+
+
+def restored(config):
+    """Returns the model of the newest checkpoint in `config.checkpoint_dir`."""
+    model = MLP(config)
+    script.require_checkpoint(model.restore(config.checkpoint_dir), config.checkpoint_dir)
+    return model
+
+
+def evaluate(config):
+    """Returns the metrics of a saved model on the test images."""
+    clothes = load_fashion(config.data)
+    model = restored(config)
+    return model.evaluate(clothes.test_images, clothes.test_labels)
+
+
+def predict(config):
+    """Returns what a saved model sees in the first ten test images, beside the truth."""
+    clothes = load_fashion(config.data)
+    model = restored(config)
+    logits = model.predict(clothes.test_images[:10])
+    return {
+        "image": range(10),
+        "prediction": class_names(np.argmax(logits, axis=1)),
+        "truth": class_names(clothes.test_labels[:10]),
+    }
+
+
+def main(arguments=None):
+    """Runs the command line; returns the exit code."""
+    return script.run(__doc__, Config, train, evaluate, predict, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
