@@ -34,6 +34,15 @@ class Variant:
 
 
 @dataclasses.dataclass(frozen=True)
+class ParityRun:
+    """The default run of `pairs parity`."""
+
+    steps: int
+    eager_steps: int | None = None  # fewer, for an eager step takes up to ten times as long
+    amplifies: bool = False  # whether training lets a rounding grow, as a deep network does
+
+
+@dataclasses.dataclass(frozen=True)
 class Pair:
     """One model in both styles."""
 
@@ -41,6 +50,7 @@ class Pair:
     class_name: str
     data: str  # "line", or a key of IMAGES
     variants: tuple[Variant, ...]  # the TensorFlow 1 style first: the others are compared with it
+    parity: ParityRun
     run_steps: int | None = None  # steps in `pairs run`, None for the default of the files
 
     def module(self, style: str) -> Any:
@@ -94,11 +104,20 @@ _LINE_BOUND, _NETWORK_BOUND = 1e-4, 5e-2
 PAIRS = {
     pair.name: pair
     for pair in (
-        Pair("linear_regression", "LinearRegression", "line", _BY_HAND),
-        Pair("relu_regression", "ReluRegression", "line", _adam(_LINE_BOUND)),
-        Pair("softmax_regression", "SoftmaxRegression", "digits", _SGD),
-        Pair("mlp", "MLP", "fashion", _adam(_NETWORK_BOUND)),
-        Pair("cnn", "CNN", "digits", _adam(_NETWORK_BOUND), run_steps=200),
+        Pair("linear_regression", "LinearRegression", "line", _BY_HAND, ParityRun(10)),
+        Pair(
+            "relu_regression", "ReluRegression", "line", _adam(_LINE_BOUND), ParityRun(10_000, 500)
+        ),
+        Pair("softmax_regression", "SoftmaxRegression", "digits", _SGD, ParityRun(1_000, 200)),
+        Pair("mlp", "MLP", "fashion", _adam(_NETWORK_BOUND), ParityRun(200, 50, amplifies=True)),
+        Pair(
+            "cnn",
+            "CNN",
+            "digits",
+            _adam(_NETWORK_BOUND),
+            ParityRun(100, 20, amplifies=True),
+            run_steps=200,
+        ),
     )
 }
 

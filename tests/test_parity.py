@@ -15,11 +15,13 @@ import shared.quiet  # noqa: F401  before TensorFlow is imported
 from shared.commands import parity
 from shared.errors import SuiteError, UsageError
 from shared.models import PAIRS
-from shared.parity import matrix, other_processes, report, runtimes
+from shared.parity import matrix, other_processes, recording, report, runtimes
 from shared.parity.bounds import bound_of
-from shared.parity.matrix import RUNTIMES, Row, row, rows_of
-from shared.parity.recording import Execution, batches_of, pieces, record
-from shared.trace import read_trace
+from shared.parity.matrix import RUNTIMES, Row, measure, row
+from shared.parity.recording import Run, Seen, batches_of, record
+from shared.parity.session import run_of
+from shared.parity.watch import Watch
+from shared.trace import Trace, read_trace
 from tf115_environment import require_tf115
 
 ROOT = Path(__file__).parents[1]
@@ -48,7 +50,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], 
     return {
         (name, runtime): found
         for name, pair in PAIRS.items()
-        for runtime, found in zip(HERE, rows_of(pair, HERE, QUICK[name], folder), strict=True)
+        for runtime, found in zip(HERE, measure([pair], HERE, QUICK[name], folder), strict=True)
     }
 
 
@@ -58,10 +60,12 @@ def test_the_same_kernels_give_the_same_bits(name: str, runtime: str, measured: 
     found = measured[name, runtime]
     assert found.bitwise and found.within_bound and found.first_difference is None
     assert (found.bound, found.curve_difference, found.max_ulp) == (0, 0, 0)
+    assert found.unrecorded_equal
+    stages = ["batch", "logits", "loss", "gradient", "variable"]
+    if any(variant.bound for variant in PAIRS[name].variants):  # Adam
+        stages.insert(4, "slot")
     assert found.steps == QUICK[name]
-    expected = {"batch", "logits", "loss", "gradient", "variable"}
-    has_slots = any(variant.bound for variant in PAIRS[name].variants)
-    assert set(found.compared) == expected | ({"slot"} if has_slots else set())
+    assert found.compared == dict.fromkeys(stages, QUICK[name])
 
 
 @pytest.mark.parametrize("name", WITH_ADAM)
@@ -87,9 +91,9 @@ def test_without_adam_the_keras_row_says_why_it_is_skipped(measured: Any) -> Non
 @pytest.mark.parametrize("name", ["linear_regression", "softmax_regression", "mlp"])
 def test_real_tensorflow_1_is_bounded(name: str, tmp_path: Path) -> None:
     require_tf115()
-    found: Any = next(rows_of(PAIRS[name], ["tf115"], QUICK[name], tmp_path))
+    found: Any = next(measure([PAIRS[name]], ["tf115"], QUICK[name], tmp_path))
     assert found.within_bound and found.curve_difference <= bound_of("tf115", PAIRS[name]).limit
-    assert found.steps == QUICK[name] == found.compared["loss"]
+    assert set(found.compared.values()) == {found.steps} == {QUICK[name]}
 
 
 def test_a_missing_tensorflow_1_skips_with_the_reason(tmp_path: Path) -> None:
@@ -104,23 +108,62 @@ def test_a_failing_process_is_one_clear_line(tmp_path: Path) -> None:
 # ---- recording --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 10, 11, 99, 100, 10_000])
-def test_pieces_cover_every_step_once(steps: int) -> None:
-    found = pieces(steps)
-    assert [step for piece in found for step in piece] == list(range(steps))
-    assert found[0] == range(1) and found[-1] == range(steps - 1, steps)
-    assert len(found) <= 15
+def recorded(run: Run, name: str, steps: int, path: Path) -> Trace:
+    record(run, batches_of(PAIRS[name], run.config), steps, str(path), name, "")
+    return read_trace(path)
 
 
-def test_gradients_and_variables_are_recorded_where_the_docstring_says(tmp_path: Path) -> None:
-    pair = PAIRS["relu_regression"]
-    config, execution = runtimes.session(pair)
-    record(execution, batches_of(pair, config), 12, str(tmp_path / "a.npz"), pair.name, "session")
-    with read_trace(tmp_path / "a.npz") as trace:
-        assert trace.steps.tolist() == list(range(1, 13))
-        assert trace.records("batch", "0")["step"].tolist() == list(range(1, 13))
-        assert trace.records("gradient", "bias")["step"].tolist() == [1, 2, 3, 6, 11, 12]
-        assert trace.records("variable", "bias")["step"].tolist() == [1, 2, 5, 10, 11, 12]
+@pytest.mark.parametrize("runtime", ["session", "function", "many_steps", "eager", "xla"])
+def test_the_recorded_gradients_are_those_that_the_update_consumed(
+    runtime: str, tmp_path: Path
+) -> None:
+    pair = PAIRS["softmax_regression"]
+    run = getattr(runtimes, runtime)(pair)
+    rate = np.float32(run.config.learning_rate)
+    with recorded(run, pair.name, 1, tmp_path / "a.npz") as trace:
+        for name in ("weights", "biases"):
+            gradient, updated = (trace.whole(kind, name, 1) for kind in ("gradient", "variable"))
+            assert gradient.any() and np.array_equal(updated, -rate * gradient)  # from zeros
+
+
+@pytest.mark.parametrize("runtime", ["session", "function", "many_steps"])
+def test_every_step_is_recorded_where_steps_do_not_fill_the_last_call(
+    runtime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "CHUNK_STEPS", 5)
+    run = getattr(runtimes, runtime)(PAIRS["relu_regression"])
+    with recorded(run, "relu_regression", 12, tmp_path / "a.npz") as trace:
+        for stage, name in (("batch", "0"), ("gradient", "bias"), ("slot", "bias/m")):
+            assert trace.records(stage, name)["step"].tolist() == list(range(1, 13))
+        # Each step's own value, not one of another row.
+        assert len(np.unique(trace.records("gradient", "bias")["norm"])) == 12
+        assert np.array_equal(trace.whole("variable", "bias", 12), run.model.variables()["bias"])
+
+
+@pytest.mark.parametrize(
+    ("name", "runtime"),
+    [("relu_regression", "keras"), ("relu_regression", "xla"), ("cnn", "xla")],
+)
+def test_the_watch_changes_no_bit_of_bounded_runs_either(
+    name: str, runtime: str, tmp_path: Path
+) -> None:
+    pair = PAIRS[name]
+    path = tmp_path / "recorded.npz"
+    matrix._record_here(runtime, pair, QUICK[name], path)
+    assert matrix._is_same_unrecorded(runtime, pair, path)
+
+
+def test_a_watch_that_changes_a_bit_is_beyond_every_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update = Watch.update
+
+    def changed(self: Watch, gradients: list[Any]) -> None:
+        update(self, [gradient * (1 + 2**-20) for gradient in gradients])
+
+    monkeypatch.setattr(Watch, "update", changed)
+    found = next(measure([PAIRS["softmax_regression"]], ["function"], 3, tmp_path))
+    assert found.is_broken and found.unrecorded_equal is False
 
 
 def test_the_batches_are_those_of_the_style_files(tmp_path: Path) -> None:
@@ -130,32 +173,29 @@ def test_the_batches_are_those_of_the_style_files(tmp_path: Path) -> None:
         script = tmp_path / "script.npz"
         checkpoints = str(tmp_path / name)
         module.train(module.Config(steps=3, checkpoint_dir=checkpoints, trace=str(script)))
-        config, execution = runtimes.session(pair)
-        record(execution, batches_of(pair, config), 3, str(tmp_path / "a.npz"), name, "session")
-        with read_trace(script) as a, read_trace(tmp_path / "a.npz") as b:
+        with (
+            read_trace(script) as a,
+            recorded(runtimes.session(pair), name, 3, tmp_path / "a.npz") as b,
+        ):
             assert row(pair, "session", a, b).bitwise
 
 
 # ---- rows that must fail ----------------------------------------------------------------------
 
 
-def broken_row(tmp_path: Path, name: str, runtime: str, change: Callable[[Any], Any]) -> Any:
-    """The `Row` of a candidate whose model or execution `change` breaks."""
-    pair, paths = PAIRS[name], (tmp_path / "a.npz", tmp_path / "b.npz")
-    for path, is_broken in zip(paths, (False, True), strict=True):
-        config, execution = runtimes.session(pair)
-        if is_broken:
-            config, execution = change((config, execution))
-        record(execution, batches_of(pair, config), 12, str(path), name, runtime)
-    with read_trace(paths[0]) as a, read_trace(paths[1]) as b:
+def broken_row(tmp_path: Path, name: str, runtime: str, change: Callable[[Run], Run]) -> Any:
+    """The `Row` of a candidate that `change` breaks."""
+    pair = PAIRS[name]
+    with (
+        recorded(runtimes.session(pair), name, 12, tmp_path / "a.npz") as a,
+        recorded(change(runtimes.session(pair)), name, 12, tmp_path / "b.npz") as b,
+    ):
         return row(pair, runtime, a, b)
 
 
-def one_percent_faster(made: tuple[Any, Execution]) -> tuple[Any, Execution]:
-    module = PAIRS["softmax_regression"].module("tf1_style")
-    config = module.Config(learning_rate=made[0].learning_rate * 1.01)
-    model = module.SoftmaxRegression(config)
-    return config, runtimes.own_execution(model)
+def one_percent_faster(run: Run) -> Run:
+    pair = PAIRS["softmax_regression"]
+    return run_of(pair.create("tf1_style", learning_rate=run.config.learning_rate * 1.01))
 
 
 @pytest.mark.parametrize("runtime", ["session", "xla", "tf115"])
@@ -167,19 +207,39 @@ def test_a_learning_rate_one_percent_off_is_beyond_every_bound(
     assert found.first_difference == {"step": 1, "stage": "variable", "tensor": "weights"}
 
 
+@pytest.mark.parametrize("stage", ["gradient", "variable"])
+def test_one_bit_of_one_step_in_the_middle_is_found_there(stage: str, tmp_path: Path) -> None:
+    def one_bit(run: Run) -> Run:
+        def watch(inputs: np.ndarray, steps: int) -> Callable[[], Seen]:
+            seen_since = run.watch(inputs, steps)
+
+            def seen() -> Seen:
+                found = seen_since()
+                found[stage]["biases"][6] = np.nextafter(found[stage]["biases"][6], np.float32(9))
+                return found
+
+            return seen
+
+        return run._replace(watch=watch)
+
+    found = broken_row(tmp_path, "softmax_regression", "function", one_bit)
+    assert found.is_broken and found.curve_difference == 0
+    assert found.first_difference == {"step": 7, "stage": stage, "tensor": "biases"}
+
+
 @pytest.mark.parametrize("runtime", ["session", "xla"])
 def test_other_batches_and_nan_are_beyond_every_bound(runtime: str, tmp_path: Path) -> None:
-    def shifted(made: tuple[Any, Execution]) -> tuple[Any, Execution]:
-        return PAIRS["softmax_regression"].module("tf1_style").Config(seed=1), made[1]
+    def shifted(run: Run) -> Run:
+        return run._replace(config=PAIRS["softmax_regression"].module("tf1_style").Config(seed=1))
 
     found = broken_row(tmp_path, "softmax_regression", runtime, shifted)
     assert found.is_broken and found.first_difference["stage"] == "batch"
 
-    def nan(made: tuple[Any, Execution]) -> tuple[Any, Execution]:
+    def nan(run: Run) -> Run:
         def train_steps(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-            return np.where(True, np.float32(np.nan), made[1].train_steps(inputs, targets))
+            return run.train_steps(inputs, targets) * np.float32(np.nan)
 
-        return made[0], made[1]._replace(train_steps=train_steps)
+        return run._replace(train_steps=train_steps)
 
     found = broken_row(tmp_path, "softmax_regression", runtime, nan)
     assert found.is_broken
@@ -187,10 +247,9 @@ def test_other_batches_and_nan_are_beyond_every_bound(runtime: str, tmp_path: Pa
 
 
 def test_another_start_is_beyond_every_bound_however_small(tmp_path: Path) -> None:
-    def start(made: tuple[Any, Execution]) -> tuple[Any, Execution]:
-        module = PAIRS["relu_regression"].module("tf1_style")
-        config = module.Config(initial_weight=float(np.nextafter(np.float32(0.5), 1)))
-        return config, runtimes.own_execution(module.ReluRegression(config))
+    def start(run: Run) -> Run:
+        next_to = float(np.nextafter(np.float32(run.config.initial_weight), np.float32(1)))
+        return run_of(PAIRS["relu_regression"].create("tf1_style", initial_weight=next_to))
 
     found = broken_row(tmp_path, "relu_regression", "xla", start)
     assert found.curve_difference <= found.bound  # by its losses it would pass
@@ -209,7 +268,7 @@ def test_the_command_prints_within_80_columns_and_writes_json(
     assert run("linear_regression", *flags, "--json", str(file)) == 0
     printed = capsys.readouterr().out
     assert max(map(len, printed.splitlines())) <= 80
-    assert "bitwise equal" in printed and "steps compared: batch 5" in printed
+    assert "bitwise equal" in printed and "compared at every step: batch, logits, loss" in printed
     rows = json.loads(file.read_text())["rows"]
     assert [found["candidate"] for found in rows] == [
         RUNTIMES[name] for name in ("function", "keras", "xla")
@@ -235,8 +294,7 @@ def test_a_broken_row_makes_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None
     session = runtimes.session
 
     def seeded_otherwise(pair: Any) -> Any:
-        config = pair.module("tf1_style").Config(seed=1)
-        return config, session(pair)[1]
+        return session(pair)._replace(config=pair.module("tf1_style").Config(seed=1))
 
     monkeypatch.setattr(runtimes, "function", seeded_otherwise)
     assert run("linear_regression", "--runtime", "function", "--steps", "2") == 1
@@ -259,7 +317,6 @@ def test_every_runtime_has_a_bound_with_a_reason() -> None:
     for pair in PAIRS.values():
         for runtime in RUNTIMES:
             assert bound_of(runtime, pair).reason
-    assert set(matrix.DEFAULT_STEPS) == set(PAIRS)
 
 
 def test_a_difference_beyond_its_bound_says_so() -> None:

@@ -40,7 +40,7 @@ def add_parser(subparsers: Any) -> None:
         help="compare every model under every runtime with the Session",
         description=(
             "Trains each model in a compat.v1 Session and under every other runtime, and\n"
-            "compares losses, gradients, optimizer slots and variables."
+            "compares losses, gradients, optimizer slots and variables at every step."
         ),
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -58,13 +58,17 @@ def add_parser(subparsers: Any) -> None:
         "--steps",
         type=count,
         metavar="N",
-        help="steps of each model (default: 10, 10000, 1000 and 100)",
+        help=f"steps of each model (default: {_default_steps()})",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON")
     parser.add_argument(
         "--markdown", action="store_true", help="print one Markdown table instead of the text"
     )
     parser.set_defaults(execute=execute)
+
+
+def _default_steps() -> str:
+    return ", ".join(f"{name} {pair.parity.steps}" for name, pair in PAIRS.items())
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -108,16 +112,14 @@ def _measure(pairs: list[Pair], runtimes: list[str], steps: int | None, shown: b
     from rich.console import Console
 
     from shared.parity import report
-    from shared.parity.matrix import rows_of
+    from shared.parity.matrix import measure
 
     console = Console(width=min(Console().width, 80))
     measured: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="parity-") as folder:
-        for pair in pairs:
-            rows = list(rows_of(pair, runtimes, steps, Path(folder)))
-            measured += rows
-            if shown:
-                console.print(report.table(rows))
-                for line in report.compared_lines(rows):
-                    console.print(line, highlight=False)
+        for row in measure(pairs, runtimes, steps, Path(folder)):
+            measured.append(row)
+            of_model = [found for found in measured if found.model == row.model]
+            if shown and len(of_model) == len(runtimes):
+                report.show(of_model, console)
     return measured

@@ -13,6 +13,10 @@ class Bound(NamedTuple):
     limit: float
     reason: str
 
+    def allows(self, curve_difference: float) -> bool:
+        """Whether runs of other bits are close enough; equal losses are not equal bits."""
+        return self.limit > 0 and curve_difference <= self.limit
+
 
 BITWISE = Bound(0.0, "the same kernels in the same order: equal bits")
 
@@ -43,5 +47,5 @@ def bound_of(runtime: str, pair: Pair) -> Bound:
     if runtime == "keras":
         return Bound(max(variant.bound for variant in pair.variants), KERAS_REASON)
     if runtime in REORDERED:
-        return NETWORK if pair.name in ("mlp", "cnn") else CONVEX
+        return NETWORK if pair.parity.amplifies else CONVEX
     return BITWISE

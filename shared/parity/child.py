@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import shared.quiet  # noqa: F401  before TensorFlow is imported
 from shared.models import PAIRS
-from shared.parity.recording import batches_of, own_execution, record
+from shared.parity.recording import batches_of, record
+from shared.parity.session import session
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -19,13 +20,12 @@ def main(arguments: Sequence[str]) -> None:
     runtime, name, steps, path = arguments
     pair = PAIRS[name]
     if runtime == "gpu":
-        from shared.parity.runtimes import function_without_tf32
+        from shared.parity.runtimes import gpu
 
-        config, execution = function_without_tf32(pair)
+        run = gpu(pair)
     else:
-        model = pair.create("tf1_style")
-        config, execution = model.config, own_execution(model)
-    record(execution, batches_of(pair, config), int(steps), path, name, runtime)
+        run = session(pair)
+    record(run, batches_of(pair, run.config), int(steps), path, name, runtime)
 
 
 if __name__ == "__main__":

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from shared.compare import compare
 from shared.comparison import NOT_COMPARABLE, Comparison
 from shared.models import Pair
-from shared.parity.bounds import bound_of
-from shared.parity.recording import batches_of, record
+from shared.parity.bounds import BITWISE, bound_of
+from shared.parity.other_processes import RECORD_ELSEWHERE, WHY_NOT_ELSEWHERE
+from shared.parity.recording import Run, batches_of, record, record_unwatched
 from shared.tensor_checks import common_records
 from shared.trace import STAGES, Trace, read_trace
 from shared.verdict import curve_difference
@@ -29,15 +31,6 @@ RUNTIMES = {
     "tf115": "TensorFlow 1.15",
     "gpu": "GPU, TF32 off",
 }
-DEFAULT_STEPS = {
-    "linear_regression": 10,
-    "relu_regression": 10_000,
-    "softmax_regression": 1_000,
-    "mlp": 200,
-    "cnn": 100,
-}
-# Eager steps take up to ten times as long; a difference shows within these.
-EAGER_STEPS = {"relu_regression": 500, "softmax_regression": 200, "cnn": 20}
 # Keras's Adam computes the powers of beta from its step count and has no variables for them.
 IGNORED = ("*slot/beta?_power",)
 
@@ -49,7 +42,9 @@ class Row:
     `curve_difference` is ||b - a|| / ||a|| over the losses of all `steps`; it must not exceed
     `bound`, where 0 asks for equal bits of everything compared. `max_ulp` and `max_relative_l2`
     are the largest of the losses and of the tensors at the first and the last step.
-    `compared` says at how many steps each stage was compared. `reason` explains the bound.
+    `compared` says at how many steps each stage was compared. `unrecorded_equal` says whether
+    the same runs without a recording made the same losses and the same final state, bit for bit;
+    it is measured where equal bits are asked for. `reason` explains the bound.
     """
 
     model: str
@@ -63,6 +58,7 @@ class Row:
     first_difference: dict[str, Any] | None = None
     bound: float | None = None
     within_bound: bool | None = None
+    unrecorded_equal: bool | None = None
     reason: str | None = None
     compared: dict[str, int] | None = None
     skipped: str | None = None
@@ -70,7 +66,7 @@ class Row:
     @property
     def is_broken(self) -> bool:
         """Whether the row was measured and found to differ by more than it may."""
-        return self.skipped is None and not self.within_bound
+        return self.skipped is None and (not self.within_bound or self.unrecorded_equal is False)
 
     def to_json(self) -> dict[str, Any]:
         """The row as plain data; infinity, which JSON lacks, becomes the text "inf"."""
@@ -80,59 +76,102 @@ class Row:
         }
 
 
-def rows_of(pair: Pair, runtimes: Sequence[str], steps: int | None, folder: Path) -> Iterator[Row]:
-    """Measures one model; yields a row for each runtime.
+def measure(
+    pairs: Sequence[Pair], runtimes: Sequence[str], steps: int | None, folder: Path
+) -> Iterator[Row]:
+    """Measures models; yields a row for each model and runtime, model by model.
+
+    What needs a process of its own runs beside the rest.
 
     Args:
-        pair: the model.
+        pairs: the models.
         runtimes: keys of `RUNTIMES`.
-        steps: how many to train; None for the model's entry in `DEFAULT_STEPS`.
+        steps: how many to train; None for the default of each model.
         folder: where traces are written and removed again; the CNN's take 150 MB each.
 
     Raises:
         SuiteError: a process of TensorFlow 1.15 or of the GPU failed.
         TraceFileError: a trace cannot be written.
     """
-    steps = steps or DEFAULT_STEPS[pair.name]
-    reference, candidate = folder / "reference.npz", folder / "candidate.npz"
+    with ThreadPoolExecutor(1) as other_processes:
+        elsewhere: dict[Path, Future[None]] = {}
+        try:
+            for pair in pairs:
+                for runtime in RECORD_ELSEWHERE.keys() & set(runtimes):
+                    if not _why_not(runtime, pair):
+                        path, wanted = _path(folder, pair, runtime), steps or pair.parity.steps
+                        run = RECORD_ELSEWHERE[runtime]
+                        elsewhere[path] = other_processes.submit(run, pair.name, wanted, str(path))
+            for pair in pairs:
+                yield from _rows_of(pair, runtimes, steps or pair.parity.steps, folder, elsewhere)
+        finally:
+            other_processes.shutdown(cancel_futures=True)
+
+
+def _path(folder: Path, pair: Pair, runtime: str) -> Path:
+    return folder / f"{pair.name}-{runtime}.npz"
+
+
+def _rows_of(
+    pair: Pair,
+    runtimes: Sequence[str],
+    steps: int,
+    folder: Path,
+    elsewhere: Mapping[Path, Future[None]],
+) -> Iterator[Row]:
+    reference = _path(folder, pair, "reference")
     _record_here("session", pair, steps, reference)
+    reference_is_unchanged = _is_same_unrecorded("session", pair, reference)
     for runtime in runtimes:
         skipped = _why_not(runtime, pair)
         if skipped:
             yield Row(pair.name, REFERENCE, RUNTIMES[runtime], skipped=skipped)
             continue
-        limit = EAGER_STEPS.get(pair.name, steps) if runtime == "eager" else steps
-        _record(runtime, pair, min(steps, limit), candidate)
+        candidate = _path(folder, pair, runtime)
+        if candidate in elsewhere:
+            elsewhere[candidate].result()
+        else:
+            wanted = pair.parity.eager_steps if runtime == "eager" else None
+            _record_here(runtime, pair, min(steps, wanted or steps), candidate)
         with read_trace(reference) as a, read_trace(candidate) as b:
-            yield row(pair, runtime, a, b)
+            found = row(pair, runtime, a, b)
+        if bound_of(runtime, pair) is BITWISE:
+            same = reference_is_unchanged
+            if runtime != "session":  # for it, the reference has shown that already
+                same = same and _is_same_unrecorded(runtime, pair, candidate)
+            found = dataclasses.replace(found, unrecorded_equal=same)
+        yield found
         candidate.unlink()
     reference.unlink()
 
 
 def _why_not(runtime: str, pair: Pair) -> str | None:
-    from shared.parity.other_processes import why_no_gpu, why_no_tf115
-
     if runtime == "keras" and all(variant.is_same_kernel for variant in pair.variants):
         return "no Adam: tf.function a step has its optimizer"
-    return {"tf115": why_no_tf115, "gpu": why_no_gpu}.get(runtime, lambda: None)()
+    return WHY_NOT_ELSEWHERE.get(runtime, lambda: None)()
 
 
-def _record(runtime: str, pair: Pair, steps: int, path: Path) -> None:
-    from shared.parity.other_processes import record_on_gpu, record_under_tf115
+def _make(runtime: str, pair: Pair) -> Run:
+    from shared.parity import runtimes
 
-    elsewhere = {"tf115": record_under_tf115, "gpu": record_on_gpu}.get(runtime)
-    if elsewhere:
-        elsewhere(pair.name, steps, str(path))
-    else:
-        _record_here(runtime, pair, steps, path)
+    run: Run = getattr(runtimes, runtime.replace("-", "_"))(pair)
+    return run
 
 
 def _record_here(runtime: str, pair: Pair, steps: int, path: Path) -> None:
-    from shared.parity import runtimes
+    run = _make(runtime, pair)
+    record(run, batches_of(pair, run.config), steps, str(path), pair.name, runtime)
 
-    make: Callable[[Pair], Any] = getattr(runtimes, runtime.replace("-", "_"))
-    config, execution = make(pair)
-    record(execution, batches_of(pair, config), steps, str(path), pair.name, runtime)
+
+def _is_same_unrecorded(runtime: str, pair: Pair, recorded: Path) -> bool:
+    """Whether the run, made once more without a watch, has the same bits as the trace of it."""
+    run, path = _make(runtime, pair), recorded.with_name("unrecorded.npz")
+    with read_trace(recorded) as a:
+        record_unwatched(run, batches_of(pair, run.config), len(a.steps), str(path))
+        with read_trace(path) as b:
+            found = compare(a, b, stages=("initial", "loss", "slot", "variable"))
+    path.unlink()
+    return found.bitwise
 
 
 def row(pair: Pair, runtime: str, a: Trace, b: Trace) -> Row:
@@ -153,7 +192,7 @@ def row(pair: Pair, runtime: str, a: Trace, b: Trace) -> Row:
         curve_difference=curve,
         first_difference=_first_difference(found),
         bound=bound.limit,
-        within_bound=found.bitwise or (_is_same_experiment(found) and curve <= bound.limit),
+        within_bound=found.bitwise or (_is_same_experiment(found) and bound.allows(curve)),
         reason=bound.reason,
         compared=_compared(a, b),
     )

@@ -59,3 +59,8 @@ def record_on_gpu(model: str, steps: int, path: str) -> None:
 def _record(python: str, arguments: list[str], environment: dict[str, str]) -> None:
     expected = f"a trace of {arguments[1]}"
     run_module(python, "shared.parity.child", arguments, environment, expected)
+
+
+# Keyed by the name of `--runtime`.
+RECORD_ELSEWHERE = {"tf115": record_under_tf115, "gpu": record_on_gpu}
+WHY_NOT_ELSEWHERE = {"tf115": why_no_tf115, "gpu": why_no_gpu}

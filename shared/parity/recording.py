@@ -1,50 +1,48 @@
-"""Record a run of a model under one runtime, thoroughly and yet fast enough for 10,000 steps.
+"""Record a run of a model under one runtime: all that every step computes.
 
-The steps are cut at 1, 2, 5, 10, 20, 50 and so on, and before the last one. Batch and loss are
-recorded at every step; logits and gradients at the first step of each piece; slots and variables
-after its last. An update enters every later variable, so equal bits at the end of a piece, and in
-the loss of each of its steps, leave little room for a difference between.
+A run is trained by the model's own `train_step` or `train_steps`. A watch beside it keeps what
+passes through: logits and gradients as the update consumed them, slots and variables as it left
+them. The same run is trained once more without a watch, to show that the watch changes no bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Callable, Mapping, NamedTuple, Tuple
 
 import numpy as np
 
-from shared.batches import batch_rows
+from shared.batches import batch_rows, chunks
 from shared.lines import exact_line, noisy_line
 from shared.models import IMAGES, Pair
 from shared.trace import TraceRecorder
 
+# Stage of a trace -> name of the tensor -> its values at each step, [steps] of arrays.
+Seen = Mapping[str, Mapping[str, Any]]
+Fed = Tuple[np.ndarray, np.ndarray]  # stacked batches: inputs and targets [steps, batch, ...]
+Batches = Callable[[range], Fed]
 
-class Execution(NamedTuple):
-    """What a recording asks of a model; `train_steps` decides how many steps a call makes."""
-
-    predict: Callable[[np.ndarray], Any]  # logits, without dropout
-    gradients: Callable[[np.ndarray, np.ndarray], Mapping[str, Any]]
-    train_steps: Callable[[np.ndarray, np.ndarray], np.ndarray]  # float32 losses [steps]
-    variables: Callable[[], Mapping[str, np.ndarray]]
-    slots: Callable[[], Mapping[str, np.ndarray]]
+CHUNK_STEPS = 100
+CHUNK_BYTES = 2**26  # of gradients, slots and variables that a watch holds at a time
 
 
-def own_execution(model: Any) -> Execution:
-    """Runs the model by its own methods."""
-    return Execution(
-        model.predict, model.gradients, model.train_steps, model.variables, model.slots
-    )
+class Run(NamedTuple):
+    """A model at step 0 under one runtime.
+
+    `train_steps` takes stacked batches and returns float32 losses [steps]. `watch`, called once
+    and before anything is trained, takes the first inputs and how many steps a call of
+    `train_steps` makes at most; it returns what hands over what the steps since the last time
+    computed. `steps_a_call` is the fewest that show what the runtime is about.
+    """
+
+    config: Any
+    model: Any
+    train_steps: Callable[[np.ndarray, np.ndarray], Any]
+    watch: Callable[[np.ndarray, int], Callable[[], Seen]]
+    steps_a_call: int = 1
 
 
-def pieces(steps: int) -> list[range]:
-    """Cuts steps 0 to `steps` - 1 after 1, 2, 5, 10, 20, 50 ... of them and before the last."""
-    ends = {factor * 10**power for factor in (1, 2, 5) for power in range(len(str(steps)))}
-    # A last piece of one step has gradients and variables of the last step, which are kept whole.
-    cuts = sorted({end for end in ends if end < steps} | ({steps - 1, steps} - {0}))
-    return [range(start, end) for start, end in zip([0, *cuts], cuts)]
-
-
-def batches_of(pair: Pair, config: Any) -> Callable[[range], tuple[np.ndarray, np.ndarray]]:
+def batches_of(pair: Pair, config: Any) -> Batches:
     """Returns what gives the stacked batches of a range of steps, as the style files train on."""
     if pair.name == "linear_regression":  # a step is an epoch
         line = noisy_line(config.seed)
@@ -59,25 +57,18 @@ def batches_of(pair: Pair, config: Any) -> Callable[[range], tuple[np.ndarray, n
         images = IMAGES[pair.data](config.data)
         inputs, targets = images.train_images, images.train_labels
 
-    def rows_of(steps: range) -> tuple[np.ndarray, np.ndarray]:
+    def rows_of(steps: range) -> Fed:
         rows = batch_rows(len(inputs), config.batch_size, steps, config.seed)
         return inputs[rows], targets[rows]
 
     return rows_of
 
 
-def record(
-    execution: Execution,
-    batches: Callable[[range], tuple[np.ndarray, np.ndarray]],
-    steps: int,
-    path: str,
-    model: str,
-    runtime: str,
-) -> None:
-    """Trains `steps` steps and writes their trace.
+def record(run: Run, batches: Batches, steps: int, path: str, model: str, runtime: str) -> None:
+    """Trains `steps` steps and writes a trace of every tensor at every step.
 
     Args:
-        execution: a model at step 0 and how it is run.
+        run: a model at step 0 and how it is run.
         batches: of `batches_of`.
         steps: how many to train, at least 1.
         path: the trace to write.
@@ -87,30 +78,67 @@ def record(
     Raises:
         TraceFileError: the trace cannot be written.
     """
+    variables, slots = run.model.variables(), run.model.slots()
+    a_call = max(run.steps_a_call, min(CHUNK_STEPS, CHUNK_BYTES // _bytes_of(variables, slots)))
+    seen_since = run.watch(batches(range(1))[0][0], a_call)
     with TraceRecorder(path, model=model, runtime=runtime) as recorder:
-        recorder.record_initial(execution.variables(), execution.slots())
-        for piece in pieces(steps):
-            _record_piece(recorder, execution, piece, *batches(piece))
+        recorder.record_initial(variables, slots)
+        with ThreadPoolExecutor(1) as background:  # digests one call while the next one trains
+            recorded: Future[Any] = background.submit(int)  # nothing yet
+            for part in chunks(0, steps, a_call):
+                fed = batches(part)
+                losses, seen = np.asarray(run.train_steps(*fed)), seen_since()
+                recorded.result()
+                recorded = background.submit(_record_steps, recorder, part, fed, losses, seen)
+        recorded.result()
 
 
-def _record_piece(
+def _bytes_of(variables: Mapping[str, np.ndarray], slots: Mapping[str, np.ndarray]) -> int:
+    """Bytes of one step: a gradient for each variable, the variables, the slots."""
+    return sum(2 * value.nbytes for value in variables.values()) + sum(
+        value.nbytes for value in slots.values()
+    )
+
+
+def _record_steps(
     recorder: TraceRecorder,
-    execution: Execution,
-    piece: range,
-    inputs: np.ndarray,
-    targets: np.ndarray,
+    steps: range,
+    fed: Fed,
+    losses: np.ndarray,
+    seen: Seen,
 ) -> None:
-    logits = np.asarray(execution.predict(inputs[0]))
-    gradients = execution.gradients(inputs[0], targets[0])
-    losses = np.asarray(execution.train_steps(inputs, targets))
-    for position, step in enumerate(piece):
-        is_first, is_last = step == piece.start, step == piece.stop - 1
+    for position, step in enumerate(steps):
+        now = {
+            stage: {name: values[position] for name, values in tensors.items()}
+            for stage, tensors in seen.items()
+        }
         recorder.record(
             step + 1,
             losses[position],
-            batch=[inputs[position], targets[position]],
-            logits=logits if is_first else None,
-            gradients={k: np.asarray(v) for k, v in gradients.items()} if is_first else None,
-            slots=execution.slots() if is_last else None,
-            variables=execution.variables() if is_last else None,
+            batch=[stacked[position] for stacked in fed],
+            logits=now["logits"]["logits"],
+            gradients=now["gradient"],
+            slots=now["slot"],
+            variables=now["variable"],
         )
+
+
+def record_unwatched(run: Run, batches: Batches, steps: int, path: str) -> None:
+    """Trains as a user of the model does; writes the losses, and the state before and after.
+
+    Raises:
+        TraceFileError: the trace cannot be written.
+    """
+    model = run.model
+    with TraceRecorder(path) as recorder:
+        recorder.record_initial(model.variables(), model.slots())
+        for part in chunks(0, steps, CHUNK_STEPS):
+            losses = np.asarray(run.train_steps(*batches(part)))
+            for step, loss in zip(part, losses):
+                is_last = step == steps - 1
+                recorder.record(
+                    step + 1,
+                    loss,
+                    slots=model.slots() if is_last else None,
+                    variables=model.variables() if is_last else None,
+                )

@@ -12,6 +12,7 @@ from shared.errors import UsageError
 from shared.parity.matrix import REFERENCE, RUNTIMES, Row
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 NOT_RUN = "—"
@@ -54,16 +55,31 @@ def _place(row: Row) -> str:
     return f"step {first['step']}: {first['stage']} {first['tensor']}"
 
 
+def show(rows: Sequence[Row], console: Console) -> None:
+    """Prints one model's rows."""
+    console.print(table(rows))
+    for line in compared_lines(rows):
+        console.print(line, highlight=False)
+
+
 def compared_lines(rows: Sequence[Row]) -> list[str]:
-    """Over how many steps which tensors were compared; rows of the same numbers share a line."""
-    runtimes: dict[str, list[str]] = {}
+    """What was compared: stages that were so at every step first, others with their counts."""
+    lines: dict[str, list[str]] = {}
     for row in rows:
         if row.compared:
-            text = ", ".join(f"{stage} {steps:,}" for stage, steps in row.compared.items())
-            runtimes.setdefault(text, []).append(row.candidate)
-    if len(runtimes) == 1:
-        return [f"steps compared: {next(iter(runtimes))}"]
-    return [f"steps compared ({', '.join(names)}): {text}" for text, names in runtimes.items()]
+            lines.setdefault(_compared(row), []).append(row.candidate)
+    if len(lines) == 1:
+        return [f"compared {next(iter(lines))}"]
+    return [f"compared ({', '.join(names)}) {text}" for text, names in lines.items()]
+
+
+def _compared(row: Row) -> str:
+    assert row.compared is not None
+    always = [stage for stage, steps in row.compared.items() if steps == row.steps]
+    others = [
+        f"{stage} at {steps:,}" for stage, steps in row.compared.items() if steps != row.steps
+    ]
+    return "; ".join([f"at every step: {', '.join(always)}", *others])
 
 
 def markdown(rows: Sequence[Row]) -> str:

@@ -9,89 +9,65 @@ import numpy as np
 import tensorflow as tf
 
 from shared.models import Pair
-from shared.parity.recording import Execution, own_execution
-
-Made = tuple[Any, Execution]  # the model's config, and the model at step 0 with the way to run it
-
-
-def session(pair: Pair) -> Made:
-    """The TensorFlow 1 style in a compat.v1 Session."""
-    model = pair.create("tf1_style")
-    return model.config, own_execution(model)
+from shared.parity.recording import Run, Seen
+from shared.parity.session import session as session  # one of the runtimes, on any TensorFlow
+from shared.parity.watch import Watch
 
 
-def function(pair: Pair) -> Made:
+def function(pair: Pair) -> Run:
     """One call of a tf.function a step."""
-    config, model = _exact(pair)
-    return config, _a_call_a_step(model)
+    model = _exact(pair)
+    return _run(model, _loop(model.train_step))
 
 
-def many_steps(pair: Pair) -> Made:
+def many_steps(pair: Pair) -> Run:
     """One call of a tf.function for many steps."""
-    config, model = _exact(pair)
-    return config, own_execution(model)
+    model = _exact(pair)
+    return _run(model, model.train_steps)._replace(steps_a_call=5)
 
 
-def eager(pair: Pair) -> Made:
+def eager(pair: Pair) -> Run:
     """No graph: every operation runs when Python reaches it."""
-    config, model = _exact(pair)
-    execution = _a_call_a_step(model)
-    return config, execution._replace(
-        predict=_eagerly(execution.predict),
-        gradients=_eagerly(execution.gradients),
-        train_steps=_eagerly(execution.train_steps),
-    )
+    model = _exact(pair)
+    return _run(model, _eagerly(_loop(model.train_step)))
 
 
-def keras(pair: Pair) -> Made:
+def keras(pair: Pair) -> Run:
     """One call of a tf.function a step, with Keras's Adam."""
-    config, model = _model(pair, "keras")
-    return config, _a_call_a_step(model)
+    model = pair.create("tf2_style", "keras")
+    return _run(model, _loop(model.train_step))
 
 
-def xla(pair: Pair) -> Made:
+def xla(pair: Pair) -> Run:
     """One call a step of a tf.function that XLA compiles; the noise of dropout is fed."""
-    config, model = _exact(pair)
+    model = _exact(pair)
     set_noise = _feed_noise(model) if hasattr(model, "noise") else None
-    predict, gradients, train_step = (
-        _compiled(model, name) for name in ("predict", "gradients", "train_step")
-    )
+    compiled = _compiled(model)
 
-    def with_noise(compiled: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*batch: np.ndarray) -> Any:
-            if set_noise:
-                set_noise(len(batch[0]))
-            return compiled(*batch)
+    def train_step(*batch: np.ndarray) -> Any:
+        if set_noise:
+            set_noise(len(batch[0]))
+        return compiled(*batch)
 
-        return run
-
-    return config, Execution(
-        with_noise(predict),
-        with_noise(gradients),
-        _loop(with_noise(train_step)),
-        model.variables,
-        model.slots,
-    )
+    return _run(model, _loop(train_step))
 
 
-def function_without_tf32(pair: Pair) -> Made:
-    """One call of a tf.function a step, with float32 multiplied as float32 on a GPU too."""
+def gpu(pair: Pair) -> Run:
+    """As `function`, on the first GPU, with float32 multiplied as float32."""
     tf.config.experimental.enable_tensor_float_32_execution(False)
     return function(pair)
 
 
-def _exact(pair: Pair) -> tuple[Any, Any]:
+def _exact(pair: Pair) -> Any:
     """The TensorFlow 2 style with the same optimizer kernel as the TensorFlow 1 style."""
-    return _model(pair, pair.same_kernel.optimizer)
+    return pair.create("tf2_style", pair.same_kernel.optimizer)
 
 
-def _model(pair: Pair, optimizer: str | None) -> tuple[Any, Any]:
-    model = pair.create("tf2_style", optimizer)
-    return model.config, model
+def _run(model: Any, train_steps: Callable[..., Any]) -> Run:
+    def watch(inputs: np.ndarray, steps: int) -> Callable[[], Seen]:
+        return Watch(model, inputs, steps).seen
 
-
-def _a_call_a_step(model: Any) -> Execution:
-    return own_execution(model)._replace(train_steps=_loop(model.train_step))
+    return Run(model.config, model, train_steps, watch)
 
 
 def _loop(train_step: Callable[..., Any]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
@@ -113,9 +89,9 @@ def _eagerly(run: Callable[..., Any]) -> Callable[..., Any]:
     return run_eagerly
 
 
-def _compiled(model: Any, name: str) -> Callable[..., Any]:
-    method = getattr(type(model), name).python_function
-    return tf.function(lambda *batch: method(model, *batch), jit_compile=True)
+def _compiled(model: Any) -> Callable[..., Any]:
+    train_step = type(model).train_step.python_function
+    return tf.function(lambda *batch: train_step(model, *batch), jit_compile=True)
 
 
 def _feed_noise(model: Any) -> Callable[[int], None]:
