@@ -57,7 +57,7 @@ def run(
     try:
         if command == "train":
             check_folder(config.checkpoint_dir)  # before training, not after it
-            check_folder(config.log_dir, "--log-dir")
+            check_folder(options.get("log_dir", ""), "--log-dir")  # not every script has one
             _print_metrics(train(config).metrics)
             print("checkpoint saved in " + config.checkpoint_dir)
         elif command == "evaluate":

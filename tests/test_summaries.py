@@ -24,6 +24,7 @@ SCALARS = {
     "linear_regression": {"loss", "learning_rate", "line/weight", "line/bias"},
     "relu_regression": {"loss", "accuracy", "learning_rate", "line/weight", "line/bias"},
     "softmax_regression": {"loss", "accuracy", "learning_rate"},
+    "mlp": {"loss", "accuracy", "learning_rate"},
     "cnn": {"loss", "accuracy", "learning_rate"},
 }
 

@@ -11,6 +11,7 @@ Run:   python -m tf1_style.mlp train
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import os
 import sys
@@ -23,6 +24,7 @@ from shared.batches import batch_rows, chunks, crosses
 from shared.checkpoints import checkpoint_errors
 from shared.fashion import class_names, load_fashion
 from shared.initial_values import glorot_uniform
+from shared.log_dir import LOG_DIR_HELP
 from shared.progress import PrintedProgress, Stopped, stop_signals
 from shared.settings import count, positive, seed, setting, whole
 from shared.tracing import EVERY_HELP, STEPS_HELP, TRACE_HELP, open_training
@@ -42,6 +44,7 @@ class Config:
     )
     checkpoint_every: int = setting(500, "steps between two checkpoints", count)
     report_every: int = setting(100, "steps between two progress reports", count)
+    log_dir: str = setting("", LOG_DIR_HELP)
     trace: str = setting("", TRACE_HELP)
     trace_every: int = setting(0, EVERY_HELP, whole)
     trace_steps: str = setting("", STEPS_HELP)
@@ -63,6 +66,7 @@ class MLP:
             self.batch_gradients = self.differentiate(self.batch_loss)
             self.train_op = self.update(self.batch_gradients)
             self.batch_correct = self.correct(self.logits, self.labels)
+            self.create_summaries()
             self.create_checkpoint()
             self.create_session()
 
@@ -143,6 +147,37 @@ class MLP:
         """Returns how many images have their largest logit at the right class."""
         matches = tf.equal(tf.argmax(logits, axis=1), labels)
         return tf.reduce_sum(tf.cast(matches, tf.int32))
+
+    # ---- SUMMARIES ---------------------------------------------------------------------------
+
+    def create_summaries(self):
+        """Creates what packs the loss, accuracy, learning rate and parameters for TensorBoard."""
+        # Operations like any other: a run that does not fetch them writes nothing. A tag is the
+        # name of its operation: one that is taken, be it by a variable, gets `_1` behind it.
+        tf.summary.scalar("loss", self.batch_loss)
+        tf.summary.scalar("accuracy", self.batch_correct / tf.shape(self.labels)[0])
+        tf.summary.scalar("learning_rate", self.config.learning_rate)
+        for name, parameter in self.parameters.items():
+            tf.summary.histogram("parameters/" + name, parameter)
+        self.summaries = tf.summary.merge_all()
+
+    def open_summaries(self, directory):
+        """Starts an event file in `directory`, beside those of earlier runs, with the graph."""
+        with self.graph.as_default():  # outside of any graph, TensorFlow 2 refuses a FileWriter
+            # Two runs that start within one second would otherwise write to the same file.
+            self.writer = tf.summary.FileWriter(directory, filename_suffix=f".{self.step()}")
+        self.writer.add_graph(self.graph)  # with the initial values, which are constants in it
+
+    def write_summaries(self, images, labels):
+        """Writes the summaries of this step, measured on one batch: images [batch, 784]."""
+        # The bytes that a run returns still have to be written; without a step, all are at 0.
+        feed_dict = {self.images: images, self.labels: labels}
+        self.writer.add_summary(self.session.run(self.summaries, feed_dict), self.step())
+        self.writer.flush()  # or TensorBoard sees it up to two minutes later
+
+    def close_summaries(self):
+        """Ends the event file; what was not flushed before would be lost in a crash."""
+        self.writer.close()
 
     # ---- CHECKPOINT --------------------------------------------------------------------------
 
@@ -234,6 +269,31 @@ class MLP:
         self.saver.recover_last_checkpoints(state.all_model_checkpoint_paths)
         return path
 
+    # ---- EXPORT ------------------------------------------------------------------------------
+
+    def export(self, directory):
+        """Writes what `predict` does as a SavedModel into the new folder `directory`."""
+        # A graph of its own, of the forward pass alone: the whole of a graph is written, and that
+        # of the training has gradients, optimizer and slots.
+        serving, values = copy.copy(self), self.variables()
+        with tf.Graph().as_default(), tf.Session() as session:
+            for name, value in values.items():
+                # Zeros first: initial values would be constants in the graph, as large as these.
+                variable = tf.get_variable(name, value.shape, initializer=tf.zeros_initializer())
+                variable.load(value, session)
+                setattr(serving, name, variable)
+            images = tf.placeholder(tf.float32, [None, 784], name="images")
+            # A Session checks what is fed against the placeholder; TensorFlow 2, which makes a
+            # function of this, would take any shape.
+            logits = serving.forward(tf.ensure_shape(images, [None, 784]))
+            # Names for the caller. From here on, `simple_save` would do it in one call.
+            signature = tf.saved_model.predict_signature_def({"images": images}, {"logits": logits})
+            builder = tf.saved_model.Builder(directory)
+            builder.add_meta_graph_and_variables(
+                session, [tf.saved_model.SERVING], {"serving_default": signature}
+            )
+            builder.save()
+
 
 def train(config, progress=None):
     """Trains until `config.steps`, from the newest checkpoint on; returns a TrainingResult."""
@@ -249,6 +309,10 @@ def train(config, progress=None):
                 steps, clothes.train_images[rows], clothes.train_labels[rows]
             )
             progress.report(steps, losses)
+            if config.log_dir:
+                model.write_summaries(
+                    clothes.train_images[rows[-1]], clothes.train_labels[rows[-1]]
+                )
             if stop.received:
                 raise Stopped(model.step(), model.save(config.checkpoint_dir))
             if crosses(steps, config.checkpoint_every) or steps.stop == config.steps:

@@ -23,6 +23,7 @@ from shared.batches import batch_rows, chunks, crosses
 from shared.checkpoints import checkpoint_errors
 from shared.fashion import class_names, load_fashion
 from shared.initial_values import glorot_uniform
+from shared.log_dir import LOG_DIR_HELP, require_tensorboard
 from shared.progress import PrintedProgress, Stopped, stop_signals
 from shared.settings import count, positive, seed, setting, whole
 from shared.tracing import EVERY_HELP, STEPS_HELP, TRACE_HELP, open_training
@@ -46,6 +47,7 @@ class Config:
     )
     checkpoint_every: int = setting(500, "steps between two checkpoints", count)
     report_every: int = setting(100, "steps between two progress reports", count)
+    log_dir: str = setting("", LOG_DIR_HELP)
     trace: str = setting("", TRACE_HELP)
     trace_every: int = setting(0, EVERY_HELP, whole)
     trace_steps: str = setting("", STEPS_HELP)
@@ -59,6 +61,7 @@ class MLP:
         # No graph to describe: the methods below run when they are called.
         self.create_parameters()
         self.create_optimizer()
+        self.create_summaries()
         self.create_checkpoint()
         self.create_session()
 
@@ -147,6 +150,36 @@ class MLP:
         """Returns how many images have their largest logit at the right class."""
         matches = tf.equal(tf.argmax(logits, axis=1), labels)
         return tf.reduce_sum(tf.cast(matches, tf.int32))
+
+    # ---- SUMMARIES ---------------------------------------------------------------------------
+
+    def create_summaries(self):
+        """Nothing to create: a summary is written by the very call that names it."""
+        if self.config.log_dir:
+            require_tensorboard()  # whose code `tf.summary.scalar` is, in TensorFlow 2
+
+    def open_summaries(self, directory):
+        """Starts an event file in `directory`, beside those of earlier runs, with the graph."""
+        self.writer = tf.summary.create_file_writer(directory)
+        with self.writer.as_default():
+            # There is no graph of the model, only one of each function.
+            tf.summary.graph(self.train_step.get_concrete_function().graph)
+
+    def write_summaries(self, images, labels):
+        """Writes the summaries of this step, measured on one batch: images [batch, 784]."""
+        loss, correct = self.measure(images, labels)
+        # Without a default writer the calls below would write nothing, in silence; without a
+        # step they would raise. A tag is a string, written as it stands.
+        with self.writer.as_default(step=self.step()):  # flushes at its end
+            tf.summary.scalar("loss", loss)
+            tf.summary.scalar("accuracy", correct / len(labels))
+            tf.summary.scalar("learning_rate", self.config.learning_rate)
+            for name, parameter in self.parameters.items():
+                tf.summary.histogram("parameters/" + name, parameter)
+
+    def close_summaries(self):
+        """Ends the event file; what was not flushed before would be lost in a crash."""
+        self.writer.close()
 
     # ---- CHECKPOINT --------------------------------------------------------------------------
 
@@ -240,6 +273,23 @@ class MLP:
         self.optimizer.learning_rate = self.config.learning_rate
         return path
 
+    # ---- EXPORT ------------------------------------------------------------------------------
+
+    def export(self, directory):
+        """Writes what `predict` does as a SavedModel into the new folder `directory`."""
+
+        @tf.function(input_signature=[self.IMAGES])
+        def serve(images):
+            # What `tf.saved_model.load` makes of this checks no shape, whatever the signature.
+            logits = self.forward(tf.ensure_shape(images, [None, 784]))
+            return {"logits": logits}
+
+        # What this object holds is written, so no optimizer and no slots. A variable that `serve`
+        # uses must be among it; without the signature, there would be nothing to call.
+        served = tf.Module()
+        served.parameters = self.parameters
+        tf.saved_model.save(served, directory, signatures={"serving_default": serve})
+
 
 def train(config, progress=None):
     """Trains until `config.steps`, from the newest checkpoint on; returns a TrainingResult."""
@@ -255,6 +305,10 @@ def train(config, progress=None):
                 steps, clothes.train_images[rows], clothes.train_labels[rows]
             )
             progress.report(steps, losses)
+            if config.log_dir:
+                model.write_summaries(
+                    clothes.train_images[rows[-1]], clothes.train_labels[rows[-1]]
+                )
             if stop.received:
                 raise Stopped(model.step(), model.save(config.checkpoint_dir))
             if crosses(steps, config.checkpoint_every) or steps.stop == config.steps:
