@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-PAIRS = ("linear_regression", "relu_regression", "softmax_regression", "cnn")
-
 
 @contextmanager
 def loaded_by_tf1(folder: str) -> Iterator[Any]:
@@ -45,6 +43,7 @@ def loaded_by_tf2(folder: str) -> Iterator[Any]:
 def main(folder: str) -> None:
     """Trains every pair for a few updates in TensorFlow 1.15; saves, exports and predicts."""
     from checkpoint_pairs import batches, fresh, train, write
+    from shared.models import PAIRS
 
     for name in PAIRS:
         model = fresh("tf1_style", name)

@@ -11,7 +11,16 @@ from shared.errors import SuiteError
 from shared.progress import Stopped
 
 # In the order that `pairs --help` shows them.
-_COMMANDS = ["run", "diff", "lookup", "parity", "compare", "pitfalls", "checkpoint"]
+_COMMANDS = [
+    "run",
+    "diff",
+    "lookup",
+    "parity",
+    "compare",
+    "pitfalls",
+    "checkpoint",
+    "export",
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
