@@ -6,10 +6,10 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow parity lint types tf115 clean rebuild
+.PHONY: help run test test-slow test-guide parity guide lint types tf115 clean rebuild
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/.installed  ## Train and compare every pair (ARGS="cnn --steps 200")
 	@.venv/bin/pairs run $(ARGS)
@@ -22,6 +22,12 @@ parity: .venv/.installed  ## Compare every model under every runtime (ARGS="cnn 
 
 test-slow: .venv/.installed  ## Run the tests that train for minutes
 	@.venv/bin/python -m pytest -m slow $(ARGS)
+
+guide: .venv/.installed  ## Build the guide into build/guide; `pairs guide` opens it
+	@.venv/bin/pairs guide --build --no-open
+
+test-guide: guide  ## Test the guide in a browser (Chromium)
+	@.venv/bin/python -m pytest -m browser tests/browser $(ARGS)
 
 lint: .venv/.installed  ## Check style and format of the code with ruff
 	@.venv/bin/ruff check .

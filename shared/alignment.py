@@ -9,6 +9,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 STAGE = re.compile(r" *# ---- ([A-Z]+) -*$")  # the comment line that opens a stage
+_DEFINITION = re.compile(r"(?: {4})?(?:class|def) \w+")  # at module level or in a class
+_DECORATOR = re.compile(r"(?: {4})?@")
+_WORD = re.compile(r"\w")
 _TOKEN = re.compile(r"\w+|\s+|.")
 
 
@@ -34,10 +37,27 @@ class Row:
 
 
 def align(left: str, right: str) -> list[Row]:
-    """Aligns the lines of two texts; a line never moves to another stage than its own."""
+    """Aligns the lines of two texts; a line never leaves its stage, class, method or function.
+
+    Where one text lacks a definition of the other, that definition belongs to the part before it.
+    """
+    left_parts, right_parts = _parts(left), _parts(right)
+    left_keys, right_keys = ([key for key, _ in parts] for parts in (left_parts, right_parts))
+    matcher = difflib.SequenceMatcher(None, left_keys, right_keys, autojunk=False)
+    shared = [
+        (block.a + index, block.b + index)
+        for block in matcher.get_matching_blocks()
+        for index in range(block.size)
+    ]
     rows: list[Row] = []
-    for left_part, right_part in itertools.zip_longest(_stages(left), _stages(right)):
-        rows.extend(_align_part(left_part or [], right_part or []))
+    ends = [*shared[1:], (len(left_parts), len(right_parts))]
+    for (left_start, right_start), (left_end, right_end) in zip(shared, ends, strict=True):
+        rows.extend(
+            _align_part(
+                [line for _, part in left_parts[left_start:left_end] for line in part],
+                [line for _, part in right_parts[right_start:right_end] for line in part],
+            )
+        )
     return rows
 
 
@@ -60,20 +80,29 @@ def changed_spans(text: str, other: str) -> list[tuple[int, int]]:
     ]
 
 
-def _stages(text: str) -> list[list[Line]]:
-    parts: list[list[Line]] = [[]]
-    for number, line in enumerate(text.splitlines(), 1):
-        if STAGE.match(line):
-            parts.append([])
-        parts[-1].append(Line(number, line))
+def _parts(text: str) -> list[tuple[str, list[Line]]]:
+    """Cuts a text where a stage, class, method or function begins; the key says which."""
+    lines = [Line(number, line) for number, line in enumerate(text.splitlines(), 1)]
+    parts: list[tuple[str, list[Line]]] = [("", [])]
+    decorators: list[Line] = []
+    for line in lines:
+        if _DECORATOR.match(line.text):
+            decorators.append(line)
+            continue
+        match = STAGE.match(line.text) or _DEFINITION.match(line.text)
+        if match:
+            parts.append((match[0].rstrip("- "), []))
+        parts[-1][1].extend([*decorators, line])
+        decorators = []
+    parts[-1][1].extend(decorators)
     return parts
 
 
 def _align_part(left: list[Line], right: list[Line]) -> Iterator[Row]:
     # Indentation is left out, so that a line finds its partner inside another block. Blank lines
-    # are alike everywhere; as junk they are matched only beside lines that match.
+    # and closing brackets are alike everywhere; as junk they match only beside lines that match.
     matcher = difflib.SequenceMatcher(
-        lambda text: not text,
+        lambda text: not _WORD.search(text),
         [line.text.strip() for line in left],
         [line.text.strip() for line in right],
         autojunk=False,

@@ -39,6 +39,27 @@ def test_no_line_leaves_its_stage() -> None:
     assert texts(left, right)[3] == ("x", "same")
 
 
+def test_no_line_leaves_its_definition() -> None:
+    left = "def f():\n    same()\n\ndef g():\n    x()"
+    right = "def f():\n    y()\n\n@decorated\ndef g():\n    same()"
+    assert texts(left, right) == [
+        ("def f():", "def f():"),
+        ("    same()", "    y()"),
+        ("", ""),
+        (None, "@decorated"),
+        ("def g():", "def g():"),
+        ("    x()", "    same()"),
+    ]
+
+
+def test_a_definition_of_one_side_stays_in_its_stage() -> None:
+    left = "# ---- INPUTS ----\ndef f():\n    x\n# ---- LOSS ----\ndef g():\n    y"
+    right = "# ---- INPUTS ----\nX = 1\n# ---- LOSS ----\ndef g():\n    y"
+    rows = texts(left, right)
+    assert rows[:2] == [("# ---- INPUTS ----", "# ---- INPUTS ----"), ("def f():", "X = 1")]
+    assert rows[3:] == [(line, line) for line in left.splitlines()[3:]]
+
+
 def test_every_line_is_shown_once_and_in_order() -> None:
     left, right = "a\n\nb\nc\n\nd", "a\nc\n\nb\n\ne"
     rows = align(left, right)

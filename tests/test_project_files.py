@@ -49,7 +49,8 @@ def everything_needed(requirements: Iterable[str]) -> set[str]:
 
 def own_requirements() -> list[str]:
     extras = PROJECT["optional-dependencies"]
-    own = [text for name in ("tensorboard", "test", "lint", "types") for text in extras[name]]
+    used = ("tensorboard", "test", "lint", "types", "guide", "browser")
+    own = [text for name in used for text in extras[name]]
     return [*PROJECT["dependencies"], *own]
 
 

@@ -20,6 +20,7 @@ _COMMANDS = [
     "pitfalls",
     "checkpoint",
     "export",
+    "guide",
 ]
 
 

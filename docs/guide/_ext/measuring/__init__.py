@@ -1,0 +1,1 @@
+"""What the guide measures when it is built: each module prints its results as JSON."""

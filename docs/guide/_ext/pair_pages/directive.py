@@ -1,0 +1,137 @@
+"""The directive `pair`: the two files of a pair side by side, with an explanation at each hunk."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+from pair_pages import explanations, facts, test_page
+from pair_pages.hunks import Hunk, Stage, Stretch, stages
+from pair_pages.places import places
+from pair_pages.sources import sources
+from pair_pages.tables import CodeTables
+from shared.models import STYLES
+
+
+class PairDirective(SphinxDirective):
+    """Renders the pair named by its argument."""
+
+    required_arguments = 1
+    has_content = False
+
+    def run(self) -> list[nodes.Node]:
+        """Returns what is common and what was measured, then a section for each stage."""
+        self.pair = self.arguments[0]
+        left, right = sources(self.pair)
+        self.texts = explanations.load()
+        self.stages = stages(left, right)
+        self.tables = CodeTables(left, right)
+        self.names = places(left)
+        self.hunks = [hunk for stage in self.stages for hunk in stage.hunks]
+        return [
+            *self.parse_text_to_nodes(facts.markdown(self.pair, self.stages, self.texts)),
+            _raw(_toolbar(self.pair)),
+            *(self._section(stage) for stage in self.stages),
+        ]
+
+    def _section(self, stage: Stage) -> nodes.section:
+        text = self.texts.get(stage.name)
+        title = text.title if text else stage.name.capitalize()
+        section = nodes.section(ids=[stage.name.lower()], names=[title.lower()], classes=["stage"])
+        self.state.document.note_implicit_target(section, section)
+        section += nodes.title(title, title)
+        if text:
+            section += self.parse_text_to_nodes(text.summary)
+        section += _raw(_stage_buttons(title))
+        for part in stage.parts:
+            section += self._hunk(part) if isinstance(part, Hunk) else self._stretch(part)
+        return section
+
+    def _stretch(self, stretch: Stretch) -> nodes.raw:
+        found = (self.names[row.left.number].name for row in stretch.rows if row.left)
+        names = [name for name in dict.fromkeys(found) if name and name.isidentifier()]
+        return _raw(self.tables.stretch(stretch, names))
+
+    def _hunk(self, hunk: Hunk) -> nodes.container:
+        number = self.hunks.index(hunk) + 1
+        box = nodes.container(classes=["hunk"], ids=[f"difference-{number}"])
+        box += _raw(self.tables.hunk(hunk, f"difference {number}: {hunk.place.name}"))
+        beside = nodes.container(classes=["explanation"])
+        beside += _raw(_position(number, len(self.hunks)))
+        for each in explanations.fitting(self.texts.values(), self.pair, hunk):
+            beside += nodes.rubric(
+                each.title, "", *self._inline(each.title), **{"heading-level": 3}
+            )
+            beside += self.parse_text_to_nodes(each.text)
+            beside += self._links(each)
+        box += beside
+        return box
+
+    def _inline(self, text: str) -> list[nodes.Node]:
+        return self.parse_inline(text)[0]
+
+    def _links(self, explanation: explanations.Explanation) -> Iterator[nodes.Node]:
+        lines = []
+        for label, links in {
+            "Concept": [f"{{doc}}`/concepts/{name}`" for name in self._concepts(explanation)],
+            "Pitfall": [f"{{ref}}`{n} <pitfall-{n}>`" for n in explanation.pitfalls],
+            "Held by": [
+                f"{{ref}}`{test_page.name(test)} <{test_page.label(test)}>`"
+                for test in explanation.tests
+            ],
+        }.items():
+            if links:
+                lines.append(f"{label}: {', '.join(links)}")
+        if lines:
+            links_box = nodes.container(classes=["links"])
+            links_box += self.parse_text_to_nodes("\\\n".join(lines))
+            yield links_box
+
+    def _concepts(self, explanation: explanations.Explanation) -> list[str]:
+        # A wrong name is an error as soon as there are pages of concepts.
+        has_pages = any(name.startswith("concepts/") for name in self.env.found_docs)
+        return list(explanation.concepts) if has_pages else []
+
+
+def _raw(text: str) -> nodes.raw:
+    return nodes.raw("", text, format="html")
+
+
+def _toolbar(pair: str) -> str:
+    heads = "".join(
+        f'<div class="head {side}"><strong>TensorFlow {number}</strong> '
+        f"<code>{style}/{html.escape(pair)}.py</code> "
+        f'<button type="button" class="copy" data-side="{side}" data-scope="file">'
+        f'Copy<span class="sr-only"> the TensorFlow {number} file</span></button></div>'
+        for side, number, style in zip(("tf1", "tf2"), (1, 2), STYLES, strict=True)
+    )
+    fold = (
+        '<div class="fold"><button type="button" class="fold-all" aria-pressed="false">'
+        "Unfold common lines</button></div>"
+    )
+    return f'<div class="pair-toolbar" role="group" aria-label="Files">{heads}{fold}</div>'
+
+
+def _stage_buttons(title: str) -> str:
+    buttons = "".join(
+        f'<button type="button" class="copy" data-side="{side}" data-scope="stage">'
+        f'Copy TF{number}<span class="sr-only">, stage {html.escape(title)}</span></button>'
+        for side, number in (("tf1", 1), ("tf2", 2))
+    )
+    return f'<div class="stage-buttons">{buttons}</div>'
+
+
+def _position(number: int, count: int) -> str:
+    links = [
+        f'<a href="#difference-{to}" aria-label="{which} difference">{arrow}</a>'
+        for to, which, arrow in (
+            (number - 1, "previous", "&lsaquo;"),
+            (number + 1, "next", "&rsaquo;"),
+        )
+        if 1 <= to <= count
+    ]
+    here = f'<a href="#difference-{number}">Difference {number} of {count}</a>'
+    return f'<p class="position">{here} <span>{" ".join(links)}</span></p>'

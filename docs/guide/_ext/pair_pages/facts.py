@@ -1,0 +1,40 @@
+"""What stands at the top of a pair's page: what is common, and the measured rows of the pair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pair_pages import results
+from pair_pages.explanations import StageText
+from pair_pages.hunks import Stage
+from pair_pages.places import FILE, MODEL, PROGRAM
+from shared.alignment import Row, share_of_common_lines
+
+
+def markdown(pair: str, stages: Sequence[Stage], texts: Mapping[str, StageText]) -> str:
+    """Returns the facts of a pair as a Markdown table."""
+    rows = [row for stage in stages for part in stage.parts for row in part.rows]
+    lines = [
+        ("In common", f"{share_of_common_lines(rows):.0%} of the lines"),
+        ("Identical stages", _identical(stages, texts)),
+        ("Differences", _differences(stages, rows)),
+        ("Parity", results.parity_of(pair)),
+        ("Speed", results.speed_of(pair)),
+    ]
+    body = "\n".join(f"| {name} | {value} |" for name, value in lines)
+    return f":::{{table}}\n:class: facts\n\n| This pair | |\n|---|---|\n{body}\n:::\n"
+
+
+def _identical(stages: Sequence[Stage], texts: Mapping[str, StageText]) -> str:
+    found = [
+        texts[stage.name].title if stage.name in texts else stage.name.capitalize()
+        for stage in stages
+        if not stage.hunks and stage.name not in (FILE, MODEL, PROGRAM)
+    ]
+    return ", ".join(found) or "none"
+
+
+def _differences(stages: Sequence[Stage], rows: Sequence[Row]) -> str:
+    count = sum(len(stage.hunks) for stage in stages)
+    only = [sum(getattr(row, s) is not None for row in rows) for s in ("left", "right")]
+    return f"{count}, each explained below; {only[0]} lines against {only[1]}"

@@ -1,0 +1,52 @@
+"""The tables of parity and speed, and the table of pairs on the first page."""
+
+from __future__ import annotations
+
+from pair_pages import results
+from pair_pages.hunks import stages
+from pair_pages.markdown_text import table
+from pair_pages.sources import pair_names, sources
+from shared.alignment import share_of_common_lines
+from shared.child_process import ROOT
+from shared.parity import report
+
+
+def parity() -> str:
+    """Returns the committed parity matrix as a table."""
+    rows = results.parity_rows()
+    if not rows:
+        return "No matrix is committed yet: `pairs parity` prints it.\n"
+    return report.markdown(rows) + "\n"
+
+
+def speed() -> str:
+    """Returns the committed speeds: a line for each way, a column for each model."""
+    found = results.speeds()
+    if not found:
+        return "No results are committed yet: `pairs bench` measures them.\n"
+    models = list(dict.fromkeys(each.model for each in found))
+    ratios = {(each.way, each.model): f"{each.ratio:.3g}" for each in found}
+    ways = dict.fromkeys(each.way for each in found)
+    rows = [[way, *(ratios.get((way, model), "—") for model in models)] for way in ways]
+    return table(["way", *models], rows)
+
+
+def concepts() -> str:
+    """Returns the list of the pages of concepts, for the side of every page."""
+    pages = sorted(path.stem for path in (ROOT / "docs" / "guide" / "concepts").glob("*.md"))
+    if not pages:
+        return ""
+    entries = "\n".join(f"concepts/{page}" for page in pages)
+    return f"```{{toctree}}\n:caption: Concepts\n:hidden:\n\n{entries}\n```\n"
+
+
+def pairs() -> str:
+    """Returns the pairs with what they have in common."""
+    rows = []
+    for pair in pair_names():
+        cut = stages(*sources(pair))
+        lines = [row for stage in cut for part in stage.parts for row in part.rows]
+        count = sum(len(stage.hunks) for stage in cut)
+        share = f"{share_of_common_lines(lines):.0%}"
+        rows.append([f"{{doc}}`/pairs/{pair}`", share, str(count), results.parity_of(pair)])
+    return table(["pair", "lines in common", "differences", "parity"], rows)

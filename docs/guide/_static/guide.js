@@ -1,0 +1,60 @@
+"use strict";
+
+// Results of a search are shown with an excerpt that is fetched, which a browser refuses for files.
+if (location.protocol === "file:" && window.DOCUMENTATION_OPTIONS) {
+  DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+}
+
+/** The text of one side, line by line, without line numbers and padding. */
+function codeOf(scope, side) {
+  const lines = scope.querySelectorAll(`td.code.${side}:not(.pad)`);
+  return [...lines].map((line) => line.textContent + "\n").join("");
+}
+
+async function writeToClipboard(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = document.createElement("textarea"); // where a page may not use the clipboard
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+}
+
+async function copy(button) {
+  const scope = button.dataset.scope === "stage" ? button.closest(".stage") : document;
+  await writeToClipboard(codeOf(scope, button.dataset.side));
+  const label = button.firstChild;
+  const before = label.data;
+  label.data = "Copied";
+  setTimeout(() => (label.data = before), 1500);
+}
+
+function foldAll(button) {
+  const open = button.getAttribute("aria-pressed") !== "true";
+  for (const details of document.querySelectorAll(".stage details")) details.open = open;
+  button.setAttribute("aria-pressed", String(open));
+}
+
+/** A line that a link leads to may be folded away. */
+function showTarget() {
+  const target = location.hash && document.getElementById(location.hash.slice(1));
+  const details = target && target.closest("details");
+  if (details) {
+    details.open = true;
+    target.scrollIntoView();
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button.copy, button.fold-all");
+  if (button) (button.matches(".copy") ? copy : foldAll)(button);
+});
+window.addEventListener("hashchange", showTarget);
+window.addEventListener("DOMContentLoaded", showTarget);
+window.addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll(".stage details")) details.open = true;
+});
