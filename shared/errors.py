@@ -13,6 +13,10 @@ class CheckpointError(SuiteError):
     """A checkpoint is missing, damaged or does not fit the model."""
 
 
+class TrainingError(SuiteError):
+    """Training cannot go on: a loss or a variable is not a finite number."""
+
+
 class TraceError(SuiteError):
     """A trace is missing, damaged or cannot be compared."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import time
 from typing import Any, Iterator, Mapping, NamedTuple
 
@@ -78,6 +79,11 @@ class Progress:
         """Returns the result of the run."""
         losses = np.concatenate(self._losses) if self._losses else np.empty(0, np.float32)
         return TrainingResult(self._step, losses, self._reported, variables, metrics, self.seconds)
+
+
+def print_warning(text: str) -> None:
+    """Prints a warning where no run shows its own, beside the output and not in it."""
+    print("warning: " + text, file=sys.stderr, flush=True)
 
 
 class PrintedProgress(Progress):

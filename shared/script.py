@@ -71,6 +71,9 @@ def run(
         print(f"stopped at step {stopped.step}, saved to {stopped.path}")
         print("the same command goes on from there")
         return INTERRUPTED
+    except KeyboardInterrupt:  # while nothing was trained, or the second one
+        print("stopped without saving", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from typing import Any, Iterator
+from typing import Any, Iterator, Mapping
 
 import numpy as np
 
-from shared.errors import TraceError, UsageError
+from shared.checkpoints import last_saved
+from shared.errors import TraceError, TrainingError, UsageError
 from shared.log_dir import summaries
 from shared.trace import TraceFileError, TraceRecorder
 
@@ -18,28 +19,42 @@ STEPS_HELP = "keep whole tensors at these steps of the trace too, such as 3,10,2
 
 
 class Training:
-    """Trains with the model's own `train_steps`."""
+    """Trains with the model's own `train_steps`; stops at a number that is not finite."""
 
-    def __init__(self, model: Any) -> None:
-        """Takes a model of either style."""
-        self._model = model
+    def __init__(self, model: Any, directory: str = "") -> None:
+        """Takes a model of either style, and the folder of its checkpoints to name the last."""
+        self._model, self._directory = model, directory
 
     def train_steps(self, steps: range, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Trains on stacked batches [steps, batch, ...]; returns float32 losses [steps]."""
+        """Trains on stacked batches [steps, batch, ...]; returns float32 losses [steps].
+
+        Raises:
+            TrainingError: a loss is NaN or infinite or, after the last step, a variable or a slot
+                is. Nothing is saved then, so the last checkpoint is a good one.
+        """
+        losses = self._train(steps, inputs, targets)
+        problem = not_finite(steps, losses, {**self._model.variables(), **self._model.slots()})
+        if problem:
+            last = last_saved(self._directory) if self._directory else None
+            kept = f"the last good checkpoint is kept: {last}" if last else "nothing had been saved"
+            raise TrainingError(f"{problem}; {kept}")
+        return losses
+
+    def _train(self, steps: range, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
         return np.asarray(self._model.train_steps(inputs, targets))
 
 
 class TracedTraining(Training):
     """Trains step by step and records each; computes the same numbers as without."""
 
-    def __init__(self, model: Any, recorder: TraceRecorder) -> None:
+    def __init__(self, model: Any, recorder: TraceRecorder, directory: str = "") -> None:
         """Takes a model of either style and an open recorder."""
-        super().__init__(model)
+        super().__init__(model, directory)
         self._recorder = recorder
         recorder.record_initial(model.variables(), model.slots(), step=model.step())
 
-    def train_steps(self, steps: range, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """As without a trace; the steps of a trace count from 1."""
+    def _train(self, steps: range, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        # The steps of a trace count from 1.
         losses = [self._step(*batch) for batch in zip(steps, inputs, targets)]
         return np.array(losses, np.float32)
 
@@ -62,6 +77,22 @@ class TracedTraining(Training):
         return loss
 
 
+def not_finite(steps: range, losses: np.ndarray, arrays: Mapping[str, Any]) -> str | None:
+    """Returns what is not finite in the losses of `steps` or in the arrays after them, or None.
+
+    A loss is computed before its step's update. So when the last update of `steps` ruins the
+    variables, all losses are finite still, and a checkpoint saved then would be worthless.
+    """
+    found = np.flatnonzero(~np.isfinite(losses))
+    if len(found):
+        return f"step {steps[found[0]] + 1}: expected a finite loss, found {losses[found[0]]}"
+    for name, array in arrays.items():
+        wrong = np.asarray(array)[~np.isfinite(array)]
+        if len(wrong):
+            return f"step {steps.stop}: expected finite numbers in {name}, found {wrong[0]}"
+    return None
+
+
 @contextlib.contextmanager
 def open_training(config: Any, model: Any, style: str) -> Iterator[Training]:
     """Yields what trains `model`; it writes a trace if `config.trace` names a file.
@@ -74,7 +105,7 @@ def open_training(config: Any, model: Any, style: str) -> Iterator[Training]:
     """
     if not config.trace:
         with summaries(config.log_dir, model):
-            yield Training(model)
+            yield Training(model, config.checkpoint_dir)
         return
     try:
         with summaries(config.log_dir, model), TraceRecorder(
@@ -86,7 +117,7 @@ def open_training(config: Any, model: Any, style: str) -> Iterator[Training]:
             steps=_steps(config.trace_steps),
             flags=dataclasses.asdict(config),
         ) as recorder:
-            yield TracedTraining(model, recorder)
+            yield TracedTraining(model, recorder, config.checkpoint_dir)
     except TraceFileError as error:
         raise TraceError(str(error)) from error
 

@@ -162,9 +162,10 @@ def test_a_checkpoint_of_the_other_optimizer_is_refused(
     capsys.readouterr()
     other = ["train", "--steps", "4", "--optimizer", "tf1", *folder]
     assert run("tf2_style", "relu_regression", *other) == 2
-    error = capsys.readouterr().err
-    assert error.startswith(f"error: {tmp_path}/model-2: cannot be restored: ")
-    assert error.count("\n") == 1
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path}/model-2: variable optimizer/_iterations: expected no such variable, "
+        "found int64 []; so with 11 more\n"
+    )
 
 
 @pytest.mark.parametrize(("style", "name"), FILES)
@@ -184,32 +185,22 @@ def test_a_folder_that_cannot_be_written_is_refused_before_training(
     assert file.read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["linear_regression", "relu_regression"])
 @pytest.mark.parametrize("style", STYLES)
 def test_a_checkpoint_of_the_other_style_is_refused(
-    style: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    style: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (other,) = set(STYLES) - {style}
     folder = ["--checkpoint-dir", str(tmp_path)]
-    assert run(other, "relu_regression", "train", "--steps", "2", *folder) == 0
+    # `tf.train.Checkpoint` would read a Saver's file by the names of variables, and lose the slots.
+    assert run(other, name, "train", "--steps", "2", *folder) == 0
     capsys.readouterr()
-    assert run(style, "relu_regression", "train", *folder) == 2
-    error = capsys.readouterr().err
-    assert error.startswith(f"error: {tmp_path}/model-2: cannot be restored: ")
-    assert error.count("\n") == 1
-
-
-def test_tensorflow_2_finds_parameters_without_slots_by_their_name(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    # `tf.train.Checkpoint` reads a Saver's file too, by the names of variables. It finds no slot
-    # that way, so this works for gradient descent by hand and for nothing else.
-    folder = ["--checkpoint-dir", str(tmp_path)]
-    assert run("tf1_style", "linear_regression", "train", "--steps", "9", *folder) == 0
-    assert run("tf2_style", "linear_regression", "train", *folder) == 0
-    crossed = capsys.readouterr().out.splitlines()[-6:]
-    whole = ["--checkpoint-dir", str(tmp_path / "whole")]
-    assert run("tf2_style", "linear_regression", "train", *whole) == 0
-    assert crossed[:-1] == capsys.readouterr().out.splitlines()[-6:-1]
+    assert run(style, name, "train", *folder) == 2
+    kinds = {"tf1": "TensorFlow 1's Saver", "tf2": "TensorFlow 2's tf.train.Checkpoint"}
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path}/model-2: expected a checkpoint of {kinds[style[:3]]}, found one of "
+        f"{kinds[other[:3]]}; `pairs checkpoint convert --to {style[:3]}` makes one\n"
+    )
 
 
 def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,10 +20,18 @@ import tensorflow.compat.v1 as tf
 
 from shared import script
 from shared.batches import chunks, crosses
-from shared.checkpoints import checkpoint_errors
+from shared.checkpoints import (
+    by_name,
+    checkpoint_errors,
+    claim_folder,
+    managed_checkpoints,
+    newest_checkpoint,
+    require_variables,
+    saving,
+)
 from shared.lines import least_squares, noisy_line
 from shared.log_dir import LOG_DIR_HELP
-from shared.progress import PrintedProgress, Stopped, stop_signals
+from shared.progress import PrintedProgress, Stopped, print_warning, stop_signals
 from shared.settings import count, number, positive, seed, setting, whole
 from shared.tracing import EVERY_HELP, STEPS_HELP, TRACE_HELP, open_training
 
@@ -215,24 +223,29 @@ class LinearRegression:
 
     def save(self, directory):
         """Writes a checkpoint named after the step into `directory`; the last 3 are kept."""
-        tf.gfile.MakeDirs(directory)
         prefix = os.path.join(directory, "model")
-        with self.graph.as_default():
+        # A Saver calls a checkpoint the newest before it is on disk; here it counts afterwards.
+        with self.graph.as_default(), saving(directory, self.step()):
             # Without the graph itself, which holds the initial values: __init__ builds it again.
             return self.saver.save(
                 self.session, prefix, global_step=self.step(), write_meta_graph=False
             )
 
-    def restore(self, directory):
+    def restore(self, directory, warn=print_warning):
         """Loads the newest checkpoint in `directory`; returns its path, None if there is none."""
-        path = tf.train.latest_checkpoint(directory)
+        # `tf.train.latest_checkpoint` returns None, and training would start over, when the file
+        # `checkpoint` is damaged; it does not look whether the newest one is intact either.
+        path = newest_checkpoint(directory, tf.train.load_checkpoint, warn)
         if path is None:
             return None
         with self.graph.as_default(), checkpoint_errors(path):
+            # A Saver passes over what the file has too much, and gives a variable the shape that
+            # the file has, both in silence.
+            reader = tf.train.load_checkpoint(path)
+            require_variables(path, reader, by_name(tf.global_variables()))
             self.saver.restore(self.session, path)
         # A new Saver does not know the files of an earlier run, and would never delete them.
-        state = tf.train.get_checkpoint_state(directory)
-        self.saver.recover_last_checkpoints(state.all_model_checkpoint_paths)
+        self.saver.recover_last_checkpoints(managed_checkpoints(directory))
         return path
 
     # ---- EXPORT ------------------------------------------------------------------------------
@@ -268,9 +281,10 @@ def train(config, progress=None):
     line = noisy_line(config.seed)
     model = LinearRegression(config)
     progress = progress or PrintedProgress()
-    checkpoint = model.restore(config.checkpoint_dir)
+    folder = claim_folder(config.checkpoint_dir)  # refused while another process trains into it
+    checkpoint = model.restore(config.checkpoint_dir, progress.warn)
     progress.begin(model.step(), config.steps, checkpoint)
-    with stop_signals() as stop, open_training(config, model, "tf1_style") as training:
+    with folder, stop_signals() as stop, open_training(config, model, "tf1_style") as training:
         for steps in chunks(model.step(), config.steps, config.report_every):
             inputs = np.broadcast_to(line.inputs, [len(steps), len(line.inputs)])
             targets = np.broadcast_to(line.targets, inputs.shape)

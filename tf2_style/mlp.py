@@ -20,11 +20,18 @@ import tensorflow as tf
 
 from shared import script
 from shared.batches import batch_rows, chunks, crosses
-from shared.checkpoints import checkpoint_errors
+from shared.checkpoints import (
+    by_path,
+    checkpoint_errors,
+    claim_folder,
+    newest_checkpoint,
+    require_variables,
+    saving,
+)
 from shared.fashion import class_names, load_fashion
 from shared.initial_values import glorot_uniform
 from shared.log_dir import LOG_DIR_HELP, require_tensorboard
-from shared.progress import PrintedProgress, Stopped, stop_signals
+from shared.progress import PrintedProgress, Stopped, print_warning, stop_signals
 from shared.settings import count, positive, seed, setting, whole
 from shared.tracing import EVERY_HELP, STEPS_HELP, TRACE_HELP, open_training
 from tf2_style.tf1_adam import TF1Adam
@@ -256,17 +263,25 @@ class MLP:
 
     def save(self, directory):
         """Writes a checkpoint named after the step into `directory`; the last 3 are kept."""
-        manager = tf.train.CheckpointManager(
-            self.checkpoint, directory, max_to_keep=3, checkpoint_name="model"
-        )
-        return manager.save(checkpoint_number=self.step())
+        # A manager calls a checkpoint the newest before it is on disk; here it counts afterwards.
+        with saving(directory, self.step()):
+            # Made anew, it knows the files of an earlier run from the file `checkpoint`.
+            manager = tf.train.CheckpointManager(
+                self.checkpoint, directory, max_to_keep=3, checkpoint_name="model"
+            )
+            return manager.save(checkpoint_number=self.step())
 
-    def restore(self, directory):
+    def restore(self, directory, warn=print_warning):
         """Loads the newest checkpoint in `directory`; returns its path, None if there is none."""
-        path = tf.train.latest_checkpoint(directory)
+        # `tf.train.latest_checkpoint` returns None, and training would start over, when the file
+        # `checkpoint` is damaged; it does not look whether the newest one is intact either.
+        path = newest_checkpoint(directory, tf.train.load_checkpoint, warn)
         if path is None:
             return None
         with checkpoint_errors(path):
+            # The assertion below comes when the variables have been assigned.
+            reader = tf.train.load_checkpoint(path)
+            require_variables(path, reader, by_path(tf.train.TrackableView(self.checkpoint)))
             # Without the assertion, whatever finds no partner is left as it is, in silence.
             self.checkpoint.restore(path).assert_consumed()
         # Keras saves the learning rate too; the one asked for now must win.
@@ -296,9 +311,10 @@ def train(config, progress=None):
     clothes = load_fashion(config.data)
     model = MLP(config)
     progress = progress or PrintedProgress()
-    checkpoint = model.restore(config.checkpoint_dir)
+    folder = claim_folder(config.checkpoint_dir)  # refused while another process trains into it
+    checkpoint = model.restore(config.checkpoint_dir, progress.warn)
     progress.begin(model.step(), config.steps, checkpoint)
-    with stop_signals() as stop, open_training(config, model, "tf2_style") as training:
+    with folder, stop_signals() as stop, open_training(config, model, "tf2_style") as training:
         for steps in chunks(model.step(), config.steps, config.report_every):
             rows = batch_rows(len(clothes.train_images), config.batch_size, steps, config.seed)
             losses = training.train_steps(

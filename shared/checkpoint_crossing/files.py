@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from shared.checkpoints.files import RECORD, UNFINISHED
 from shared.errors import CheckpointError
 
 INDEX_SUFFIX = ".index"
@@ -128,3 +129,8 @@ def files_of(prefix: str) -> list[Path]:
     entries = sorted(Path(folder or ".").iterdir()) if os.path.isdir(folder or ".") else []
     data = [entry for entry in entries if entry.name.startswith(start)]
     return [*([index] if index.exists() else []), *data]
+
+
+def own_files_of(prefix: str) -> list[Path]:
+    """Returns the existing files that the suite's scripts keep beside a checkpoint."""
+    return [Path(prefix + end) for end in (RECORD, UNFINISHED) if os.path.exists(prefix + end)]

@@ -15,6 +15,7 @@ from shared.checkpoint_crossing.files import (
     digest,
     errors_of,
     files_of,
+    own_files_of,
     read_tensor,
     sync,
 )
@@ -158,7 +159,8 @@ def _verify(plan: Plan, temporary: str, digests: dict[str, str], prefix: str) ->
 
 def _move(temporary: str, prefix: str) -> None:
     """Moves a checkpoint to its place; the index last: without one there is no checkpoint."""
-    for old in files_of(prefix):
+    # The record last: it says that what is there is damaged while it is half gone.
+    for old in (*files_of(prefix), *own_files_of(prefix)):
         old.unlink()
     index, *data = files_of(temporary)
     for file in (*data, index):

@@ -1,12 +1,16 @@
-"""Clear errors for checkpoints that cannot be restored."""
+"""Clear errors for checkpoints that cannot be saved or restored."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 
 from shared.errors import CheckpointError
+
+_MARKS = re.compile(r"\{\{function_node .*?\}\} *| \[Op:\w+\]")
+_NODE = re.compile(r"\s*\[\[.*", re.DOTALL)  # where in the graph: nothing that a user can mend
 
 
 def check_folder(directory: str, flag: str = "--checkpoint-dir") -> None:
@@ -39,6 +43,14 @@ def checkpoint_errors(path: str) -> Iterator[None]:
     """
     try:
         yield
+    except CheckpointError:
+        raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise CheckpointError(f"{path}: cannot be restored: {reason}") from error
+        raise CheckpointError(f"{path}: cannot be restored: {reason_of(error)}") from error
+
+
+def reason_of(error: BaseException) -> str:
+    """Returns what an exception says, in one line of at most 200 characters."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    plain = " ".join(_NODE.sub("", _MARKS.sub("", text)).split())
+    return plain[:200] or type(error).__name__
