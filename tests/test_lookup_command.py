@@ -79,7 +79,7 @@ def test_json_has_the_state_and_the_lines(capsys: pytest.CaptureFixture[str]) ->
     placeholder, dense = json.loads(capsys.readouterr().out)
     assert placeholder["state"]["code"] == "graph only"
     assert placeholder["anchor"] == "tf-placeholder"
-    assert {use["stage"] for use in placeholder["pairs"]} == {"INPUTS"}
+    assert "INPUTS" in {use["stage"] for use in placeholder["pairs"]}
     assert dense["state"]["code"] == "gone"
     assert dense["pairs"] == []
 
