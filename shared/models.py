@@ -121,6 +121,9 @@ PAIRS = {
     )
 }
 
+SCRIPTS = ("basics",)
+"""Pairs of files that print the same lines and train nothing; what trains is in PAIRS."""
+
 
 def pairs_named(names: Sequence[str]) -> list[Pair]:
     """Returns the pairs of these names, or all pairs for no name.

@@ -8,7 +8,7 @@ import pytest
 
 from shared.alignment import align, changed_spans, share_of_common_lines
 from shared.commands import main
-from shared.models import PAIRS
+from shared.models import PAIRS, SCRIPTS
 
 
 def texts(left: str, right: str) -> list[tuple[str | None, str | None]]:
@@ -78,7 +78,7 @@ def test_changed_words() -> None:
     assert [text[start:end] for start, end in changed_spans(text, other)] == ["Session"]
 
 
-@pytest.mark.parametrize("model", PAIRS)
+@pytest.mark.parametrize("model", [*PAIRS, *SCRIPTS])
 def test_the_diff_fits_100_columns(
     model: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import pair_rules
-from shared.models import PAIRS
+from shared.models import PAIRS, SCRIPTS
 
 ROOT = Path(__file__).parents[1]
 MODELS = list(PAIRS)
@@ -27,7 +27,7 @@ def test_every_file_has_a_twin_or_a_reason() -> None:
     without_twin = {"__init__", "tf1_adam", "mlp_fit"}
     for style in ("tf1_style", "tf2_style"):
         files = {file.stem for file in (ROOT / style).glob("*.py")}
-        assert files - without_twin == set(MODELS)
+        assert files - without_twin == {*MODELS, *SCRIPTS}
 
 
 def test_names_and_order(twins: tuple[str, str]) -> None:
@@ -51,6 +51,16 @@ def test_no_name_of_the_other_style(twins: tuple[str, str]) -> None:
 def test_stages(twins: tuple[str, str]) -> None:
     assert pair_rules.order_of_stages(twins[0]) == []
     assert pair_rules.order_of_stages(twins[1]) == []
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_script_pairs(script: str) -> None:
+    tf1, tf2 = source("tf1_style", script), source("tf2_style", script)
+    assert pair_rules.order_of_names(tf1, tf2) == []
+    assert pair_rules.stages(tf1) == pair_rules.stages(tf2) != []
+    assert pair_rules.imports(tf1, "tf1_style") == pair_rules.imports(tf2, "tf2_style") == []
+    assert pair_rules.foreign_names(tf1, pair_rules.TF2_NAMES) == []
+    assert pair_rules.foreign_names(tf2, pair_rules.TF1_NAMES) == []
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.alignment import STAGE, Line, Row, align, changed_spans, share_of_common_lines
-from shared.models import PAIRS, STYLES, pairs_named
+from shared.errors import UsageError
+from shared.models import PAIRS, SCRIPTS, STYLES
 
 if TYPE_CHECKING:
     from rich.text import Text
 
+_NAMES = (*PAIRS, *SCRIPTS)
 _FOLDED = 3  # common lines shown before and after a change
 
 
@@ -26,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
             "share of lines that they have in common. Best at 100 columns or more."
         ),
     )
-    parser.add_argument("model", metavar="MODEL", help=", ".join(PAIRS))
+    parser.add_argument("model", metavar="MODEL", help=", ".join(_NAMES))
     parser.add_argument(
         "--whole", action="store_true", help="show long common stretches too, not folded"
     )
@@ -37,8 +39,10 @@ def execute(arguments: argparse.Namespace) -> int:
     """Runs the sub-command."""
     from rich.console import Console
 
-    (pair,) = pairs_named([arguments.model])
-    files = [Path(style, f"{pair.name}.py") for style in STYLES]
+    name = arguments.model
+    if name not in _NAMES:
+        raise UsageError(f"MODEL: expected one of {', '.join(_NAMES)}; found {name!r}")
+    files = [Path(style, f"{name}.py") for style in STYLES]
     root = Path(__file__).parents[2]
     rows = align(*((root / file).read_text(encoding="utf-8") for file in files))
     console = Console()
