@@ -47,6 +47,31 @@ def test_train_then_evaluate_then_predict(
     assert len({len(line) for line in (header, *rows)}) == 1  # aligned
 
 
+PREDICT_ALL = """
+import importlib, sys
+for file, folder in zip(sys.argv[1::2], sys.argv[2::2]):
+    assert importlib.import_module(file).main(["predict", "--checkpoint-dir", folder]) == 0
+"""
+
+
+def test_predict_restores_every_model_in_a_new_process(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = {f"{style}.{name}": str(tmp_path / style / name) for style, name in FILES}
+    for style, name in FILES:
+        folder = ["--checkpoint-dir", folders[f"{style}.{name}"]]
+        assert run(style, name, "train", "--steps", "2", *folder) == 0
+    capsys.readouterr()
+    for style, name in FILES:
+        run(style, name, "predict", "--checkpoint-dir", folders[f"{style}.{name}"])
+    expected = capsys.readouterr().out
+    assert expected.count("prediction") == len(FILES)
+    arguments = [part for file_and_folder in folders.items() for part in file_and_folder]
+    command = [sys.executable, "-c", PREDICT_ALL, *arguments]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout == expected
+
+
 @pytest.mark.parametrize(("style", "name"), FILES)
 def test_resuming_equals_an_uninterrupted_run(
     style: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -133,7 +133,7 @@ class MLP:
         if self.config.optimizer == "tf1":
             self.optimizer = TF1Adam(self.config.learning_rate)
         else:
-            # Keras's own default epsilon is 1e-7.
+            # Keras's own default epsilon is 1e-7: left there, the twins would train apart.
             self.optimizer = tf.keras.optimizers.Adam(self.config.learning_rate, epsilon=1e-8)
         # Creates the slots now; a tf.function must not create any when it is traced again.
         self.optimizer.build(list(self.parameters.values()))
