@@ -57,7 +57,8 @@ def run(
     try:
         if command == "train":
             check_folder(config.checkpoint_dir)  # before training, not after it
-            check_folder(options.get("log_dir", ""), "--log-dir")  # not every script has one
+            if options.get("log_dir"):  # not every script has one
+                check_folder(config.log_dir, "--log-dir")
             _print_metrics(train(config).metrics)
             print("checkpoint saved in " + config.checkpoint_dir)
         elif command == "evaluate":

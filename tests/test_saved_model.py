@@ -28,6 +28,7 @@ SIGNATURES = {
     "line": ["input inputs float32 [batch]", "output predictions float32 [batch]"],
     "digits": ["input images float32 [batch, 784]", "output logits float32 [batch, 10]"],
 }
+SIGNATURES["fashion"] = SIGNATURES["digits"]
 
 
 class Exported(NamedTuple):
