@@ -17,8 +17,8 @@ run: .venv/.installed  ## Train and compare every pair (ARGS="cnn --steps 200")
 test: .venv/.installed  ## Run the tests (ARGS="-k cnn -x")
 	@.venv/bin/python -m pytest $(ARGS) -n auto --dist loadfile
 
-parity: .venv/.installed  ## Compare every model under every runtime (ARGS="cnn --runtime xla")
-	@.venv/bin/pairs parity $(ARGS)
+parity: .venv/.installed  ## Renew the parity matrix; or compare (ARGS="cnn --runtime xla")
+	@.venv/bin/pairs parity $(or $(ARGS),--renew)
 
 test-slow: .venv/.installed  ## Run the tests that train for minutes
 	@.venv/bin/python -m pytest -m slow $(ARGS)

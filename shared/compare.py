@@ -46,6 +46,7 @@ def compare(
     stages: Sequence[str] = STAGES,
     ignore: Sequence[str] = (),
     common_steps_only: bool = False,
+    with_hints: bool = True,
 ) -> Comparison:
     """Compare two traces; `a` is the reference.
 
@@ -62,9 +63,10 @@ def compare(
             "*slot/beta?_power", which Keras's Adam does not have.
         common_steps_only: call traces equal that are equal over the steps that both have,
             though one of them has more.
+        with_hints: look for the usual suspects too, which takes longer than all the rest.
 
     Returns:
-        The comparison, hints included.
+        The comparison.
 
     Raises:
         TraceFileError: a trace cannot be read on.
@@ -82,7 +84,7 @@ def compare(
         result = replace(base, reasons=obstacles)
     else:
         result = _compare_numbers(a, b, base, common_steps_only)
-    return replace(result, hints=tuple(suggest(a, b, result)))
+    return replace(result, hints=tuple(suggest(a, b, result))) if with_hints else result
 
 
 # ---- what prevents a comparison altogether --------------------------------------------------

@@ -10,6 +10,7 @@ Each suspect looks at one stage and yields a sentence or nothing. The laws behin
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -18,7 +19,14 @@ from shared.comparison import Comparison, Reason
 from shared.evidence import ROUNDING, SAME_FACTOR, Evidence, Pair, common_factor, common_law
 from shared.trace import STAGES, Trace
 from shared.ulp import EPSILON, relative_l2
-from shared.update_hints import decays, other_gradient, slot_factor, slot_start, update_law
+from shared.update_hints import (
+    decays,
+    keras_adam,
+    other_gradient,
+    slot_factor,
+    slot_start,
+    update_law,
+)
 
 Suspect = Callable[[Evidence], Iterator[str]]
 
@@ -47,7 +55,9 @@ def suggest(a: Trace, b: Trace, comparison: Comparison) -> list[str]:
 
 
 def _of_stage(e: Evidence) -> list[str]:
-    return _suspects(e) or [hint for rounding in _rounding(e) for hint in (rounding, *_later(e))]
+    return _suspects(e) or [
+        hint for rounding in _rounding(e) for hint in (rounding, *keras_adam(e), *_later(e))
+    ]
 
 
 def _suspects(e: Evidence) -> list[str]:
@@ -69,7 +79,12 @@ def _later(e: Evidence) -> list[str]:
 
 
 def _of_form(a: Trace, b: Trace, reason: Reason) -> Iterator[str]:
-    """Look at the shapes of a tensor that keeps the traces from being compared."""
+    """Look at the name and shapes of a tensor that keeps the traces from being compared."""
+    if reason.code == "tensors" and re.search(r"\bbeta[12]_power$", reason.tensor or ""):
+        yield (
+            "Keras's Adam computes the powers of beta from its step count and has no variables "
+            "for them: --ignore '*beta?_power'"
+        )
     shapes = [
         {(tensor.stage, tensor.name): tensor.shape for tensor in trace.tensors}.get(
             (reason.stage or "", reason.tensor or "")

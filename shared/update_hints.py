@@ -21,6 +21,8 @@ from shared.evidence import SAME_FACTOR, Evidence, Pair, common_law, fit
 
 Updates = dict[str, tuple[Pair, float]]  # by variable: flat updates, norm of their rounding
 _DEFAULT_DECAYS = (0.9, 0.999)  # Adam's, in TensorFlow 1 and in Keras
+# By how much more of a squared gradient Keras's Adam takes than TensorFlow 1's kernel: 1.29e-5.
+KERAS_EXCESS = 1e-3 / float(np.float32(1) - np.float32(0.999)) - 1
 
 
 class Told(NamedTuple):
@@ -134,6 +136,25 @@ def slot_factor(e: Evidence) -> Iterator[str]:
         )
     elif not any(decays(e)):
         yield f"B's {e.tensor} is {factor:.6g} times A's: the gradient enters with a factor"
+
+
+def keras_adam(e: Evidence) -> Iterator[str]:
+    """Look for second moments apart by 1 - beta2 in float32 and in Python's precision."""
+    if e.stage != "slot":
+        return
+    kinds: dict[str, list[float]] = {}
+    for name in e.names("slot"):
+        norm_a, norm_b = e.norms("slot", name)
+        if norm_a and norm_b and "/" in name:
+            kinds.setdefault(name.rsplit("/", 1)[-1], []).append(norm_b / norm_a - 1)
+    for kind, excesses in kinds.items():
+        for sign, keras, tf1 in ((1, "B", "A"), (-1, "A", "B")):
+            if all(abs(sign * excess / KERAS_EXCESS - 1) < 0.1 for excess in excesses):
+                yield (
+                    f"{kind} is larger by {KERAS_EXCESS:.1e} of itself in {keras}: 1 - beta2 is "
+                    f"0.001 in {keras}, as in Keras's Adam, and float32(1 - 0.999) in {tf1}, as in "
+                    "TensorFlow 1's: the same formula"
+                )
 
 
 # ---- updates --------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ class Run:
     beta2: float = 0.999
     epsilon: float = 1e-8
     moves_moments: bool = False  # m += (1 - beta1) (g - m), as Keras writes it
+    rounds_betas: bool = False  # before 1 - beta, as TensorFlow 1's kernel does
     corrects_bias: bool = True
     bias_step: int = 0  # added to the step in Adam's bias correction
     running_powers: bool = False  # of float32, as TensorFlow 1 keeps them
@@ -177,12 +178,14 @@ class Run:
 
     def adam(self, step: int, g: np.ndarray, slots: Arrays, name: str) -> np.ndarray:
         m, v = slots[f"{name}/m"], slots[f"{name}/v"]
+        kept = F if self.rounds_betas else float
+        one, beta1, beta2 = kept(1), kept(self.beta1), kept(self.beta2)
         if self.moves_moments:
-            m += (g - m) * F(1 - self.beta1)
-            v += (g * g - v) * F(1 - self.beta2)
+            m += (g - m) * F(one - beta1)
+            v += (g * g - v) * F(one - beta2)
         else:
-            m[...] = F(self.beta1) * m + F(1 - self.beta1) * g
-            v[...] = F(self.beta2) * v + F(1 - self.beta2) * g * g
+            m[...] = F(beta1) * m + F(one - beta1) * g
+            v[...] = F(beta2) * v + F(one - beta2) * g * g
         powers = self.powers(step + self.bias_step)
         rate = F(self.learning_rate)
         if self.corrects_bias:

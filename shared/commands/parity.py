@@ -62,7 +62,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON")
     parser.add_argument(
-        "--markdown", action="store_true", help="print one Markdown table instead of the text"
+        "--renew",
+        action="store_true",
+        help="put the matrix into README.md, docs/parity.md and docs/parity.json",
     )
     parser.set_defaults(execute=execute)
 
@@ -75,21 +77,26 @@ def execute(arguments: argparse.Namespace) -> int:
     """Runs the sub-command; returns 1 when a row differs by more than it may."""
     pairs = pairs_named(arguments.models)
     _check_folder(arguments.json)
+    if arguments.renew and (arguments.models or arguments.runtime or arguments.steps):
+        raise UsageError("--renew: expected the whole matrix, found MODEL, --runtime or --steps")
     import shared.quiet  # noqa: F401  before TensorFlow is imported
-    from shared.parity import report
+    from shared.parity import printed, report
     from shared.parity.other_processes import keep_this_process_on_cpu
     from shared.trace import TraceFileError
 
+    if arguments.renew:
+        printed.check_places()
     keep_this_process_on_cpu()
     runtimes = _runtimes(arguments.runtime)
     try:
-        rows = _measure(pairs, runtimes, arguments.steps, shown=not arguments.markdown)
+        rows = _measure(pairs, runtimes, arguments.steps)
     except TraceFileError as error:
         raise TraceError(str(error)) from error
-    if arguments.markdown:
-        print(report.markdown(rows))
     if arguments.json:
-        report.write_json(rows, arguments.json)
+        report.write_text(arguments.json, report.to_json(rows), "--json")
+    if arguments.renew:
+        why_not = printed.why_not_renew(rows)
+        print(f"not renewed: {why_not}" if why_not else f"renewed {', '.join(printed.renew(rows))}")
     return 1 if any(row.is_broken for row in rows) else 0
 
 
@@ -108,18 +115,22 @@ def _runtimes(names: list[str] | None) -> list[str]:
     return [name for name in RUNTIMES if not names or name in names]
 
 
-def _measure(pairs: list[Pair], runtimes: list[str], steps: int | None, shown: bool) -> list[Row]:
+def _measure(pairs: list[Pair], runtimes: list[str], steps: int | None) -> list[Row]:
     from rich.console import Console
 
     from shared.parity import report
-    from shared.parity.matrix import measure
+    from shared.parity.matrix import REFERENCE, measure
 
     console = Console(width=min(Console().width, 80))
     measured: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="parity-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="parity-") as folder,
+        console.status(f"{pairs[0].name} against {REFERENCE}") as status,
+    ):
         for row in measure(pairs, runtimes, steps, Path(folder)):
             measured.append(row)
+            status.update(f"{row.model}: {row.candidate} done")
             of_model = [found for found in measured if found.model == row.model]
-            if shown and len(of_model) == len(runtimes):
+            if len(of_model) == len(runtimes):
                 report.show(of_model, console)
     return measured

@@ -44,7 +44,8 @@ class Row:
     are the largest of the losses and of the tensors at the first and the last step.
     `compared` says at how many steps each stage was compared. `unrecorded_equal` says whether
     the same runs without a recording made the same losses and the same final state, bit for bit;
-    it is measured where equal bits are asked for. `reason` explains the bound.
+    it is measured where equal bits are asked for. `reason` explains the bound. `versions` are the
+    candidate's.
     """
 
     model: str
@@ -61,6 +62,7 @@ class Row:
     unrecorded_equal: bool | None = None
     reason: str | None = None
     compared: dict[str, int] | None = None
+    versions: dict[str, str] | None = None
     skipped: str | None = None
 
     @property
@@ -147,7 +149,7 @@ def _rows_of(
 
 def _why_not(runtime: str, pair: Pair) -> str | None:
     if runtime == "keras" and all(variant.is_same_kernel for variant in pair.variants):
-        return "no Adam: tf.function a step has its optimizer"
+        return "no Adam in this model"
     return WHY_NOT_ELSEWHERE.get(runtime, lambda: None)()
 
 
@@ -169,7 +171,8 @@ def _is_same_unrecorded(runtime: str, pair: Pair, recorded: Path) -> bool:
     with read_trace(recorded) as a:
         record_unwatched(run, batches_of(pair, run.config), len(a.steps), str(path))
         with read_trace(path) as b:
-            found = compare(a, b, stages=("initial", "loss", "slot", "variable"))
+            stages = ("initial", "loss", "slot", "variable")
+            found = compare(a, b, stages=stages, with_hints=False)
     path.unlink()
     return found.bitwise
 
@@ -177,7 +180,7 @@ def _is_same_unrecorded(runtime: str, pair: Pair, recorded: Path) -> bool:
 def row(pair: Pair, runtime: str, a: Trace, b: Trace) -> Row:
     """Compares the trace of a candidate, `b`, with that of the reference."""
     ignored = IGNORED if runtime == "keras" else ()
-    found = compare(a, b, ignore=ignored, common_steps_only=True)
+    found = compare(a, b, ignore=ignored, common_steps_only=True, with_hints=False)
     common = min(len(a.steps), len(b.steps))
     curve = curve_difference(a.losses[:common], b.losses[:common])
     bound = bound_of(runtime, pair)
@@ -195,6 +198,7 @@ def row(pair: Pair, runtime: str, a: Trace, b: Trace) -> Row:
         within_bound=found.bitwise or (_is_same_experiment(found) and bound.allows(curve)),
         reason=bound.reason,
         compared=_compared(a, b),
+        versions=b.meta["versions"],
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import UsageError
-from shared.parity.matrix import REFERENCE, RUNTIMES, Row
+from shared.parity.matrix import REFERENCE, Row
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +22,8 @@ def result(row: Row) -> str:
     """What was found, in a few words."""
     if row.skipped:
         return "skipped"
+    if row.unrecorded_equal is False:
+        return "other bits unrecorded"
     if row.bitwise:
         return "bitwise equal"
     assert row.curve_difference is not None
@@ -82,37 +84,22 @@ def _compared(row: Row) -> str:
     return "; ".join([f"at every step: {', '.join(always)}", *others])
 
 
-def markdown(rows: Sequence[Row]) -> str:
-    """The matrix as a Markdown table: a line for each runtime, a column for each model."""
-    models = list(dict.fromkeys(row.model for row in rows))
-    cells = {(row.candidate, row.model): _cell(row) for row in rows}
-    lines = ["| runtime | " + " | ".join(models) + " |", "|---" * (len(models) + 1) + "|"]
-    for runtime in RUNTIMES.values():
-        if any((runtime, model) in cells for model in models):
-            found = [cells.get((runtime, model), NOT_RUN) for model in models]
-            lines.append(f"| {runtime} | " + " | ".join(found) + " |")
-    return "\n".join(lines)
+def to_json(rows: Sequence[Row], **more: str) -> str:
+    """An object with the list `rows`, and more beside it, as text."""
+    found = {**more, "rows": [row.to_json() for row in rows]}
+    return json.dumps(found, indent=2, allow_nan=False) + "\n"
 
 
-def _cell(row: Row) -> str:
-    if row.skipped:
-        return f"{NOT_RUN} ({row.skipped})"
-    if row.bitwise:
-        return f"bitwise, {row.steps:,} steps"
-    return f"{result(row)}, {row.steps:,} steps"
-
-
-def write_json(rows: Sequence[Row], path: Path) -> None:
-    """Writes an object with the list `rows`.
+def write_text(path: Path, text: str, flag: str) -> None:
+    """Writes a file at once.
 
     Raises:
         UsageError: `path` cannot be written; then nothing half-written is left.
     """
-    text = json.dumps({"rows": [row.to_json() for row in rows]}, indent=2, allow_nan=False)
     partial = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        partial.write_text(text + "\n", encoding="utf-8")
+        partial.write_text(text, encoding="utf-8")
         os.replace(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise UsageError(f"--json {path}: cannot write: {error.strerror or error}") from error
+        raise UsageError(f"{flag} {path}: cannot write: {error.strerror or error}") from error
