@@ -78,12 +78,13 @@ def run(
     return 0
 
 
-def require_checkpoint(path: str | None, directory: str) -> None:
-    """Raises CheckpointError when `restore` found nothing (`path` is None) in `directory`."""
+def require_checkpoint(path: str | None, directory: str) -> str:
+    """Returns `path`; CheckpointError when `restore` found nothing (it is None) in `directory`."""
     if path is None:
         raise CheckpointError(
             f"--checkpoint-dir {directory}: expected a checkpoint saved by `train`, found none"
         )
+    return path
 
 
 def _parser(description: str, config_class: Any) -> argparse.ArgumentParser:

@@ -135,7 +135,7 @@ def test_what_cannot_be_exported_is_named(
     for arguments, message in (
         (["--checkpoint-dir", nothing], f"--checkpoint-dir {nothing}: expected a checkpoint saved"),
         (["--checkpoint-dir", saved], "expected a checkpoint of tf2_style, found one of tf1_style"),
-        (["--checkpoint-dir", tmp_path / "damaged"], "model-1: expected an intact checkpoint"),
+        (["--checkpoint-dir", tmp_path / "damaged"], "damaged: expected an intact checkpoint"),
     ):
         assert export(*arguments, "--out", out) == 2
         error = capsys.readouterr().err

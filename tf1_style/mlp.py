@@ -260,6 +260,7 @@ class MLP:
         prefix = os.path.join(directory, "model")
         # A Saver calls a checkpoint the newest before it is on disk; here it counts afterwards.
         with self.graph.as_default(), saving(directory, self.step()):
+            tf.gfile.MakeDirs(directory)
             # Without the graph itself, which holds the initial values: __init__ builds it again.
             return self.saver.save(
                 self.session, prefix, global_step=self.step(), write_meta_graph=False

@@ -71,10 +71,12 @@ def _restored(pair: Pair, style: str, checkpoint_dir: str | None) -> tuple[Any, 
     from shared import script
     from shared.checkpoint_crossing.contents import NAME_BASED, describe
     from shared.checkpoint_crossing.pair_maps import optimizer_in
+    from shared.checkpoints import newest_checkpoint
+    from shared.progress import print_warning
 
     folder = checkpoint_dir or pair.module(style).Config().checkpoint_dir
-    checkpoint = tf.train.latest_checkpoint(folder)
-    script.require_checkpoint(checkpoint, folder)
+    newest = newest_checkpoint(folder, tf.train.load_checkpoint, print_warning)
+    checkpoint = script.require_checkpoint(newest, folder)
     contents = describe(checkpoint)
     found = "tf1" if contents.kind == NAME_BASED else "tf2"
     if not style.startswith(found):
@@ -84,5 +86,5 @@ def _restored(pair: Pair, style: str, checkpoint_dir: str | None) -> tuple[Any, 
         )
     optimizer = optimizer_in(pair, contents) if found == "tf2" else None
     model = pair.create(style, optimizer)
-    model.restore(folder)
+    model.restore(folder, warn=lambda text: None)  # said already
     return model, checkpoint
