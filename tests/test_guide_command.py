@@ -28,7 +28,12 @@ def test_it_prints_where_a_page_is(site: Path, capsys: pytest.CaptureFixture[str
 
 def test_it_opens_a_page(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(webbrowser, "open", lambda url: not opened.append(url))
+
+    def open_url(url: str) -> bool:
+        opened.append(url)
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", open_url)
     assert main(["guide"]) == 0
     assert opened == [f"file://{site}/index.html"]
 

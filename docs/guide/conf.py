@@ -16,7 +16,7 @@ language = "en"
 extensions = ["myst_parser", "pair_pages"]
 myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline"]
 myst_heading_anchors = 3
-exclude_patterns = ["_ext", "_static", "hunks", "ladder/*/*", "snippets"]
+exclude_patterns = ["_ext", "_static", "hunks", "ladder/*/*", "own_model", "snippets"]
 
 nitpicky = True
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
-from pair_pages import pitfall_page, result_pages, test_page
+from pair_pages import ladder_page, own_model_page, pitfall_page, result_pages, test_page
 
 _MARK = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.MULTILINE)
 GENERATORS: dict[str, Callable[[], str]] = {
@@ -15,6 +16,12 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "pairs": result_pages.pairs,
     "concepts": result_pages.concepts,
     "tests": test_page.markdown,
+    "own-environment": own_model_page.environment,
+    "own-program": own_model_page.program,
+    "own-correction": own_model_page.correction,
+    **{f"own-{name}": partial(own_model_page.step, name) for name in own_model_page.NAMES},
+    "ladder": ladder_page.summary,
+    **{f"rung-{number}": partial(ladder_page.rung, number) for number in range(1, 8)},
 }
 
 

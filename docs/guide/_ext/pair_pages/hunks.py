@@ -73,6 +73,11 @@ def stages(left: str, right: str) -> list[Stage]:
     ]
 
 
+def parts(left: str, right: str) -> tuple[Hunk | Stretch, ...]:
+    """Aligns two texts of any kind and cuts them up, as if they were one definition."""
+    return tuple(_parts([(Place("", ""), row) for row in align(left, right)]))
+
+
 def differs(row: Row) -> bool:
     """Whether a reader would see a difference: a blank line beside nothing is none."""
     return not row.common and any(line.text.strip() for line in sides(row))

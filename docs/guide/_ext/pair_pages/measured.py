@@ -21,9 +21,16 @@ from shared.errors import SuiteError
 
 KEPT = ROOT / "build" / "guide-measured"
 _EXTENSIONS = Path(__file__).resolve().parents[1]
-NAMES = ("pitfalls",)
+NAMES = ("ladder", "own_model", "pitfalls")
 # What the measurements come from.
-_SOURCES = ("shared", "tf1_style", "tf2_style", "docs/guide/_ext/measuring", "docs/guide/ladder")
+_SOURCES = (
+    "shared",
+    "tf1_style",
+    "tf2_style",
+    "docs/guide/_ext/measuring",
+    "docs/guide/ladder",
+    "docs/guide/own_model",
+)
 _SECONDS = 600  # after which a measurement is taken to hang
 
 

@@ -7,19 +7,30 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from pair_pages.code_lines import Token, to_html, tokens_by_line
-from pair_pages.hunks import Hunk, Stretch, differs
+from pair_pages.hunks import Hunk, Stretch
 from shared.alignment import STAGE, Line, Row, changed_spans
 
 SIDES = ("tf1", "tf2")
 _FOLDED = 5  # a common stretch of more lines is folded away
 _MOSTLY_CHANGED = 0.7  # of a line's characters
-_HEADERS = ("Line", "TensorFlow 1", "Line", "TensorFlow 2")
+TITLES = ("TensorFlow 1", "TensorFlow 2")
 
 
 class CodeTables:
     """The tables of one pair, made part by part."""
 
-    def __init__(self, left: str, right: str) -> None:
+    def __init__(
+        self, left: str, right: str, titles: tuple[str, str] = TITLES, anchors: str = ""
+    ) -> None:
+        """Takes the two texts and what they are called.
+
+        Args:
+            left: the text of the left side.
+            right: the text of the right side.
+            titles: what the sides are called.
+            anchors: what the anchors of lines begin with, where a page has several pairs of texts.
+        """
+        self._titles, self._anchors = titles, anchors
         self._tokens: tuple[list[list[Token]], ...] = (tokens_by_line(left), tokens_by_line(right))
 
     def hunk(self, hunk: Hunk, label: str) -> str:
@@ -27,9 +38,9 @@ class CodeTables:
 
         On a narrow screen each body shows its left lines, then its right ones.
         """
-        groups = itertools.groupby(hunk.rows, differs)
-        bodies = [self._body(list(rows), "differs" if d else "common") for d, rows in groups]
-        return _table("".join(bodies), label)
+        groups = itertools.groupby(hunk.rows, lambda row: row.common)
+        bodies = [self._body(list(rows), "common" if same else "differs") for same, rows in groups]
+        return self._table("".join(bodies), label)
 
     def stretch(self, stretch: Stretch, names: Sequence[str]) -> str:
         """Returns the table of common lines, inside a `<details>` when it is long.
@@ -39,7 +50,7 @@ class CodeTables:
             names: of the definitions in it, for the summary.
         """
         count = sum(bool(row.left or row.right) for row in stretch.rows)
-        table = _table(self._body(stretch.rows, "common"), "common lines")
+        table = self._table(self._body(stretch.rows, "common"), "common lines")
         if count <= _FOLDED:
             return table
         of = f" <span>{html.escape(', '.join(names))}</span>" if names else ""
@@ -53,7 +64,9 @@ class CodeTables:
             + "</tr>"
             for row in rows
         )
-        return f'<tbody class="{css_class}">{lines}</tbody>'
+        left, right = map(html.escape, self._titles)
+        names = f' data-left="{left}" data-right="{right}"'
+        return f'<tbody class="{css_class}"{names}>{lines}</tbody>'
 
     def _cells(self, side: int, line: Line | None, other: Line | None) -> Iterator[str]:
         name = SIDES[side]
@@ -62,8 +75,8 @@ class CodeTables:
             return
         marks = _marks(line.text, other.text) if other else []
         code = to_html(self._tokens[side][line.number - 1], marks)
-        changed = " changed" if line.text.strip() and (not other or other.text != line.text) else ""
-        anchor = f"{name}-L{line.number}"
+        changed = " changed" if not other or other.text != line.text else ""
+        anchor = f"{self._anchors}{name}-L{line.number}"
         yield (
             f'<td class="number {name}{changed}" id="{anchor}">'
             f'<a href="#{anchor}" aria-label="{name.upper()} line {line.number}">{line.number}</a>'
@@ -74,18 +87,21 @@ class CodeTables:
         style = f' style="--indent:{indent}"' if indent else ""
         yield f'<td class="code {name}{changed}{label}"{style}><code>{code}</code></td>'
 
+    def _table(self, bodies: str, label: str) -> str:
+        columns = '<col class="number"><col class="code"><col class="number"><col class="code">'
+        headers = "".join(
+            f'<th scope="col">Line</th><th scope="col">{html.escape(title)}</th>'
+            for title in self._titles
+        )
+        return (
+            '<div class="highlight"><table class="side-by-side" '
+            f'aria-label="{html.escape(label)}"><colgroup>{columns}</colgroup>'
+            f"<thead><tr>{headers}</tr></thead>{bodies}</table></div>"
+        )
+
 
 def _marks(text: str, other: str) -> list[tuple[int, int]]:
     """The changed words; none where so much is changed that marks would hide the text."""
     spans = [(a, b) for a, b in changed_spans(text, other) if text[a:b].strip()]
     changed = sum(end - start for start, end in spans)
     return spans if changed <= _MOSTLY_CHANGED * len(text.strip()) else []
-
-
-def _table(bodies: str, label: str) -> str:
-    columns = '<col class="number"><col class="code"><col class="number"><col class="code">'
-    headers = "".join(f'<th scope="col">{name}</th>' for name in _HEADERS)
-    return (
-        f'<div class="highlight"><table class="side-by-side" aria-label="{html.escape(label)}">'
-        f"<colgroup>{columns}</colgroup><thead><tr>{headers}</tr></thead>{bodies}</table></div>"
-    )
