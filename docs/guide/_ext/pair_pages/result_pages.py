@@ -8,15 +8,12 @@ from pair_pages.markdown_text import table
 from pair_pages.sources import pair_names, sources
 from shared.alignment import share_of_common_lines
 from shared.child_process import ROOT
-from shared.parity import report
+from shared.parity.printed import compact, read_results
 
 
 def parity() -> str:
     """Returns the committed parity matrix as a table."""
-    rows = results.parity_rows()
-    if not rows:
-        return "No matrix is committed yet: `pairs parity` prints it.\n"
-    return report.markdown(rows) + "\n"
+    return compact(*read_results()) + "\n"
 
 
 def speed() -> str:

@@ -10,9 +10,8 @@ from typing import Any
 
 from shared.child_process import ROOT
 from shared.models import PAIRS
-from shared.parity.matrix import Row
+from shared.parity.printed import read_results
 
-PARITY = "docs/*.json"  # whichever holds what `pairs parity --json` writes
 SPEED = "benchmarks/results/*.json"
 
 
@@ -23,17 +22,6 @@ class Speed:
     model: str
     way: str
     ratio: float
-
-
-def parity_rows(root: Path = ROOT) -> list[Row]:
-    """Returns the rows of the committed parity matrix; none where no such file is committed."""
-    fields = {field.name for field in dataclasses.fields(Row)}
-    rows = (row for data in _objects(root, PARITY) for row in data.get("rows", []))
-    return [
-        Row(**{name: value for name, value in row.items() if name in fields})
-        for row in rows
-        if {"model", "candidate", "reference"} <= row.keys()
-    ]
 
 
 def speeds(root: Path = ROOT) -> list[Speed]:
@@ -60,7 +48,7 @@ def parity_of(pair: str, root: Path = ROOT) -> str:
     """Returns a sentence of Markdown on the parity of a pair."""
     if pair not in PAIRS:
         return "no model: the printed lines are compared"
-    measured = [row for row in parity_rows(root) if row.model == pair and not row.skipped]
+    measured = [row for row in read_results(root)[0] if row.model == pair and not row.skipped]
     if not measured:
         return f"`pairs parity {pair}` measures it: {{doc}}`/parity`"
     equal = [row.candidate for row in measured if row.bitwise]
