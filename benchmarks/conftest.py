@@ -1,0 +1,119 @@
+"""What the suites share: options, the processes, and measurements taken once for a whole group.
+
+pytest-benchmark runs its benchmarks one after the other. Here the ways of a group are timed in
+turn when the first of them is asked for; each benchmark then hands its own times, taken in those
+rounds, to pytest-benchmark through a clock that replays them.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+import shared.quiet  # noqa: F401  before TensorFlow is imported
+from benchmarks import machine
+from benchmarks.interleave import in_turn_each, interleave
+from benchmarks.plan import FULL, MODELS, QUICK, Case, Plan
+from benchmarks.processes import Processes, Timed, why_not
+from benchmarks.replay import CLOCK
+from benchmarks.workloads import make_workload
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds what `pairs bench` hands on."""
+    group = parser.getgroup("pairs", "benchmarks of the pairs")
+    group.addoption("--quick", action="store_true", help="the part that takes two minutes")
+    group.addoption("--model", action="append", help="only this model; may be repeated")
+    group.addoption("--device", default="cpu", choices=["cpu", "gpu"], help="what to run on")
+
+
+class Suite:
+    """One run: its plan, its device, its processes, and the group measured last."""
+
+    def __init__(self, plan: Plan, device: str, processes: Processes) -> None:
+        """Takes what every benchmark of the run shares."""
+        self.plan, self.device, self.processes = plan, device, processes
+        self._group: tuple[Any, ...] | None = None
+        self._times: dict[str, list[float]] = {}
+        self._info = {
+            "device": device,
+            "machine": machine.description(device),
+            "versions": machine.versions(),
+            "conditions": machine.conditions(device),
+        }
+
+    def run(self, case: Case, benchmark: Any) -> None:
+        """Measures the group of a case if that is not done, and hands over the case's times."""
+        reason = why_not(case.way, self.device)
+        if reason:
+            pytest.skip(f"{case.way.label}: {reason}")
+        group = (case.model, case.work, case.batch)
+        if self._group != group:
+            start = time.perf_counter()
+            self._group, self._times = group, {}
+            self._times = self._measure(case)
+            self.say(*group, f"{len(self._times)} ways", time.perf_counter() - start)
+        assert self._times, "the group of this way could not be measured"
+        self.hand_over(benchmark, self._times[case.way.name], case.way.name, *group)
+
+    def _measure(self, case: Case) -> dict[str, list[float]]:
+        workload = make_workload(case.model, case.batch)
+        work = "train" if case.work.startswith("train") else case.work
+        opened: dict[str, Timed] = {}
+        try:
+            for way in case.group:
+                if why_not(way, self.device) is None:
+                    opened[way.name] = self.processes.open(way, work, workload)
+            if work == "predict":
+                return in_turn_each(opened, self.plan.rounds, self.plan.latency_calls)
+            return interleave(opened, self.plan.rounds, self.plan.seconds)
+        finally:
+            for timed in opened.values():
+                timed.close()
+
+    def say(self, model: str, work: str, batch: int | None, what: str, seconds: float) -> None:
+        """Shows progress at once, whatever pytest captures."""
+        size = "" if batch is None else f"batch {batch:,}"
+        line = f"{model:<19} {work:<15} {size:<11} {what:<8} {seconds:5.0f} s"
+        print(line, file=sys.__stderr__, flush=True)
+
+    def hand_over(
+        self,
+        benchmark: Any,
+        seconds: Sequence[float],
+        way: str,
+        model: str,
+        work: str,
+        batch: int | None,
+    ) -> None:
+        """Gives measured times to pytest-benchmark, with all that says what they are of."""
+        size = "" if batch is None else f", batch {batch}"
+        benchmark.group = f"{model}: {work}{size}"
+        benchmark.extra_info.update(self._info, model=model, work=work, batch=batch, way=way)
+        CLOCK.replay(seconds)
+        benchmark.pedantic(lambda: None, rounds=len(seconds))
+
+
+@pytest.fixture(scope="session")
+def suite(request: pytest.FixtureRequest) -> Iterator[Suite]:
+    """The run; its processes are stopped at the end."""
+    device = request.config.getoption("device")
+    with Processes(device) as processes:
+        yield Suite(_plan(request.config), device, processes)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Gives a benchmark the cases that its module lists for each model."""
+    if "case" in metafunc.fixturenames:
+        models = metafunc.config.getoption("model") or MODELS
+        plan = _plan(metafunc.config)
+        cases = [case for model in models for case in metafunc.module.CASES(plan, model)]
+        metafunc.parametrize("case", cases, ids=lambda case: case.id)
+
+
+def _plan(config: pytest.Config) -> Plan:
+    return QUICK if config.getoption("quick") else FULL

@@ -1,0 +1,102 @@
+"""On what a run was measured: processor, memory, versions, threads."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from typing import Any
+
+from shared.child_process import TF115_PYTHON
+from shared.parity.other_processes import why_no_tf115
+
+_PACKAGES = ("tensorflow", "keras", "numpy", "jax", "torch", "pytest-benchmark")
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of each package that is installed."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    if why_no_tf115() is None:
+        found["tensorflow 1"] = _version_of_tensorflow_1()
+    return found
+
+
+def _version_of_tensorflow_1() -> str:
+    code = "import pkg_resources; print(pkg_resources.get_distribution('tensorflow').version)"
+    process = subprocess.run([TF115_PYTHON, "-W", "ignore", "-c", code], capture_output=True, text=True)
+    return process.stdout.strip()
+
+
+def conditions(device: str) -> dict[str, Any]:
+    """What else decides the times: threads and, on a GPU, TF32 and deterministic operations."""
+    import tensorflow as tf
+
+    cores = usable_cores()
+    found = {
+        # 0 lets TensorFlow decide: one thread for each core that this process may use.
+        "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads() or cores,
+        "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads() or cores,
+        "op_determinism": _is_deterministic(),
+    }
+    if device == "gpu":
+        found["tf32"] = tf.config.experimental.tensor_float_32_execution_enabled()
+    return found
+
+
+def _is_deterministic() -> bool:
+    from tensorflow.python.framework import config
+
+    return bool(config.is_op_determinism_enabled())
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def description(device: str) -> dict[str, Any]:
+    """The machine in words and figures; nothing that tells one owner's machine from another's."""
+    found = {
+        "processor": processor(),
+        "architecture": platform.machine(),
+        "cores": usable_cores(),
+        "memory_gib": _memory_gib(),
+        "system": platform.system(),
+    }
+    if device == "gpu":
+        found["gpu"] = _gpu()
+    return found
+
+
+def processor() -> str:
+    """The processor's name as the system knows it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or "unknown"
+
+
+def _memory_gib() -> int | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
+    except (ValueError, OSError):
+        return None
+
+
+def _gpu() -> str:
+    import tensorflow as tf
+
+    (first, *_) = tf.config.list_physical_devices("GPU")
+    return str(tf.config.experimental.get_device_details(first).get("device_name", "unknown"))

@@ -1,0 +1,88 @@
+"""The models in NumPy, with gradients derived by hand; not the CNN."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from benchmarks.clock import Running, stepwise
+from benchmarks.workloads import SETUPS, PeerStart, Workload
+
+Arrays = dict[str, np.ndarray]
+Gradients = tuple[np.float32, Arrays]
+
+
+def open_way(start: PeerStart, workload: Workload) -> Running:
+    """One step after the other, in a Python loop."""
+    parameters = {name: np.array(value) for name, value in start.initial.items()}
+    gradients = GRADIENTS[workload.model]
+    update = _RULES[SETUPS[workload.model].rule](parameters, start.learning_rate)
+
+    def train_step(inputs: np.ndarray, targets: np.ndarray) -> np.float32:
+        loss, found = gradients(parameters, inputs, targets)
+        update(found)
+        return loss
+
+    return stepwise(train_step, workload, lambda: parameters)
+
+
+def _linear(parameters: Arrays, inputs: np.ndarray, targets: np.ndarray) -> Gradients:
+    error = parameters["weight"] * inputs + parameters["bias"] - targets
+    scale = np.float32(2 / len(inputs))
+    loss = np.mean(error * error)
+    return loss, {"weight": scale * (error @ inputs), "bias": scale * error.sum()}
+
+
+def _relu(parameters: Arrays, inputs: np.ndarray, targets: np.ndarray) -> Gradients:
+    line = parameters["weight"] * inputs + parameters["bias"]
+    error = np.maximum(line, 0) - targets
+    slope = np.where(line > 0, 2 * error, np.float32(0))
+    return error @ error, {"weight": slope @ inputs, "bias": slope.sum()}
+
+
+def _softmax(parameters: Arrays, images: np.ndarray, labels: np.ndarray) -> Gradients:
+    logits = images @ parameters["weights"] + parameters["biases"]
+    logits -= logits.max(axis=1, keepdims=True)
+    exponentials = np.exp(logits)
+    sums = exponentials.sum(axis=1, keepdims=True)
+    loss = (np.log(sums) - (labels * logits).sum(axis=1, keepdims=True)).sum()
+    error = exponentials / sums - labels
+    return loss, {"weights": images.T @ error, "biases": error.sum(axis=0)}
+
+
+def _sgd(parameters: Arrays, rate: float) -> Callable[[Arrays], None]:
+    step_size = np.float32(rate)
+
+    def update(gradients: Arrays) -> None:
+        for name, gradient in gradients.items():
+            parameters[name] -= step_size * gradient
+
+    return update
+
+
+def _adam(parameters: Arrays, rate: float) -> Callable[[Arrays], None]:
+    """Algorithm 1 of Kingma and Ba with the order of section 2, as TensorFlow 1 computes it."""
+    m = {name: np.zeros_like(value) for name, value in parameters.items()}
+    v = {name: np.zeros_like(value) for name, value in parameters.items()}
+    powers = np.ones(2)
+    betas = np.array([0.9, 0.999])
+
+    def update(gradients: Arrays) -> None:
+        nonlocal powers
+        powers = powers * betas
+        step_size = np.float32(rate * np.sqrt(1 - powers[1]) / (1 - powers[0]))
+        for name, gradient in gradients.items():
+            m[name] += np.float32(0.1) * (gradient - m[name])
+            v[name] += np.float32(0.001) * (gradient * gradient - v[name])
+            parameters[name] -= step_size * m[name] / (np.sqrt(v[name]) + np.float32(1e-8))
+
+    return update
+
+
+GRADIENTS: dict[str, Callable[[Arrays, np.ndarray, np.ndarray], Gradients]] = {
+    "linear_regression": _linear,
+    "relu_regression": _relu,
+    "softmax_regression": _softmax,
+}
+_RULES = {"sgd": _sgd, "adam": _adam}

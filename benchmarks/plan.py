@@ -1,0 +1,93 @@
+"""What is measured: everything, or a part of it that takes two minutes."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+from benchmarks.ways import LIMITS, REFERENCE, WAYS, Way, way_named
+from benchmarks.workloads import PAIRS, SETUPS, has_optimizers
+
+
+class Case(NamedTuple):
+    """One benchmark: one way among those that it is timed in turn with."""
+
+    model: str
+    work: str  # train, or a key of benchmarks.works.WORKS
+    way: Way
+    batch: int
+    group: tuple[Way, ...]
+
+    @property
+    def id(self) -> str:
+        """As pytest shows it."""
+        return f"{self.model}-{self.batch}-{self.way.name}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Sizes of a run."""
+
+    rounds: int
+    seconds: float  # that each way is timed in a round
+    batches: tuple[int, ...]  # of the picture that grows the batch
+    lengths: tuple[int, ...]  # steps of the table that grows the run
+    latency_calls: int  # single predictions a round
+    startups: int  # processes started a way
+    slow_ways: bool  # also what takes seconds a repetition
+
+    def training_ways(self, model: str) -> tuple[Way, ...]:
+        """The ways of training a model, less those that there are not or that say nothing new."""
+        leave_out = set()
+        if not has_optimizers(PAIRS[model]):
+            leave_out |= {way.name for way in WAYS if way.optimizer == "tf1"}
+        if model == "cnn":
+            # Convolutions by hand would be no fair peer, and XLA's loop runs each on one thread:
+            # one such way, and JAX's, show that.
+            leave_out |= {"numpy", "many-steps-xla-tf1"}
+            leave_out |= set() if self.slow_ways else {"many-steps-xla", "jax-scan"}
+        return tuple(way for way in WAYS if way.name not in leave_out)
+
+    def growing_ways(self, model: str) -> tuple[Way, ...]:
+        """The ways that are timed at every batch size."""
+        xla = "function-xla" if model == "cnn" else "many-steps-xla"
+        return tuple(way_named(name) for name in (REFERENCE, "function", "many-steps", xla))
+
+    def batches_of(self, model: str) -> tuple[int, ...]:
+        """The batch sizes; in a quick run not those at which the CNN's step takes a second."""
+        is_heavy = model == "cnn" and not self.slow_ways
+        return self.batches[:2] if is_heavy else self.batches
+
+
+FULL = Plan(7, 0.15, (1, 4, 16, 64, 256, 1024, 4096), (100, 1000, 10_000, 100_000), 300, 2, True)
+QUICK = Plan(3, 0.03, (1, 64, 1024), (100, 10_000), 100, 1, False)
+MODELS = tuple(SETUPS)
+_BOTH_STYLES = ("tf115", REFERENCE, "function")
+
+
+def cases_of(model: str, work: str, batch: int, ways: tuple[Way, ...]) -> list[Case]:
+    """A case for each way, and for what the machine can do where a floor is asked for."""
+    return [Case(model, work, way, batch, ways) for way in ways]
+
+
+def training_cases(plan: Plan, model: str) -> list[Case]:
+    """The main table: every way, at the model's own batch size, with the limits in turn."""
+    ways = (*plan.training_ways(model), *LIMITS)
+    return cases_of(model, "train", SETUPS[model].batch, ways)
+
+
+def batch_cases(plan: Plan, model: str) -> list[Case]:
+    """The picture of growing batches."""
+    ways = (*plan.growing_ways(model), *LIMITS)
+    return [
+        case
+        for batch in plan.batches_of(model)
+        for case in cases_of(model, "train by batch", batch, ways)
+    ]
+
+
+def other_cases(plan: Plan, model: str) -> list[Case]:
+    """Evaluation, prediction, saving and restoring, in both styles."""
+    ways = tuple(way_named(name) for name in _BOTH_STYLES)
+    works = ("evaluate", "predict", "save", "restore")
+    return [case for work in works for case in cases_of(model, work, SETUPS[model].batch, ways)]

@@ -1,0 +1,163 @@
+"""The other processes: starts a worker for each, and lets its ways be timed like those here."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks.clock import Running, seconds_of, seconds_of_each
+from benchmarks.ways import Way
+from benchmarks.works import open_work
+from benchmarks.workloads import Workload, write_workload
+from shared.child_process import ROOT, TF115_PYTHON, tf115_environment
+from shared.errors import SuiteError
+from shared.parity.other_processes import why_no_tf115
+
+# What a process needs beyond the suite itself: the package to import.
+_PACKAGES = {"numpy": "numpy", "jax": "jax", "torch": "torch"}
+
+
+def why_not(way: Way, device: str = "cpu") -> str | None:
+    """Why a way cannot be run on a device, cpu or gpu, or None."""
+    if device == "gpu" and way.process in ("tf115", "numpy"):
+        return "runs on the CPU only"
+    if way.process == "tf115":
+        return why_no_tf115()
+    package = _PACKAGES.get(way.process)
+    if package and importlib.util.find_spec(package) is None:
+        return "not installed: .venv/bin/python -m pip install -e '.[peers]'"
+    return None
+
+
+class Timed(NamedTuple):
+    """Something opened, here or elsewhere, that can be timed."""
+
+    unit: int  # steps (or calls) of one repetition
+    seconds: Callable[[int], float]  # of so many repetitions
+    seconds_each: Callable[[int], list[float]]
+    variables: Callable[[], Mapping[str, np.ndarray]]
+    close: Callable[[], Any]  # lets go of the model
+
+
+class Processes:
+    """Opens ways where they belong; a process is started when its first way is opened."""
+
+    def __init__(self, device: str = "cpu") -> None:
+        """Takes the device, cpu or gpu, that all ways are to use."""
+        self._device = device
+        self._processes: dict[str, _Process] = {}
+        self._folder = tempfile.TemporaryDirectory(prefix="benchmark-")
+        self._file = Path(self._folder.name) / "workload.npz"
+        self._written: Workload | None = None
+
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for process in self._processes.values():
+            process.stop()
+        self._folder.cleanup()
+
+    def open(self, way: Way, work: str, workload: Workload) -> Timed:
+        """Opens `work` of a workload in the process of the way.
+
+        Raises:
+            SuiteError: another process failed; the message holds its last line.
+        """
+        if way.process == "here":
+            return timed_here(open_work(work, way, workload))
+        if way.process not in self._processes:
+            self._processes[way.process] = _Process(way.process, self._device)
+        return self._processes[way.process].open(way, work, workload, self._file_of(workload))
+
+    def _file_of(self, workload: Workload) -> Path:
+        """The workload as a file, written when it is first asked for."""
+        if self._written is not workload:
+            write_workload(workload, self._file)
+            self._written = workload
+        return self._file
+
+
+def timed_here(running: Running) -> Timed:
+    """Times in this process."""
+    return Timed(
+        running.unit,
+        lambda count: seconds_of(running, count),
+        lambda count: seconds_of_each(running, count),
+        running.variables,
+        lambda: None,
+    )
+
+
+class _Process:
+    """One worker."""
+
+    def __init__(self, name: str, device: str) -> None:
+        self._name = name
+        self._count = 0
+        python = str(TF115_PYTHON) if name == "tf115" else sys.executable
+        environment = tf115_environment() if name == "tf115" else dict(os.environ)
+        if device == "cpu":
+            environment |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+        self._errors = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            [python, "-m", "benchmarks.worker"],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+
+    def open(self, way: Way, work: str, workload: Workload, path: Path) -> Timed:
+        self._count += 1
+        key = str(self._count)
+        given = {"model": workload.model, "settings": dict(workload.settings), "path": str(path)}
+        opened = self._ask("open", key=key, way=way.name, work=work, **given)
+        return Timed(
+            opened["unit"],
+            lambda count: self._ask("time", key=key, count=count)["seconds"],
+            lambda count: self._ask("time_each", key=key, count=count)["seconds"],
+            lambda: self._variables(key),
+            lambda: self._ask("close", key=key),
+        )
+
+    def stop(self) -> None:
+        self._process.communicate()  # ends its standard input, upon which it ends
+        self._errors.close()
+
+    def _ask(self, what: str, **fields: Any) -> dict[str, Any]:
+        assert self._process.stdin and self._process.stdout
+        try:
+            self._process.stdin.write(json.dumps({"do": what, **fields}) + "\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            raise SuiteError(f"{self._name}: expected a measurement, found: {self._last_line()}")
+        parsed: dict[str, Any] = json.loads(answer)
+        return parsed
+
+    def _last_line(self) -> str:
+        self._process.wait()
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "no message"
+
+    def _variables(self, key: str) -> Mapping[str, np.ndarray]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "variables.npz"
+            self._ask("variables", key=key, path=str(path))
+            with np.load(path) as values:
+                return dict(values)

@@ -1,0 +1,184 @@
+"""What `pairs bench` prints: a table a model, and lines that say what to read off it."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.results import LABELS, Ratio, Result, Row, duration, is_limit, short
+from benchmarks.ways import DEFAULT, WAYS
+
+_BAR = 10
+_TENSORFLOW_2 = {way.name for way in WAYS if way.optimizer}
+
+
+def print_report(result: Result, console: Console) -> None:
+    """Prints everything that was measured; lines fit 80 columns."""
+    for line in about_lines(result):
+        console.print(line, highlight=False)
+    for device in result.about["conditions"]:
+        for model in dict.fromkeys(row.model for row in result.select("train")):
+            console.print(training_table(result, model, device))
+            for line in training_lines(result, model, device):
+                console.print(line, highlight=False)
+    for table in other_tables(result):
+        console.print(table)
+
+
+def about_lines(result: Result) -> Iterator[str]:
+    """The machine, the command, the versions and the conditions."""
+    about = result.about
+    machine = about["machine"]
+    yield f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB"
+    yield f"{about['command']}  (finished {about['finished']})"
+    names = [name for name in about["versions"] if name != "pytest-benchmark"]
+    versions = [f"{name} {about['versions'][name]}" for name in names]
+    yield ", ".join(versions[:4])
+    if versions[4:]:
+        yield ", ".join(versions[4:])
+    for device, conditions in about["conditions"].items():
+        shown = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in conditions.items())
+        yield f"{device}: {shown}"
+
+
+def training_table(result: Result, model: str, device: str) -> Table:
+    """The ways of training a model, the fastest first."""
+    rows = [row for row in result.select("train", model, device) if not is_limit(row)]
+    rows.sort(key=lambda row: _slowness(result, row))
+    title = f"{model}: a training step at batch {rows[0].batch}, {device}"
+    table = _table(title)
+    table.add_column("way", no_wrap=True)
+    for heading in ("time", "speed", "spread", "floors"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("speed, log", no_wrap=True)
+    speeds = [_median(result.speed_ratio(row)) for row in rows]
+    for row, speed in zip(rows, speeds, strict=True):
+        ratio = result.speed_ratio(row)
+        table.add_row(
+            LABELS[row.way],
+            duration(statistics.median(row.seconds)),
+            f"{short(ratio.median)}x" if ratio else "-",
+            _spread(ratio),
+            _floors(result.over_floor(row)),
+            bar(speed, speeds),
+            style="bold" if row.way == DEFAULT else "",
+        )
+    return table
+
+
+def training_lines(result: Result, model: str, device: str) -> Iterator[str]:
+    """How the scripts' default does, and where another way wins at other batch sizes."""
+    rows = [row for row in result.select("train", model, device) if row.way in _TENSORFLOW_2]
+    if rows:
+        best = min(rows, key=lambda row: _slowness(result, row))
+        yield f"fastest in TensorFlow 2: {LABELS[best.way]}"
+    for line in crossing_lines(result, model, device):
+        yield line
+    yield ""
+
+
+def crossing_lines(result: Result, model: str, device: str) -> Iterator[str]:
+    """The fastest way at each batch size, a line for each stretch."""
+    stretches: list[tuple[str, int, int]] = []
+    by_batch: dict[int, list[Row]] = {}
+    for row in result.select("train by batch", model, device):
+        if not is_limit(row) and row.batch:
+            by_batch.setdefault(row.batch, []).append(row)
+    for batch, rows in sorted(by_batch.items()):
+        best = min(rows, key=lambda row: _slowness(result, row)).way
+        if stretches and stretches[-1][0] == best:
+            stretches[-1] = (best, stretches[-1][1], batch)
+        else:
+            stretches.append((best, batch, batch))
+    for way, first, last in stretches:
+        batches = f"{first:,}" if first == last else f"{first:,} to {last:,}"
+        yield f"  fastest of four at batch {batches}: {LABELS[way]}"
+
+
+def other_tables(result: Result) -> Iterator[Table]:
+    """Everything but training steps: one table for each kind of work."""
+    titles = {
+        "evaluate": ("Evaluation of all test examples", ["time"]),
+        "predict": ("Prediction of one example; speeds at p99 and p50", ["p50", "p99"]),
+        "save": ("Saving a checkpoint", ["time"]),
+        "restore": ("Restoring a checkpoint", ["time"]),
+        "startup import": ("Start-up: importing", ["time"]),
+        "startup build": ("Start-up: building the model", ["time"]),
+        "startup first step": ("Start-up: the first call, traced or looked up", ["time"]),
+    }
+    for work, (title, headings) in titles.items():
+        rows = result.select(work)
+        if rows:
+            yield _other_table(result, rows, title, headings)
+    rows = result.select("length")
+    if rows:
+        yield _length_table(rows)
+
+
+def _other_table(result: Result, rows: list[Row], title: str, headings: list[str]) -> Table:
+    table = _table(title)
+    table.add_column("model", no_wrap=True)
+    table.add_column("way", no_wrap=True)
+    for heading in (*headings, "speed", "spread"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        times = row.seconds if len(headings) > 1 else [statistics.median(row.seconds)]
+        ratio = result.speed_ratio(row)
+        speed = [f"{short(ratio.median)}x", ratio.spread] if ratio else ["-", "-"]
+        table.add_row(row.model, LABELS[row.way], *map(duration, times), *speed)
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+
+
+def _length_table(rows: list[Row]) -> Table:
+    title = "A longer run: time a step, and growth of the process"
+    table = _table(title)
+    for heading in ("model", "way", "steps", "time", "grown by"):
+        is_text = heading in ("model", "way")
+        table.add_column(heading, justify="left" if is_text else "right", no_wrap=True)
+    for row in rows:
+        grown = f"{(row.rss_growth or 0) / 2**20:.1f} MiB"
+        time = duration(statistics.median(row.seconds))
+        table.add_row(row.model, LABELS[row.way], f"{row.steps:,}", time, grown)
+    return table
+
+
+def _spread(ratio: Ratio | None) -> str:
+    return ratio.spread if ratio else "-"
+
+
+def _floors(ratio: Ratio | None) -> str:
+    return short(ratio.median) if ratio else "-"
+
+
+def _median(ratio: Ratio | None) -> float:
+    return ratio.median if ratio else 1.0
+
+
+def _slowness(result: Result, row: Row) -> float:
+    ratio = result.speed_ratio(row)
+    return 1 / ratio.median if ratio else statistics.median(row.seconds)
+
+
+def bar(value: float, values: list[float]) -> str:
+    """A bar whose length grows with the logarithm of `value`, which is one of `values`."""
+    lowest, highest = min(values), max(values)
+    if lowest == highest:
+        return "█"
+    share = math.log(value / lowest) / math.log(highest / lowest)
+    return "█" * (1 + round(share * (_BAR - 1)))

@@ -1,0 +1,213 @@
+"""The result of a run: what is kept of it as JSON, and the ratios that are read off it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import statistics
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.counts import COUNTS
+from benchmarks.limits import MOVED_BYTES, OPERATIONS
+from benchmarks.ways import LIMITS, REFERENCE, WAYS
+from shared.errors import DataError, UsageError
+
+FORMAT = 1
+_PRODUCTS = tuple(way.name for way in LIMITS if way.name.startswith("product-"))
+LABELS = {way.name: way.label for way in (*WAYS, *LIMITS)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One benchmark: the seconds a step, or a call, in each round."""
+
+    model: str
+    work: str
+    way: str
+    device: str
+    batch: int | None
+    seconds: tuple[float, ...]
+    steps: int | None = None  # of a run whose length matters
+    rss_growth: int | None = None  # bytes by which the process grew meanwhile
+
+
+class Ratio(NamedTuple):
+    """A ratio of times taken in the same rounds."""
+
+    median: float
+    low: float  # the lowest of any round
+    high: float
+
+    @property
+    def spread(self) -> str:
+        """The lowest and the highest ratio of any round."""
+        return f"{short(self.low)}-{short(self.high)}"
+
+
+def short(value: float) -> str:
+    """A ratio as people read it: 0.05, 0.51, 6.8, 15, 131, 13,200."""
+    decimals = 2 if value < 1 else 1 if value < 10 else 0
+    return f"{value:,.{decimals}f}"
+
+
+def duration(seconds: float) -> str:
+    """Three digits and a unit: 16.8 us, 1.23 ms, 109 ms."""
+    units = (("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9))
+    unit, size = next((pair for pair in units if seconds >= pair[1]), units[-1])
+    value = seconds / size
+    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} {unit}"
+
+
+class Result:
+    """A run: where it was made, with what command, and its rows."""
+
+    def __init__(self, about: Mapping[str, Any], rows: Iterable[Row]) -> None:
+        """Takes what the file says beside the rows, and the rows."""
+        self.about, self.rows = dict(about), list(rows)
+
+    def select(self, work: str, model: str | None = None, device: str | None = None) -> list[Row]:
+        """The rows of this work, in the order they were measured."""
+        return [
+            row
+            for row in self.rows
+            if row.work == work
+            and (model is None or row.model == model)
+            and (device is None or row.device == device)
+        ]
+
+    def group(self, row: Row) -> dict[str, Row]:
+        """The rows that were timed in turn with `row`, by way."""
+        return {
+            other.way: other
+            for other in self.select(row.work, row.model, row.device)
+            if other.batch == row.batch
+        }
+
+    def speed_ratio(self, row: Row) -> Ratio | None:
+        """How many times as fast as the Session with feed_dict; None if that was not run."""
+        reference = self.group(row).get(REFERENCE)
+        return ratio(reference.seconds, row.seconds) if reference else None
+
+    def floor(self, row: Row) -> tuple[float, ...]:
+        """The shortest time of a training step by round, in seconds; () if it was not measured."""
+        group = self.group(row)
+        products = [group[name].seconds for name in _PRODUCTS if name in group]
+        if not products or "copy" not in group or row.batch is None:
+            return ()
+        count = COUNTS[row.model](row.batch)
+        rounds = zip(group["copy"].seconds, *products, strict=True)
+        return tuple(
+            count.floor(min(best) / OPERATIONS, copy / MOVED_BYTES) for copy, *best in rounds
+        )
+
+    def over_floor(self, row: Row) -> Ratio | None:
+        """How many times the floor a step takes; None if there is no floor."""
+        floor = self.floor(row)
+        return ratio(row.seconds, floor) if floor else None
+
+
+def ratio(over: tuple[float, ...], under: tuple[float, ...]) -> Ratio:
+    """Divides round by round; what was timed in fewer rounds ends the pairs."""
+    ratios = [a / b for a, b in zip(over, under, strict=False)]
+    return Ratio(statistics.median(ratios), min(ratios), max(ratios))
+
+
+def is_limit(row: Row) -> bool:
+    """Whether a row says what the machine can do, and is no way of training."""
+    return row.way in {way.name for way in LIMITS}
+
+
+# --- Files ---
+
+
+def from_pytest_benchmark(path: Path, command: str, quick: bool) -> Result:
+    """Reads what one run of the suites left."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    benchmarks = document["benchmarks"]
+    infos = [benchmark["extra_info"] for benchmark in benchmarks]
+    rows = [
+        _row(benchmark["extra_info"], benchmark["stats"]["data"]) for benchmark in benchmarks
+    ]
+    about = {
+        "format": FORMAT,
+        "command": command,
+        "quick": quick,
+        "finished": document["datetime"][:10],
+        "machine": infos[0]["machine"],
+        "versions": infos[0]["versions"],
+        "conditions": {infos[0]["device"]: infos[0]["conditions"]},
+    }
+    return Result(about, rows)
+
+
+def _row(info: Mapping[str, Any], seconds: list[float]) -> Row:
+    kept = [float(f"{value:.4g}") for value in seconds]
+    if info["work"] == "predict":  # thousands of single calls: what is asked of them is kept
+        ordered = sorted(kept)
+        kept = [ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]]
+    fields = {name: info.get(name) for name in ("model", "way", "device", "batch", "steps")}
+    return Row(work=info["work"], seconds=tuple(kept), rss_growth=info.get("rss_growth"), **fields)
+
+
+def joined(results: list[Result]) -> Result:
+    """The runs of several devices, made by one command one after the other, as one result."""
+    first, *others = results
+    about = dict(first.about)
+    for other in others:
+        about["machine"] = {**about["machine"], **other.about["machine"]}
+        about["conditions"] = {**about["conditions"], **other.about["conditions"]}
+    return Result(about, [row for result in results for row in result.rows])
+
+
+def write_result(result: Result, path: Path) -> None:
+    """Writes a result, one row a line, so that a diff of two files can be read.
+
+    Raises:
+        UsageError: `path` cannot be written; then nothing half-written is left.
+    """
+    about = json.dumps(result.about, indent=1, allow_nan=False)
+    lines = ",\n".join("  " + json.dumps(_plain(row)) for row in result.rows)
+    text = about[:-2] + f',\n "rows": [\n{lines}\n ]\n}}\n'
+    partial = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UsageError(f"--json {path}: cannot write: {error.strerror or error}") from error
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    return {name: value for name, value in dataclasses.asdict(row).items() if value is not None}
+
+
+def read_result(path: Path) -> Result:
+    """Reads what `write_result` wrote.
+
+    Raises:
+        DataError: the file is missing, or is no result of `pairs bench`.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: expected a result, found none: {error.strerror}") from error
+    except ValueError as error:
+        raise DataError(f"{path}: expected a result in JSON, found: {error}") from error
+    found = document.get("format") if isinstance(document, dict) else None
+    if found != FORMAT:
+        raise DataError(f"{path}: expected a result of format {FORMAT}, found format {found}")
+    try:
+        rows = [_checked(fields) for fields in document.pop("rows")]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: expected rows as `pairs bench` writes them, found: {error}") from error
+    return Result(document, rows)
+
+
+def _checked(fields: Mapping[str, Any]) -> Row:
+    row = Row(**{"batch": None, **fields, "seconds": tuple(map(float, fields["seconds"]))})
+    if not row.seconds or min(row.seconds) <= 0:
+        raise ValueError(f"{row.model} {row.work} {row.way}: no seconds above 0")
+    return row

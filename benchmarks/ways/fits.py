@@ -1,0 +1,53 @@
+"""The TensorFlow 2 style inside Keras's `fit`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import shared.quiet  # noqa: F401  before TensorFlow is imported
+import tensorflow as tf
+
+from benchmarks.clock import Running
+from benchmarks.ways import Way
+from benchmarks.workloads import Workload
+
+
+class Fitted(tf.keras.Model):
+    """A model whose `fit` makes the pair's own step, as Keras's guide on custom steps shows."""
+
+    def __init__(self, model: Any) -> None:
+        """Takes a model of the TensorFlow 2 style."""
+        super().__init__()
+        self._own_step = model.train_step  # inlined where `fit` is traced
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Updates the pair's parameters on one batch."""
+        return {"loss": self._own_step(*data)}
+
+
+def fit(way: Way, workload: Workload) -> Running:
+    """`fit` as it is by default: one call a step, compiled by XLA where Keras sees fit."""
+    return _fit(way, workload, steps_per_execution=1)
+
+
+def fit_many_steps(way: Way, workload: Workload) -> Running:
+    """`fit` with all steps of an epoch in one execution."""
+    return _fit(way, workload, steps_per_execution=workload.steps)
+
+
+def _fit(way: Way, workload: Workload, steps_per_execution: int) -> Running:
+    model = workload.create("tf2_style", way.optimizer)
+    fitted = Fitted(model)
+    fitted.compile(steps_per_execution=steps_per_execution)
+    inputs, targets = (
+        np.reshape(array, [-1, *array.shape[2:]]) for array in (workload.inputs, workload.targets)
+    )
+
+    def run(epochs: int) -> None:
+        fitted.fit(
+            inputs, targets, batch_size=workload.batch, shuffle=False, epochs=epochs, verbose=0
+        )
+
+    return Running(workload.steps, run, model.variables)

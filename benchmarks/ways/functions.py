@@ -1,0 +1,91 @@
+"""The TensorFlow 2 style: eager, tf.function, many steps a call, XLA."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import shared.quiet  # noqa: F401  before TensorFlow is imported
+import tensorflow as tf
+
+from benchmarks.clock import Running, cycled, repeated, stepwise
+from benchmarks.ways import Way
+from benchmarks.workloads import Workload
+
+
+def eager(way: Way, workload: Workload) -> Running:
+    """No graph: every operation runs when Python reaches it."""
+    model = workload.create("tf2_style", way.optimizer)
+    running = stepwise(model.train_step, workload, model.variables)
+
+    def run(count: int) -> None:
+        tf.config.run_functions_eagerly(True)
+        try:
+            running.run(count)
+        finally:
+            tf.config.run_functions_eagerly(False)
+
+    return running._replace(run=run)
+
+
+def function(way: Way, workload: Workload) -> Running:
+    """One call of the tf.function a step, with NumPy batches."""
+    model = workload.create("tf2_style", way.optimizer)
+    return stepwise(model.train_step, workload, model.variables)
+
+
+def dataset(way: Way, workload: Workload) -> Running:
+    """One call a step, with batches from a tf.data pipeline."""
+    model = workload.create("tf2_style", way.optimizer)
+    slices = tf.data.Dataset.from_tensor_slices((workload.inputs, workload.targets))
+    batches = iter(slices.repeat().prefetch(2))
+    return repeated(lambda: model.train_step(*next(batches)), 1, model.variables)
+
+
+def concrete(way: Way, workload: Workload) -> Running:
+    """One call a step of the traced function itself: no signature is looked up."""
+    model = workload.create("tf2_style", way.optimizer)
+    train_step = model.train_step.get_concrete_function()
+    return stepwise(
+        lambda *batch: train_step(*map(tf.constant, batch)), workload, model.variables
+    )
+
+
+def compiled(way: Way, workload: Workload) -> Running:
+    """One call a step of the function compiled by XLA."""
+    model = workload.create("tf2_style", way.optimizer)
+    return stepwise(by_xla(model, "train_step"), workload, model.variables)
+
+
+def many_steps(way: Way, workload: Workload) -> Running:
+    """Many steps a call, with NumPy batches: what the style files do."""
+    model = workload.create("tf2_style", way.optimizer)
+    return _a_call(model, model.train_steps, workload.inputs, workload.targets)
+
+
+def kept(way: Way, workload: Workload) -> Running:
+    """Many steps a call, with batches that are on the device already."""
+    model = workload.create("tf2_style", way.optimizer)
+    return _a_call(model, model.train_steps, *_on_device(workload))
+
+
+def compiled_loop(way: Way, workload: Workload) -> Running:
+    """Many steps a call, the loop and all compiled by XLA as one."""
+    model = workload.create("tf2_style", way.optimizer)
+    return _a_call(model, by_xla(model, "train_steps"), *_on_device(workload))
+
+
+def by_xla(model: Any, name: str) -> Callable[..., Any]:
+    """The method of this name compiled by XLA, for the shapes it is called with."""
+    method = getattr(type(model), name).python_function
+    return tf.function(lambda *batch: method(model, *batch), jit_compile=True)
+
+
+def _a_call(model: Any, train_steps: Callable[..., Any], inputs: Any, targets: Any) -> Running:
+    return repeated(lambda: train_steps(inputs, targets), len(inputs), model.variables)
+
+
+def _on_device(workload: Workload) -> tuple[Any, Any]:
+    return tf.identity(workload.inputs), tf.identity(workload.targets)

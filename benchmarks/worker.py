@@ -1,0 +1,69 @@
+"""Runs ways in a process of its own: real TensorFlow 1.15 on Python 3.7, or a peer.
+
+Run as `python -m benchmarks.worker`. Takes one JSON object a line on standard input and answers
+each with one on standard output, so that rounds here alternate with rounds in other processes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any, Dict
+
+import numpy as np
+
+from benchmarks.clock import Running, seconds_of, seconds_of_each
+from benchmarks.ways import way_named
+from benchmarks.workloads import read_workload
+from benchmarks.works import open_work
+
+
+class Worker:
+    """Answers requests; each method that a request names takes the request's other fields."""
+
+    def __init__(self) -> None:
+        self._open: Dict[str, Running] = {}
+
+    def open(
+        self, key: str, way: str, work: str, model: str, settings: Dict[str, Any], path: str
+    ) -> Dict[str, Any]:
+        """Opens a way of training, or other work, of the workload in the file at `path`."""
+        workload, start = read_workload(path, model, settings)
+        self._open[key] = running = open_work(work, way_named(way), workload, start)
+        return {"unit": running.unit}
+
+    def time(self, key: str, count: int) -> Dict[str, Any]:
+        """Times `count` repetitions together."""
+        return {"seconds": seconds_of(self._open[key], count)}
+
+    def time_each(self, key: str, count: int) -> Dict[str, Any]:
+        """Times `count` repetitions one by one."""
+        return {"seconds": seconds_of_each(self._open[key], count)}
+
+    def variables(self, key: str, path: str) -> Dict[str, Any]:
+        """Writes the model's variables as an .npz file."""
+        values = self._open[key].variables()
+        np.savez(path, **{name: np.asarray(value) for name, value in values.items()})
+        return {}
+
+    def close(self, key: str) -> Dict[str, Any]:
+        """Forgets what was opened under `key`."""
+        del self._open[key]
+        return {}
+
+
+def main() -> None:
+    """Answers until standard input ends."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever else a library prints must not look like an answer
+    worker = Worker()
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer = getattr(worker, request.pop("do"))(**request)
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

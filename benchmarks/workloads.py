@@ -1,0 +1,134 @@
+"""What is measured: a model, and the batches that every way of running it gets."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Dict, Mapping, NamedTuple, Optional
+
+import numpy as np
+
+from shared.models import PAIRS, Pair
+from shared.parity.recording import batches_of
+
+# Stacked batches of one call take at most this much, so that batches of 4,096 images fit.
+_BYTES_A_CALL = 64 * 2**20
+
+
+class Setup(NamedTuple):
+    """How a model is measured; every pair has one in `SETUPS`."""
+
+    batch: int  # of the main table
+    steps_a_call: int  # of the ways that make many steps a call
+    rule: str  # adam or sgd: what the peers, which are no part of a pair, update with
+
+
+# `steps_a_call` is `report_every` of the style files, where a step does not take long anyway.
+SETUPS = {
+    "linear_regression": Setup(100, 1000, "sgd"),
+    "relu_regression": Setup(100, 1000, "adam"),
+    "softmax_regression": Setup(50, 100, "sgd"),
+    "cnn": Setup(50, 4, "adam"),
+}
+
+
+class Workload(NamedTuple):
+    """A model with its stacked batches, float32 [steps, batch, ...]."""
+
+    model: str
+    inputs: np.ndarray
+    targets: np.ndarray
+    settings: Mapping[str, Any]  # further fields of the style file's `Config`
+
+    @property
+    def pair(self) -> Pair:
+        """The pair of the model."""
+        return PAIRS[self.model]
+
+    @property
+    def steps(self) -> int:
+        """How many batches there are."""
+        return len(self.inputs)
+
+    @property
+    def batch(self) -> int:
+        """Examples a step."""
+        return int(self.inputs.shape[1])
+
+    def create(self, style: str, optimizer: Optional[str] = None) -> Any:
+        """Makes the model at step 0; `optimizer` is ignored where there is no choice of it."""
+        chosen = optimizer if has_optimizers(self.pair) and style == "tf2_style" else None
+        return self.pair.create(style, chosen, **self.settings)
+
+
+def has_optimizers(pair: Pair) -> bool:
+    """Whether the TensorFlow 2 file lets one choose between TF1's kernel and Keras's."""
+    return any(variant.optimizer for variant in pair.variants)
+
+
+def make_workload(
+    model: str, batch: Optional[int] = None, steps: Optional[int] = None, **settings: Any
+) -> Workload:
+    """Returns the batches of the first steps of training.
+
+    Args:
+        model: name of a pair.
+        batch: examples a step; None for the model's own of `SETUPS`.
+        steps: how many; None for `steps_a_call`, fewer where that would take too much memory.
+        settings: further fields of the style file's `Config`.
+    """
+    batch = batch or SETUPS[model].batch
+    config = PAIRS[model].module("tf2_style").Config(**settings)
+    first = _batches(PAIRS[model], config, batch, 1)
+    affordable = max(2, _BYTES_A_CALL // sum(array.nbytes for array in first))
+    steps = steps or min(SETUPS[model].steps_a_call, affordable)
+    inputs, targets = _batches(PAIRS[model], config, batch, steps)
+    return Workload(model, inputs, targets, settings)
+
+
+def _batches(pair: Pair, config: Any, batch: int, steps: int) -> "list[np.ndarray]":
+    if hasattr(config, "batch_size"):
+        arrays = batches_of(pair, dataclasses.replace(config, batch_size=batch))(range(steps))
+    else:  # a step is an epoch: as many of its points as asked for, again and again
+        epoch = batches_of(pair, config)(range(1))
+        arrays = tuple(np.resize(array[0], [1, batch]).repeat(steps, axis=0) for array in epoch)
+    return [np.ascontiguousarray(array) for array in arrays]
+
+
+class PeerStart(NamedTuple):
+    """What a peer needs to train like the pair."""
+
+    initial: Mapping[str, np.ndarray]  # the parameters at step 0, by name
+    learning_rate: float
+    keep_probability: float  # of dropout; 1 without
+
+
+def peer_start(workload: Workload) -> PeerStart:
+    """Reads it off the pair's TensorFlow 2 file."""
+    model = workload.create("tf2_style")
+    keep_probability = getattr(model.config, "keep_probability", 1.0)
+    return PeerStart(model.variables(), model.config.learning_rate, keep_probability)
+
+
+def write_workload(workload: Workload, path: Path) -> None:
+    """Writes the arrays of a workload, and what a peer starts from, for another process."""
+    start = peer_start(workload)
+    initial = {"initial_" + name: value for name, value in start.initial.items()}
+    numbers = {"learning_rate": start.learning_rate, "keep_probability": start.keep_probability}
+    np.savez(str(path), inputs=workload.inputs, targets=workload.targets, **numbers, **initial)
+
+
+def read_workload(
+    path: str, model: str, settings: Mapping[str, Any]
+) -> "tuple[Workload, PeerStart]":
+    """Reads what `write_workload` wrote; imports no TensorFlow."""
+    with np.load(path) as file:
+        arrays: Dict[str, np.ndarray] = dict(file)
+    workload = Workload(model, arrays["inputs"], arrays["targets"], settings)
+    initial = {
+        name[len("initial_") :]: value
+        for name, value in arrays.items()
+        if name.startswith("initial_")
+    }
+    rate, keep = float(arrays["learning_rate"]), float(arrays["keep_probability"])
+    return workload, PeerStart(initial, rate, keep)

@@ -1,0 +1,73 @@
+"""The kinds of work that are timed: training and what else a model does."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from typing import Any, Callable, Dict, Optional
+
+import numpy as np
+
+from benchmarks.clock import Running, cycled, repeated
+from benchmarks.ways import REFERENCE, Way
+from benchmarks.workloads import PeerStart, Workload
+from shared.digits import load_digits
+from shared.lines import exact_line, noisy_line
+
+
+def open_work(
+    work: str, way: Way, workload: Workload, start: Optional[PeerStart] = None
+) -> Running:
+    """Makes the model at step 0, ready for `work`: train, or a key of `WORKS`.
+
+    Other work than training is done by the model's own methods; `way` says in which style.
+    """
+    if work == "train":
+        return way.open(workload, start)
+    style = "tf1_style" if way.name in (REFERENCE, "tf115") else "tf2_style"
+    return WORKS[work](workload.create(style, way.optimizer))
+
+
+def _evaluate(model: Any) -> Running:
+    inputs, targets = test_data(model)
+    return repeated(lambda: model.evaluate(inputs, targets)["loss"], 1, model.variables)
+
+
+def _predict(model: Any) -> Running:
+    inputs, _ = test_data(model)
+    examples = [(inputs[index : index + 1],) for index in range(100)]
+    return cycled(lambda one: np.asarray(model.predict(one)), examples, model.variables)
+
+
+def _save(model: Any) -> Running:
+    folder = tempfile.TemporaryDirectory(prefix="benchmark-")
+    numbers = itertools.count()
+
+    def save() -> int:
+        model.save(folder.name)  # the closure keeps the folder until the work is forgotten
+        return next(numbers)
+
+    return repeated(save, 1, model.variables)
+
+
+def _restore(model: Any) -> Running:
+    folder = tempfile.TemporaryDirectory(prefix="benchmark-")
+    model.save(folder.name)
+    return repeated(lambda: len(model.restore(folder.name)), 1, model.variables)
+
+
+def test_data(model: Any) -> tuple:
+    """What the model is evaluated on: all points, or the test images."""
+    if hasattr(model.config, "data"):
+        digits = load_digits(model.config.data)
+        return digits.test_images, digits.test_labels
+    line = (exact_line if hasattr(model.config, "batch_size") else noisy_line)(model.config.seed)
+    return line.inputs, line.targets
+
+
+WORKS: Dict[str, Callable[[Any], Running]] = {
+    "evaluate": _evaluate,
+    "predict": _predict,
+    "save": _save,
+    "restore": _restore,
+}
