@@ -2,14 +2,15 @@
 #
 #   PYTHON=…     the Python 3.10 to 3.13 that .venv is made with (default: the first one found)
 #   PYTHON37=…   the Python 3.7 that .venv-tf115 is made with (default: the first one found)
-#   ARGS=…       what `run` and `test` hand on, as in: make test ARGS="-k cnn -x"
+#   ARGS=…       what `run`, `test` and `bench` hand on, as in: make test ARGS="-k cnn -x"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow test-guide parity guide lint types tf115 clean rebuild
+.PHONY: help run test test-slow test-guide parity bench bench-quick guide lint types tf115 clean \
+	rebuild
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/.installed  ## Train and compare every pair (ARGS="cnn --steps 200")
 	@.venv/bin/pairs run $(ARGS)
@@ -28,6 +29,11 @@ guide: .venv/.installed  ## Build the guide into build/guide; `pairs guide` open
 
 test-guide: guide  ## Test the guide in a browser (Chromium)
 	@.venv/bin/python -m pytest -m browser tests/browser $(ARGS)
+bench: .venv/.installed  ## Time every model in every way, in 12 minutes (ARGS="cnn")
+	@.venv/bin/pairs bench $(ARGS)
+
+bench-quick: .venv/.installed  ## A part of it, in 2 minutes
+	@.venv/bin/pairs bench --quick $(ARGS)
 
 lint: .venv/.installed  ## Check style and format of the code with ruff
 	@.venv/bin/ruff check .

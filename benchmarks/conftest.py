@@ -17,7 +17,7 @@ import pytest
 import shared.quiet  # noqa: F401  before TensorFlow is imported
 from benchmarks import machine
 from benchmarks.interleave import in_turn_each, interleave
-from benchmarks.plan import FULL, MODELS, QUICK, Case, Plan
+from benchmarks.plan import FULL, MODELS, QUICK, Case, LengthCase, Plan
 from benchmarks.processes import Processes, Timed, why_not
 from benchmarks.replay import CLOCK
 from benchmarks.workloads import make_workload
@@ -48,17 +48,22 @@ class Suite:
 
     def run(self, case: Case, benchmark: Any) -> None:
         """Measures the group of a case if that is not done, and hands over the case's times."""
-        reason = why_not(case.way, self.device)
-        if reason:
-            pytest.skip(f"{case.way.label}: {reason}")
+        self.skip_unless_possible(case)
         group = (case.model, case.work, case.batch)
         if self._group != group:
             start = time.perf_counter()
             self._group, self._times = group, {}
             self._times = self._measure(case)
-            self.say(*group, f"{len(self._times)} ways", time.perf_counter() - start)
+            self.say(*group, len(self._times), time.perf_counter() - start)
         assert self._times, "the group of this way could not be measured"
-        self.hand_over(benchmark, self._times[case.way.name], case.way.name, *group)
+        calls = self.plan.latency_calls if case.work == "predict" else None
+        self.hand_over(benchmark, self._times[case.way.name], case, calls=calls)
+
+    def skip_unless_possible(self, case: Case) -> None:
+        """Skips the test of a way that cannot be run here."""
+        reason = why_not(case.way, self.device)
+        if reason:
+            pytest.skip(f"{case.way.label}: {reason}")
 
     def _measure(self, case: Case) -> dict[str, list[float]]:
         workload = make_workload(case.model, case.batch)
@@ -70,30 +75,25 @@ class Suite:
                     opened[way.name] = self.processes.open(way, work, workload)
             if work == "predict":
                 return in_turn_each(opened, self.plan.rounds, self.plan.latency_calls)
-            return interleave(opened, self.plan.rounds, self.plan.seconds)
+            rounds = self.plan.rounds if case.work != "train by batch" else self.plan.batch_rounds
+            return interleave(opened, rounds, self.plan.seconds)
         finally:
             for timed in opened.values():
                 timed.close()
 
-    def say(self, model: str, work: str, batch: int | None, what: str, seconds: float) -> None:
-        """Shows progress at once, whatever pytest captures."""
-        size = "" if batch is None else f"batch {batch:,}"
-        line = f"{model:<19} {work:<15} {size:<11} {what:<8} {seconds:5.0f} s"
-        print(line, file=sys.__stderr__, flush=True)
+    def say(self, model: str, work: str, batch: int, ways: int, seconds: float) -> None:
+        """Shows progress at once."""
+        line = f"{model:<19} {work:<15} batch {batch:<6,} {ways:>3} ways {seconds:5.0f} s"
+        print(line, file=sys.stderr, flush=True)
 
     def hand_over(
-        self,
-        benchmark: Any,
-        seconds: Sequence[float],
-        way: str,
-        model: str,
-        work: str,
-        batch: int | None,
+        self, benchmark: Any, seconds: Sequence[float], case: Case | LengthCase, **info: Any
     ) -> None:
         """Gives measured times to pytest-benchmark, with all that says what they are of."""
-        size = "" if batch is None else f", batch {batch}"
-        benchmark.group = f"{model}: {work}{size}"
-        benchmark.extra_info.update(self._info, model=model, work=work, batch=batch, way=way)
+        size = f", batch {case.batch}" if case.batch else ""
+        benchmark.group = f"{case.model}: {case.work}{size}"
+        what = {"model": case.model, "work": case.work, "batch": case.batch, "way": case.way.name}
+        benchmark.extra_info.update(self._info, **what, **info)
         CLOCK.replay(seconds)
         benchmark.pedantic(lambda: None, rounds=len(seconds))
 

@@ -1,9 +1,10 @@
 """The operations and bytes of one training step, counted by hand from the model's definition.
 
 A multiplication and an addition count as one operation each, so that a matrix product
-[m, k] x [k, n] takes 2 m k n. Bytes are those that must cross the memory bus at least once: each
-parameter and each input. Values between layers are taken to stay in the cache, and element-wise
-operations to be free: what comes out is a floor, which no program can be below.
+[m, k] x [k, n] takes 2 m k n. Bytes are those of each parameter, each time a step moves it, and of
+each input. They must cross the memory bus only where the cache cannot hold them from one step to
+the next. Values between layers are taken to stay in the cache, and element-wise operations to be
+free: what comes out is a floor, which no program can be below.
 """
 
 from __future__ import annotations
@@ -24,21 +25,38 @@ class Count(NamedTuple):
     """What one step must do at least."""
 
     operations: int  # floating-point
-    bytes: int
+    bytes: int  # moved
+    held: int  # bytes of the parameters, the optimizer's slots and the batch
 
-    def floor(self, seconds_an_operation: float, seconds_a_byte: float) -> float:
-        """The shortest time of a step, in seconds: computing and moving overlap at best."""
-        return max(self.operations * seconds_an_operation, self.bytes * seconds_a_byte)
+    def floor(self, seconds_an_operation: float, seconds_a_byte: float, cache: int) -> float:
+        """The shortest time of a step, in seconds: computing and moving overlap at best.
+
+        Args:
+            seconds_an_operation: of the fastest matrix product.
+            seconds_a_byte: of a copy between arrays that no cache holds.
+            cache: bytes of the largest cache; 0 if unknown.
+        """
+        moving = self.bytes * seconds_a_byte if self.held > cache else 0.0
+        return max(self.operations * seconds_an_operation, moving)
+
+
+def _count(operations: int, batch_values: int, parameters: int, has_adam: bool) -> Count:
+    moves, copies = (_ADAM_MOVES, 3) if has_adam else (_SGD_MOVES, 1)
+    return Count(
+        operations,
+        FLOAT * (batch_values + moves * parameters),
+        FLOAT * (batch_values + copies * parameters),
+    )
 
 
 def linear_regression(batch: int) -> Count:
     """Forward w x + b (2), error (1), square and mean (2), gradients (2 + 1): 8 an example."""
-    return Count(8 * batch, FLOAT * (2 * batch + 2 * _SGD_MOVES))
+    return _count(8 * batch, 2 * batch, 2, has_adam=False)
 
 
 def relu_regression(batch: int) -> Count:
     """As the line, with the ReLU (1) and its gradient (1): 10 an example."""
-    return Count(10 * batch, FLOAT * (2 * batch + 2 * _ADAM_MOVES))
+    return _count(10 * batch, 2 * batch, 2, has_adam=True)
 
 
 def softmax_regression(batch: int) -> Count:
@@ -47,8 +65,7 @@ def softmax_regression(batch: int) -> Count:
     The images' own gradient is not needed.
     """
     product = 2 * batch * 784 * 10
-    parameters = 784 * 10 + 10
-    return Count(2 * product, FLOAT * (batch * (784 + 10) + parameters * _SGD_MOVES))
+    return _count(2 * product, batch * (784 + 10), 784 * 10 + 10, has_adam=False)
 
 
 def cnn(batch: int) -> Count:
@@ -63,7 +80,7 @@ def cnn(batch: int) -> Count:
     output = 2 * 1024 * 10
     operations = 2 * conv1 + 3 * (conv2 + dense + output)
     parameters = (25 * 32 + 32) + (800 * 64 + 64) + (3136 * 1024 + 1024) + (1024 * 10 + 10)
-    return Count(batch * operations, FLOAT * (batch * (784 + 10) + parameters * _ADAM_MOVES))
+    return _count(batch * operations, batch * (784 + 10), parameters, has_adam=True)
 
 
 COUNTS: dict[str, Callable[[int], Count]] = {

@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from shared.child_process import TF115_PYTHON
@@ -29,7 +30,9 @@ def versions() -> dict[str, str]:
 
 def _version_of_tensorflow_1() -> str:
     code = "import pkg_resources; print(pkg_resources.get_distribution('tensorflow').version)"
-    process = subprocess.run([TF115_PYTHON, "-W", "ignore", "-c", code], capture_output=True, text=True)
+    process = subprocess.run(
+        [TF115_PYTHON, "-W", "ignore", "-c", code], capture_output=True, text=True
+    )
     return process.stdout.strip()
 
 
@@ -68,6 +71,7 @@ def description(device: str) -> dict[str, Any]:
         "processor": processor(),
         "architecture": platform.machine(),
         "cores": usable_cores(),
+        "cache_bytes": cache_bytes(),
         "memory_gib": _memory_gib(),
         "system": platform.system(),
     }
@@ -86,6 +90,15 @@ def processor() -> str:
     except OSError:
         pass
     return platform.processor() or "unknown"
+
+
+def cache_bytes() -> int:
+    """The largest cache that the first core sees; 0 where the system does not say."""
+    sizes = [0]
+    for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
+        number, unit = path.read_text().strip()[:-1], path.read_text().strip()[-1]
+        sizes.append(int(number) * {"K": 2**10, "M": 2**20, "G": 2**30}[unit])
+    return max(sizes)
 
 
 def _memory_gib() -> int | None:

@@ -21,7 +21,22 @@ class Case(NamedTuple):
     @property
     def id(self) -> str:
         """As pytest shows it."""
-        return f"{self.model}-{self.batch}-{self.way.name}"
+        return f"{self.model}-{self.batch}-{self.work.replace(' ', '-')}-{self.way.name}"
+
+
+class LengthCase(NamedTuple):
+    """One benchmark of a run of so many steps."""
+
+    model: str
+    way: Way
+    steps: int
+    work: str = "length"
+    batch: int | None = None
+
+    @property
+    def id(self) -> str:
+        """As pytest shows it."""
+        return f"{self.model}-{self.steps}-{self.way.name}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +45,7 @@ class Plan:
 
     rounds: int
     seconds: float  # that each way is timed in a round
+    batch_rounds: int  # of each batch size
     batches: tuple[int, ...]  # of the picture that grows the batch
     lengths: tuple[int, ...]  # steps of the table that grows the run
     latency_calls: int  # single predictions a round
@@ -59,9 +75,10 @@ class Plan:
         return self.batches[:2] if is_heavy else self.batches
 
 
-FULL = Plan(7, 0.15, (1, 4, 16, 64, 256, 1024, 4096), (100, 1000, 10_000, 100_000), 300, 2, True)
-QUICK = Plan(3, 0.03, (1, 64, 1024), (100, 10_000), 100, 1, False)
+FULL = Plan(7, 0.15, 3, (1, 4, 16, 64, 256, 1024, 4096), (100, 1000, 10_000, 100_000), 300, 2, True)
+QUICK = Plan(3, 0.03, 2, (1, 64, 1024), (100, 10_000), 100, 1, False)
 MODELS = tuple(SETUPS)
+STARTUP_WORKS = ("startup import", "startup build", "startup first step")
 _BOTH_STYLES = ("tf115", REFERENCE, "function")
 
 
@@ -91,3 +108,20 @@ def other_cases(plan: Plan, model: str) -> list[Case]:
     ways = tuple(way_named(name) for name in _BOTH_STYLES)
     works = ("evaluate", "predict", "save", "restore")
     return [case for work in works for case in cases_of(model, work, SETUPS[model].batch, ways)]
+
+
+def startup_cases(plan: Plan, model: str) -> list[Case]:
+    """Importing, building and the first call, of the smallest and the largest graph."""
+    if model not in (("softmax_regression", "cnn") if plan.slow_ways else ("softmax_regression",)):
+        return []
+    ways = tuple(way_named(name) for name in ("tf115", REFERENCE, "many-steps"))
+    batch = SETUPS[model].batch
+    return [case for work in STARTUP_WORKS for case in cases_of(model, work, batch, ways)]
+
+
+def length_cases(plan: Plan, model: str) -> list[LengthCase]:
+    """Runs of growing length, of the model whose steps are shortest; ways in turn."""
+    if model != "relu_regression":
+        return []
+    ways = [way_named(name) for name in (REFERENCE, "function", "many-steps")]
+    return [LengthCase(model, way, steps) for steps in plan.lengths for way in ways]

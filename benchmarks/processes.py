@@ -16,8 +16,8 @@ import numpy as np
 
 from benchmarks.clock import Running, seconds_of, seconds_of_each
 from benchmarks.ways import Way
-from benchmarks.works import open_work
 from benchmarks.workloads import Workload, write_workload
+from benchmarks.works import open_work
 from shared.child_process import ROOT, TF115_PYTHON, tf115_environment
 from shared.errors import SuiteError
 from shared.parity.other_processes import why_no_tf115
@@ -60,9 +60,11 @@ class Processes:
         self._written: Workload | None = None
 
     def __enter__(self) -> Processes:
+        """Starts nothing yet."""
         return self
 
     def __exit__(self, *error: object) -> None:
+        """Ends every process that was started."""
         for process in self._processes.values():
             process.stop()
         self._folder.cleanup()
@@ -108,7 +110,7 @@ class _Process:
         environment = tf115_environment() if name == "tf115" else dict(os.environ)
         if device == "cpu":
             environment |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by `stop`
         self._process = subprocess.Popen(
             [python, "-m", "benchmarks.worker"],
             cwd=ROOT,

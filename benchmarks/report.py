@@ -14,6 +14,15 @@ from benchmarks.results import LABELS, Ratio, Result, Row, duration, is_limit, s
 from benchmarks.ways import DEFAULT, WAYS
 
 _BAR = 10
+TITLES = {
+    "evaluate": "Evaluation of all test examples",
+    "predict": "Prediction of one example",
+    "save": "Saving a checkpoint",
+    "restore": "Restoring a checkpoint",
+    "startup import": "Start-up: importing TensorFlow",
+    "startup build": "Start-up: building the model",
+    "startup first step": "Start-up: the first call, which traces",
+}
 _TENSORFLOW_2 = {way.name for way in WAYS if way.optimizer}
 
 
@@ -23,11 +32,14 @@ def print_report(result: Result, console: Console) -> None:
         console.print(line, highlight=False)
     for device in result.about["conditions"]:
         for model in dict.fromkeys(row.model for row in result.select("train")):
+            console.print()
             console.print(training_table(result, model, device))
             for line in training_lines(result, model, device):
                 console.print(line, highlight=False)
+    console.print()
     for table in other_tables(result):
         console.print(table)
+        console.print()
 
 
 def about_lines(result: Result) -> Iterator[str]:
@@ -77,9 +89,7 @@ def training_lines(result: Result, model: str, device: str) -> Iterator[str]:
     if rows:
         best = min(rows, key=lambda row: _slowness(result, row))
         yield f"fastest in TensorFlow 2: {LABELS[best.way]}"
-    for line in crossing_lines(result, model, device):
-        yield line
-    yield ""
+    yield from crossing_lines(result, model, device)
 
 
 def crossing_lines(result: Result, model: str, device: str) -> Iterator[str]:
@@ -102,32 +112,24 @@ def crossing_lines(result: Result, model: str, device: str) -> Iterator[str]:
 
 def other_tables(result: Result) -> Iterator[Table]:
     """Everything but training steps: one table for each kind of work."""
-    titles = {
-        "evaluate": ("Evaluation of all test examples", ["time"]),
-        "predict": ("Prediction of one example; speeds at p99 and p50", ["p50", "p99"]),
-        "save": ("Saving a checkpoint", ["time"]),
-        "restore": ("Restoring a checkpoint", ["time"]),
-        "startup import": ("Start-up: importing", ["time"]),
-        "startup build": ("Start-up: building the model", ["time"]),
-        "startup first step": ("Start-up: the first call, traced or looked up", ["time"]),
-    }
-    for work, (title, headings) in titles.items():
+    for work, title in TITLES.items():
         rows = result.select(work)
         if rows:
-            yield _other_table(result, rows, title, headings)
+            yield _other_table(result, rows, title)
     rows = result.select("length")
     if rows:
         yield _length_table(rows)
 
 
-def _other_table(result: Result, rows: list[Row], title: str, headings: list[str]) -> Table:
+def _other_table(result: Result, rows: list[Row], title: str) -> Table:
+    has_p99 = any(row.p99 for row in rows)
     table = _table(title)
     table.add_column("model", no_wrap=True)
     table.add_column("way", no_wrap=True)
-    for heading in (*headings, "speed", "spread"):
+    for heading in (*(("p50", "p99") if has_p99 else ("time",)), "speed", "spread"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
-        times = row.seconds if len(headings) > 1 else [statistics.median(row.seconds)]
+        times = [statistics.median(row.seconds), *([row.p99] if row.p99 else [])]
         ratio = result.speed_ratio(row)
         speed = [f"{short(ratio.median)}x", ratio.spread] if ratio else ["-", "-"]
         table.add_row(row.model, LABELS[row.way], *map(duration, times), *speed)

@@ -32,6 +32,7 @@ class Row:
     seconds: tuple[float, ...]
     steps: int | None = None  # of a run whose length matters
     rss_growth: int | None = None  # bytes by which the process grew meanwhile
+    p99: float | None = None  # of all single calls; then `seconds` are the medians of the rounds
 
 
 class Ratio(NamedTuple):
@@ -99,8 +100,9 @@ class Result:
             return ()
         count = COUNTS[row.model](row.batch)
         rounds = zip(group["copy"].seconds, *products, strict=True)
+        cache = self.about["machine"]["cache_bytes"]
         return tuple(
-            count.floor(min(best) / OPERATIONS, copy / MOVED_BYTES) for copy, *best in rounds
+            count.floor(min(best) / OPERATIONS, copy / MOVED_BYTES, cache) for copy, *best in rounds
         )
 
     def over_floor(self, row: Row) -> Ratio | None:
@@ -128,9 +130,7 @@ def from_pytest_benchmark(path: Path, command: str, quick: bool) -> Result:
     document = json.loads(path.read_text(encoding="utf-8"))
     benchmarks = document["benchmarks"]
     infos = [benchmark["extra_info"] for benchmark in benchmarks]
-    rows = [
-        _row(benchmark["extra_info"], benchmark["stats"]["data"]) for benchmark in benchmarks
-    ]
+    rows = [_row(benchmark["extra_info"], benchmark["stats"]["data"]) for benchmark in benchmarks]
     about = {
         "format": FORMAT,
         "command": command,
@@ -144,12 +144,19 @@ def from_pytest_benchmark(path: Path, command: str, quick: bool) -> Result:
 
 
 def _row(info: Mapping[str, Any], seconds: list[float]) -> Row:
-    kept = [float(f"{value:.4g}") for value in seconds]
-    if info["work"] == "predict":  # thousands of single calls: what is asked of them is kept
-        ordered = sorted(kept)
-        kept = [ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]]
-    fields = {name: info.get(name) for name in ("model", "way", "device", "batch", "steps")}
-    return Row(work=info["work"], seconds=tuple(kept), rss_growth=info.get("rss_growth"), **fields)
+    names = ("model", "work", "way", "device", "batch", "steps", "rss_growth")
+    fields: dict[str, Any] = {name: info.get(name) for name in names}
+    calls = info.get("calls")
+    if calls:  # thousands of single calls: what is asked of them is kept
+        fields["p99"] = _four_digits(sorted(seconds)[len(seconds) * 99 // 100])
+        rounds = [seconds[start : start + calls] for start in range(0, len(seconds), calls)]
+        seconds = [statistics.median(single) for single in rounds]
+    return Row(**fields, seconds=tuple(map(_four_digits, seconds)))
+
+
+def _four_digits(value: float) -> float:
+    """Keeps the file short; no clock is that exact."""
+    return float(f"{value:.4g}")
 
 
 def joined(results: list[Result]) -> Result:
@@ -202,7 +209,9 @@ def read_result(path: Path) -> Result:
     try:
         rows = [_checked(fields) for fields in document.pop("rows")]
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: expected rows as `pairs bench` writes them, found: {error}") from error
+        raise DataError(
+            f"{path}: expected rows as `pairs bench` writes them, found: {error}"
+        ) from error
     return Result(document, rows)
 
 

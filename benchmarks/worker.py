@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 
@@ -23,31 +23,32 @@ class Worker:
     """Answers requests; each method that a request names takes the request's other fields."""
 
     def __init__(self) -> None:
-        self._open: Dict[str, Running] = {}
+        self._open: dict[str, Running] = {}
 
     def open(
-        self, key: str, way: str, work: str, model: str, settings: Dict[str, Any], path: str
-    ) -> Dict[str, Any]:
+        self, key: str, way: str, work: str, model: str, settings: dict[str, Any], path: str
+    ) -> dict[str, Any]:
         """Opens a way of training, or other work, of the workload in the file at `path`."""
         workload, start = read_workload(path, model, settings)
         self._open[key] = running = open_work(work, way_named(way), workload, start)
         return {"unit": running.unit}
 
-    def time(self, key: str, count: int) -> Dict[str, Any]:
+    def time(self, key: str, count: int) -> dict[str, Any]:
         """Times `count` repetitions together."""
         return {"seconds": seconds_of(self._open[key], count)}
 
-    def time_each(self, key: str, count: int) -> Dict[str, Any]:
+    def time_each(self, key: str, count: int) -> dict[str, Any]:
         """Times `count` repetitions one by one."""
         return {"seconds": seconds_of_each(self._open[key], count)}
 
-    def variables(self, key: str, path: str) -> Dict[str, Any]:
+    def variables(self, key: str, path: str) -> dict[str, Any]:
         """Writes the model's variables as an .npz file."""
         values = self._open[key].variables()
-        np.savez(path, **{name: np.asarray(value) for name, value in values.items()})
+        arrays: dict[str, Any] = {name: np.asarray(value) for name, value in values.items()}
+        np.savez(path, **arrays)
         return {}
 
-    def close(self, key: str) -> Dict[str, Any]:
+    def close(self, key: str) -> dict[str, Any]:
         """Forgets what was opened under `key`."""
         del self._open[key]
         return {}

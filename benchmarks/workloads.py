@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, Dict, Mapping, NamedTuple, Optional
+from typing import Any, Iterable, Mapping, NamedTuple
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class Workload(NamedTuple):
         """Examples a step."""
         return int(self.inputs.shape[1])
 
-    def create(self, style: str, optimizer: Optional[str] = None) -> Any:
+    def create(self, style: str, optimizer: str | None = None) -> Any:
         """Makes the model at step 0; `optimizer` is ignored where there is no choice of it."""
         chosen = optimizer if has_optimizers(self.pair) and style == "tf2_style" else None
         return self.pair.create(style, chosen, **self.settings)
@@ -67,7 +67,7 @@ def has_optimizers(pair: Pair) -> bool:
 
 
 def make_workload(
-    model: str, batch: Optional[int] = None, steps: Optional[int] = None, **settings: Any
+    model: str, batch: int | None = None, steps: int | None = None, **settings: Any
 ) -> Workload:
     """Returns the batches of the first steps of training.
 
@@ -86,12 +86,13 @@ def make_workload(
     return Workload(model, inputs, targets, settings)
 
 
-def _batches(pair: Pair, config: Any, batch: int, steps: int) -> "list[np.ndarray]":
+def _batches(pair: Pair, config: Any, batch: int, steps: int) -> list[np.ndarray]:
+    arrays: Iterable[np.ndarray]
     if hasattr(config, "batch_size"):
         arrays = batches_of(pair, dataclasses.replace(config, batch_size=batch))(range(steps))
     else:  # a step is an epoch: as many of its points as asked for, again and again
         epoch = batches_of(pair, config)(range(1))
-        arrays = tuple(np.resize(array[0], [1, batch]).repeat(steps, axis=0) for array in epoch)
+        arrays = (np.resize(array[0], [1, batch]).repeat(steps, axis=0) for array in epoch)
     return [np.ascontiguousarray(array) for array in arrays]
 
 
@@ -113,17 +114,19 @@ def peer_start(workload: Workload) -> PeerStart:
 def write_workload(workload: Workload, path: Path) -> None:
     """Writes the arrays of a workload, and what a peer starts from, for another process."""
     start = peer_start(workload)
-    initial = {"initial_" + name: value for name, value in start.initial.items()}
-    numbers = {"learning_rate": start.learning_rate, "keep_probability": start.keep_probability}
-    np.savez(str(path), inputs=workload.inputs, targets=workload.targets, **numbers, **initial)
+    initial: dict[str, Any] = {"initial_" + name: value for name, value in start.initial.items()}
+    numbers: dict[str, Any] = {
+        "learning_rate": start.learning_rate,
+        "keep_probability": start.keep_probability,
+    }
+    arrays: dict[str, Any] = {"inputs": workload.inputs, "targets": workload.targets}
+    np.savez(str(path), **arrays, **numbers, **initial)
 
 
-def read_workload(
-    path: str, model: str, settings: Mapping[str, Any]
-) -> "tuple[Workload, PeerStart]":
+def read_workload(path: str, model: str, settings: Mapping[str, Any]) -> tuple[Workload, PeerStart]:
     """Reads what `write_workload` wrote; imports no TensorFlow."""
     with np.load(path) as file:
-        arrays: Dict[str, np.ndarray] = dict(file)
+        arrays: dict[str, np.ndarray] = dict(file)
     workload = Workload(model, arrays["inputs"], arrays["targets"], settings)
     initial = {
         name[len("initial_") :]: value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable
 
 import numpy as np
 
@@ -15,9 +15,7 @@ from shared.digits import load_digits
 from shared.lines import exact_line, noisy_line
 
 
-def open_work(
-    work: str, way: Way, workload: Workload, start: Optional[PeerStart] = None
-) -> Running:
+def open_work(work: str, way: Way, workload: Workload, start: PeerStart | None = None) -> Running:
     """Makes the model at step 0, ready for `work`: train, or a key of `WORKS`.
 
     Other work than training is done by the model's own methods; `way` says in which style.
@@ -65,7 +63,7 @@ def test_data(model: Any) -> tuple:
     return line.inputs, line.targets
 
 
-WORKS: Dict[str, Callable[[Any], Running]] = {
+WORKS: dict[str, Callable[[Any], Running]] = {
     "evaluate": _evaluate,
     "predict": _predict,
     "save": _save,

@@ -57,7 +57,8 @@ def _train_step(start: PeerStart, model: str) -> Callable[[Tree, Any], tuple[Tre
     def train_step(state: Tree, batch: Any) -> tuple[Tree, Any]:
         def loss_of_parameters(parameters: Tree) -> Any:
             noise = _Noise(start.keep_probability, state["step"])
-            return loss_of(parameters, *batch, noise)
+            inputs, targets = batch
+            return loss_of(parameters, inputs, targets, noise)
 
         loss, gradients = jax.value_and_grad(loss_of_parameters)(state["parameters"])
         state = {**state, "step": state["step"] + 1}

@@ -6,7 +6,7 @@ This module and `sessions` also run on Python 3.7 under real TensorFlow 1.15.
 from __future__ import annotations
 
 import importlib
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 from benchmarks.clock import Running
 from benchmarks.workloads import PeerStart, Workload
@@ -20,9 +20,9 @@ class Way(NamedTuple):
     module: str  # of this project
     function: str  # of the module: takes (way, workload), or (start, workload)
     process: str = "here"  # or tf115, jax, torch, numpy: a process of its own
-    optimizer: Optional[str] = None  # keras or tf1, for TensorFlow 2 models that have the choice
+    optimizer: str | None = None  # keras or tf1, for TensorFlow 2 models that have the choice
 
-    def open(self, workload: Workload, start: Optional[PeerStart] = None) -> Running:
+    def open(self, workload: Workload, start: PeerStart | None = None) -> Running:
         """Makes the model at step 0, ready to train in this way; a peer needs `start`."""
         function = getattr(importlib.import_module(self.module), self.function)
         running: Running = function(start if self.is_peer else self, workload)
@@ -45,8 +45,8 @@ REFERENCE = "session-feed"
 # The style files train in this way and with this optimizer unless told otherwise.
 DEFAULT = "many-steps"
 
-WAYS: Tuple[Way, ...] = (
-    Way("tf115", "TensorFlow 1.15, feed_dict", _SESSION, "feed", "tf115"),
+WAYS: tuple[Way, ...] = (
+    Way("tf115", "TensorFlow 1.15 Session", _SESSION, "feed", "tf115"),
     Way(REFERENCE, "Session, feed_dict", _SESSION, "feed"),
     Way("session-callable", "Session, make_callable", _SESSION, "prepared"),
     Way("session-dataset", "Session, tf.data iterator", _SESSION, "from_dataset"),
@@ -75,7 +75,7 @@ WAYS: Tuple[Way, ...] = (
     Way("torch", "PyTorch", _TORCH, "open_way", "torch"),
 )
 # Not ways of training but what the machine can do, timed in turn with them.
-LIMITS: Tuple[Way, ...] = (
+LIMITS: tuple[Way, ...] = (
     Way("product-tensorflow", "matrix product, TensorFlow", _LIMITS, "tensorflow_product"),
     Way("product-numpy", "matrix product, NumPy", _LIMITS, "numpy_product", "numpy"),
     Way("product-torch", "matrix product, PyTorch", _LIMITS, "torch_product", "torch"),

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
-import shared.quiet  # noqa: F401  before TensorFlow is imported
 import tensorflow as tf
 
+import shared.quiet  # noqa: F401  before TensorFlow is imported
 from benchmarks.clock import Running
 from benchmarks.ways import Way
 from benchmarks.workloads import Workload

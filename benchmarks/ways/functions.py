@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-import shared.quiet  # noqa: F401  before TensorFlow is imported
 import tensorflow as tf
 
-from benchmarks.clock import Running, cycled, repeated, stepwise
+import shared.quiet  # noqa: F401  before TensorFlow is imported
+from benchmarks.clock import Running, repeated, stepwise
 from benchmarks.ways import Way
 from benchmarks.workloads import Workload
 
@@ -48,9 +46,7 @@ def concrete(way: Way, workload: Workload) -> Running:
     """One call a step of the traced function itself: no signature is looked up."""
     model = workload.create("tf2_style", way.optimizer)
     train_step = model.train_step.get_concrete_function()
-    return stepwise(
-        lambda *batch: train_step(*map(tf.constant, batch)), workload, model.variables
-    )
+    return stepwise(lambda *batch: train_step(*map(tf.constant, batch)), workload, model.variables)
 
 
 def compiled(way: Way, workload: Workload) -> Running:

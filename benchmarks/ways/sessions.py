@@ -54,7 +54,7 @@ def _dropout(model: Any) -> tuple:
 def _reading_from_dataset(workload: Workload) -> Any:
     """The model with its placeholders replaced by the elements of a dataset."""
     module = workload.pair.module("tf1_style")
-    base = getattr(module, workload.pair.class_name)
+    base: Any = getattr(module, workload.pair.class_name)
 
     class FromDataset(base):
         def create_inputs(self) -> None:

@@ -16,6 +16,7 @@ _COMMANDS = [
     "diff",
     "lookup",
     "parity",
+    "bench",
     "compare",
     "pitfalls",
     "checkpoint",

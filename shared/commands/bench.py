@@ -63,9 +63,10 @@ def execute(arguments: argparse.Namespace) -> int:
     path = _result_path(arguments.json)
     _require_suites()
     devices = _devices(arguments.device)
+    from rich.console import Console
+
     from benchmarks import pictures, report
     from benchmarks.results import joined, write_result
-    from rich.console import Console
 
     command = _command(arguments)
     runs = [_measure(models, device, arguments.quick, command) for device in devices]
@@ -144,7 +145,9 @@ def _measure(models: list[str], device: str, quick: bool, command: str) -> Resul
             words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
         )
         if process.returncode != 0 or not path.exists():
-            raise SuiteError(f"benchmarks: expected all to be measured, found: {_failure(process.stdout)}")
+            raise SuiteError(
+                f"benchmarks: expected all to be measured, found: {_failure(process.stdout)}"
+            )
         return from_pytest_benchmark(path, command, quick)
 
 

@@ -1,0 +1,38 @@
+"""Times the start of one process: run as `python -m benchmarks.startup STYLE MODEL`.
+
+Also runs on Python 3.7 under real TensorFlow 1.15. Prints JSON: seconds to import TensorFlow, to
+build the model, and to make the first training step.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+
+def main() -> None:
+    """Starts as a script of the suite does, and prints how long each part took."""
+    style, model = sys.argv[1:]
+    times = {}
+    start = time.perf_counter()
+    import shared.quiet  # noqa: F401  imports TensorFlow
+
+    times["startup import"] = time.perf_counter() - start
+    from shared.models import PAIRS
+    from shared.parity.recording import batches_of
+
+    pair = PAIRS[model]
+    pair.module(style)
+    start = time.perf_counter()
+    model = pair.create(style)
+    times["startup build"] = time.perf_counter() - start
+    inputs, targets = batches_of(pair, model.config)(range(1))
+    start = time.perf_counter()
+    model.train_steps(inputs, targets)
+    times["startup first step"] = time.perf_counter() - start
+    print(json.dumps(times))
+
+
+if __name__ == "__main__":
+    main()

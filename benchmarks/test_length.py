@@ -1,0 +1,29 @@
+"""A run that grows from 100 to 100,000 steps: a step costs the same, and memory does not grow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmarks.clock import Running, seconds_of
+from benchmarks.memory import resident_bytes
+from benchmarks.plan import LengthCase, length_cases
+from benchmarks.replay import CLOCK
+from benchmarks.workloads import make_workload
+
+CASES = length_cases
+_running: dict[str, Running] = {}
+
+
+@pytest.mark.benchmark(timer=CLOCK)
+def test_length(case: LengthCase, suite: Any, benchmark: Any) -> None:
+    if case.way.name not in _running:
+        _running[case.way.name] = case.way.open(make_workload(case.model))
+        _running[case.way.name].run(1)
+    running = _running[case.way.name]
+    before = resident_bytes()
+    count = max(1, case.steps // running.unit)
+    seconds = seconds_of(running, count) / (count * running.unit)
+    grown = resident_bytes() - before
+    suite.hand_over(benchmark, [seconds], case, steps=case.steps, rss_growth=grown)

@@ -1,0 +1,107 @@
+"""Every way that is timed trains the model: its variables end where the Session's do.
+
+A way that left out the update, or lost a batch, would be fast and wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.processes import Processes, why_not
+from benchmarks.ways import LIMITS, REFERENCE, WAYS, Way, way_named
+from benchmarks.workloads import SETUPS, Workload, has_optimizers, make_workload
+from shared.models import PAIRS
+
+STEPS = 4
+# Ways differ from the Session by the order of sums (XLA, NumPy, JAX, PyTorch) and by how Keras's
+# Adam rounds; over four steps of a line or of softmax that stays at some roundings of 2**-24 each.
+# A step left out would change every variable by a thousandth or more.
+TOLERANCE = 2e-5
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Processes]:
+    with Processes() as opened:
+        yield opened
+
+
+def trained(processes: Processes, way: Way, workload: Workload) -> Mapping[str, Any]:
+    timed = processes.open(way, "train", workload)
+    timed.seconds(workload.steps // timed.unit)
+    variables = timed.variables()
+    timed.close()
+    return variables
+
+
+def difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
+    """The largest ||b - a|| / ||a|| of any variable."""
+    assert a.keys() == b.keys()
+    norms = [
+        float(np.linalg.norm(np.asarray(b[name]) - a[name]) / np.linalg.norm(a[name])) for name in a
+    ]
+    return max(norms)
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["relu_regression", pytest.param("softmax_regression", marks=pytest.mark.slow)],
+)
+def test_every_way_ends_at_the_sessions_variables(model: str, processes: Processes) -> None:
+    workload = make_workload(model, batch=20, steps=STEPS)
+    reference = trained(processes, way_named(REFERENCE), workload)
+    start = workload.create("tf1_style").variables()
+    # The initial softmax weights are zero: the step is told by comparing with where it started.
+    assert all(np.any(reference[name] != start[name]) for name in reference)
+    compared = []
+    for way in WAYS:
+        if why_not(way) or (way.optimizer == "tf1" and not has_optimizers(workload.pair)):
+            continue
+        found = difference(reference, trained(processes, way, workload))
+        assert found < TOLERANCE, f"{way.label}: {found}"
+        compared.append(way.name)
+    assert {"eager", "many-steps-xla", "fit", "session-dataset", "numpy"} <= set(compared)
+
+
+def test_a_way_that_makes_one_step_less_is_caught(processes: Processes) -> None:
+    workload = make_workload("relu_regression", batch=20, steps=STEPS)
+    shorter = make_workload("relu_regression", batch=20, steps=STEPS - 1)
+    reference = trained(processes, way_named(REFERENCE), workload)
+    found = difference(reference, trained(processes, way_named("many-steps"), shorter))
+    assert found > 10 * TOLERANCE
+
+
+@pytest.mark.slow
+def test_every_way_of_the_network_ends_at_the_sessions_variables(processes: Processes) -> None:
+    # Without dropout, whose numbers XLA, JAX and PyTorch draw in other ways. Adam moves a weight
+    # with a gradient near 0 by the sign of a rounding: at most the rate of 1e-4, twice, a step,
+    # beside weights of 0.1.
+    workload = make_workload("cnn", batch=4, steps=2, keep_probability=1.0)
+    reference = trained(processes, way_named(REFERENCE), workload)
+    for way in WAYS:
+        if why_not(way) is None and way.name != "numpy":
+            found = difference(reference, trained(processes, way, workload))
+            assert found < 2 * 2 * 1e-4 / 0.1, f"{way.label}: {found}"
+
+
+def test_the_sessions_of_both_tensorflows_agree(processes: Processes) -> None:
+    if why_not(way_named("tf115")):
+        pytest.skip("real TensorFlow 1.15 is not here")
+    workload = make_workload("linear_regression", batch=20, steps=STEPS)
+    reference = trained(processes, way_named(REFERENCE), workload)
+    assert difference(reference, trained(processes, way_named("tf115"), workload)) < TOLERANCE
+
+
+def test_every_pair_is_measured_and_counted() -> None:
+    from benchmarks.counts import COUNTS
+
+    assert list(SETUPS) == list(PAIRS) == list(COUNTS)
+
+
+def test_names_and_labels_tell_ways_apart() -> None:
+    ways = (*WAYS, *LIMITS)
+    assert len({way.name for way in ways}) == len({way.label for way in ways}) == len(ways)
+    assert max(len(way.label) for way in ways) <= 27  # what the table has room for
