@@ -47,8 +47,7 @@ def test_the_results_are_of_every_model_and_runtime_with_its_steps_and_bound() -
         if row.skipped:
             assert runtime == "gpu" or row.skipped == matrix._why_not(runtime, pair)
             continue
-        fewer = pair.parity.eager_steps if runtime == "eager" else None
-        assert row.steps == (fewer or pair.parity.steps), RENEW
+        assert row.steps == matrix.steps_of(pair, runtime), RENEW
         bound = bound_of(runtime, pair)
         assert (row.bound, row.reason) == (bound.limit, bound.reason), RENEW
         assert not row.is_broken and row.bitwise == (bound.limit == 0)
@@ -60,6 +59,15 @@ def test_the_results_are_of_every_model_and_runtime_with_its_steps_and_bound() -
 def test_the_whole_matrix_is_found_again(tmp_path: Path) -> None:
     rows = list(measure(list(PAIRS.values()), list(RUNTIMES), None, tmp_path))
     assert no_longer_holds(read_results()[0], rows) == []
+
+
+def test_bitwise_rows_run_in_full_and_bounded_ones_while_they_can_be_told_apart() -> None:
+    mlp = PAIRS["mlp"]
+    assert matrix.steps_of(mlp, "many-steps") == mlp.module("tf1_style").Config().steps
+    assert matrix.steps_of(mlp, "tf115") == matrix.steps_of(mlp, "keras") == 200
+    assert matrix.steps_of(PAIRS["relu_regression"], "tf115") == 10_000
+    assert matrix.steps_of(PAIRS["relu_regression"], "eager") == 500
+    assert matrix.steps_of(mlp, "eager", 1000) == matrix.steps_of(mlp, "tf115", 1000) == 1000
 
 
 # ---- that it can fail -------------------------------------------------------------------------

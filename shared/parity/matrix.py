@@ -101,13 +101,22 @@ def measure(
             for pair in pairs:
                 for runtime in RECORD_ELSEWHERE.keys() & set(runtimes):
                     if not _why_not(runtime, pair):
-                        path, wanted = _path(folder, pair, runtime), steps or pair.parity.steps
-                        run = RECORD_ELSEWHERE[runtime]
-                        elsewhere[path] = other_processes.submit(run, pair.name, wanted, str(path))
+                        run, path = RECORD_ELSEWHERE[runtime], _path(folder, pair, runtime)
+                        arguments = pair.name, steps_of(pair, runtime, steps), str(path)
+                        elsewhere[path] = other_processes.submit(run, *arguments)
             for pair in pairs:
-                yield from _rows_of(pair, runtimes, steps or pair.parity.steps, folder, elsewhere)
+                yield from _rows_of(pair, runtimes, steps, folder, elsewhere)
         finally:
             other_processes.shutdown(cancel_futures=True)
+
+
+def steps_of(pair: Pair, runtime: str, asked: int | None = None) -> int:
+    """How many steps a model is trained under a runtime; `asked` in place of its default."""
+    is_bounded = bound_of(runtime, pair).limit > 0
+    fewer = pair.parity.bounded_steps if is_bounded else None
+    fewer = pair.parity.eager_steps if runtime == "eager" else fewer
+    steps = asked or pair.parity.steps
+    return steps if asked or fewer is None else min(steps, fewer)
 
 
 def _path(folder: Path, pair: Pair, runtime: str) -> Path:
@@ -117,12 +126,12 @@ def _path(folder: Path, pair: Pair, runtime: str) -> Path:
 def _rows_of(
     pair: Pair,
     runtimes: Sequence[str],
-    steps: int,
+    steps: int | None,
     folder: Path,
     elsewhere: Mapping[Path, Future[None]],
 ) -> Iterator[Row]:
     reference = _path(folder, pair, "reference")
-    _record_here("session", pair, steps, reference)
+    _record_here("session", pair, steps_of(pair, "session", steps), reference)
     reference_is_unchanged = _is_same_unrecorded("session", pair, reference)
     for runtime in runtimes:
         skipped = _why_not(runtime, pair)
@@ -133,8 +142,7 @@ def _rows_of(
         if candidate in elsewhere:
             elsewhere[candidate].result()
         else:
-            wanted = pair.parity.eager_steps if runtime == "eager" else None
-            _record_here(runtime, pair, min(steps, wanted or steps), candidate)
+            _record_here(runtime, pair, steps_of(pair, runtime, steps), candidate)
         with read_trace(reference) as a, read_trace(candidate) as b:
             found = row(pair, runtime, a, b)
         if bound_of(runtime, pair) is BITWISE:
