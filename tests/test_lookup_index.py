@@ -160,6 +160,7 @@ def test_the_states_are_told_apart() -> None:
         "matmul": "same",
         "reduce_sum": "changed",
         "train.Saver": "compat",
+        "gfile.Remove": "named",
         "placeholder": "graph only",
         "layers": "raises",
         "layers.dense": "gone",
@@ -247,7 +248,7 @@ def test_a_row_links_to_stage_concept_and_pitfall(page: str) -> None:
     (row,) = (part for part in page.split("````{container}") if ":name: tf-placeholder\n" in part)
     use = next(use for use in pair_lines("placeholder") if use.model == "cnn")
     assert stage_address(use) == "pairs/cnn.html#cnn-inputs"
-    assert f'<a href="pairs/cnn.html#cnn-inputs">cnn:{use.line}</a>' in row
+    assert f'<a href="pairs/cnn.html#cnn-inputs">cnn INPUTS: {use.line}' in row
     assert "{ref}`concept-placeholders`" in row
     assert "{ref}`tracing <pitfall-tracing>`" in row
-    assert f"In TensorFlow {tf.__version__}: in tf.compat.v1 only; works in a graph" in row
+    assert f"In TensorFlow {tf.__version__}: in tf.compat.v1 only; a small call runs" in row

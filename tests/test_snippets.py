@@ -36,7 +36,7 @@ FIRST = "devices"
 
 # Results that differ, and why; all others are equal to the last bit.
 DIFFERENT = {
-    ("checkpoints", "keys"): "names in the graph against attributes of objects",
+    ("checkpoints", "key"): "names in the graph against attributes of objects",
     ("devices", "device"): "what a node was asked for against where a tensor is",
     ("hooks", "saved at step"): "MonitoredTrainingSession saves before the first step too",
     ("keras", "error"): "the layers of TensorFlow 1 left with Keras 3",

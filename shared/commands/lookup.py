@@ -108,7 +108,8 @@ def _show(found: Sequence[Symbol], probe: bool) -> None:
         if probe:
             with console.status("loading TensorFlow"):
                 state = _state(symbol)
-            _row(f"In {state.version}", [state.summary, *state.details()], console)
+            details = [f"{label}: {text}" for label, text in state.details()]
+            _row(f"In {state.version}", [state.summary, *details], console)
 
 
 def _show_text(symbol: Symbol, console: Console) -> None:
@@ -126,13 +127,13 @@ def _show_text(symbol: Symbol, console: Console) -> None:
 
 def _uses_text(uses: Sequence[PairLine]) -> list[str]:
     """Two lines for each stage that uses the symbol: where, and where the twin's stage begins."""
+    from shared.lookup.pair_lines import by_stage
+
     lines = []
-    by_stage = itertools.groupby(
-        uses, key=lambda use: (use.file, use.stage, use.twin, use.twin_line)
-    )
-    for (file, stage, twin, twin_line), group in by_stage:
-        numbers = ",".join(str(use.line) for use in group)
-        lines += [f"{stage or '':<12}{file}:{numbers}", f"{'':<12}{twin}:{twin_line}"]
+    for group in by_stage(uses):
+        use, numbers = group[0], ",".join(str(use.line) for use in group)
+        lines.append(f"{use.stage or '':<12}{use.file}:{numbers}")
+        lines.append(f"{'':<12}{use.twin}:{use.twin_line}")
     return lines
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from shared.lookup.index import KINDS, Symbol, anchor, symbols
-from shared.lookup.pair_lines import PairLine, pair_lines
+from shared.lookup.pair_lines import PairLine, by_stage, pair_lines
 from shared.lookup.states import state
 
 _USES = Path(__file__).with_name("uses.json")
@@ -26,7 +26,7 @@ Here are all symbols that the pairs use, and the most used others: counted in th
 """
 
 _FILTER = """\
-<form class="symbol-filter" role="search" onsubmit="return false">
+<form class="symbol-filter" role="search" aria-label="Symbols" onsubmit="return false">
 <label>Show symbols with <input type="search" id="symbol-filter" autocomplete="off"></label>
 <label>of kind <select id="symbol-kind"><option value="">any</option>{options}</select></label>
 <output id="symbol-count" for="symbol-filter symbol-kind"></output>
@@ -84,18 +84,21 @@ def _entry(symbol: Symbol) -> str:
 def _facts(symbol: Symbol) -> Iterator[str]:
     found = state(symbol)
     yield f"- In TensorFlow {found.version}: {found.summary}"
-    for detail in found.details():
-        yield f"  - {_code(detail)}"
-    uses = [_use_link(use) for use in pair_lines(symbol.name)]
+    for label, text in found.details():
+        yield f"  - {label}: {_code(text)}"
+    uses = [_use_link(group) for group in by_stage(pair_lines(symbol.name))]
     if uses:
-        yield f"- In the pairs: {', '.join(uses)}"
+        yield f"- In the pairs: {'; '.join(uses)}"
     if symbol.pitfalls:
         yield "- Pitfalls: " + ", ".join(f"{{ref}}`{n} <pitfall-{n}>`" for n in symbol.pitfalls)
     yield f"- Concept: {{ref}}`concept-{symbol.concept}`"
 
 
-def _use_link(use: PairLine) -> str:
-    return f'<a href="{stage_address(use)}">{use.model}:{use.line}</a>'
+def _use_link(group: Sequence[PairLine]) -> str:
+    """A link to a stage, with the lines of it that use the symbol."""
+    use, numbers = group[0], ", ".join(str(use.line) for use in group)
+    stage = f" {use.stage}" if use.stage else ""
+    return f'<a href="{stage_address(use)}">{use.model}{stage}: {numbers}</a>'
 
 
 def _code(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,6 +40,12 @@ class PairLine:
     def twin(self) -> str:
         """The TensorFlow 2 file, from the suite's folder."""
         return f"tf2_style/{self.model}.py"
+
+
+def by_stage(uses: Sequence[PairLine]) -> list[list[PairLine]]:
+    """Returns the uses, those in one stage of one model together."""
+    groups = itertools.groupby(uses, key=lambda use: (use.model, use.stage))
+    return [list(group) for _, group in groups]
 
 
 def pair_lines(name: str) -> Sequence[PairLine]:

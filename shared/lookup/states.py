@@ -17,9 +17,10 @@ WORKS = "works"
 STATES = {
     "same": "still there under this name, unchanged",
     "changed": "still there under this name, with other arguments or behaviour",
-    "compat": "in tf.compat.v1 only",
-    "graph only": "in tf.compat.v1 only; works in a graph, raises in eager mode",
-    "raises": "in tf.compat.v1 only, and raises when called",
+    "compat": "in tf.compat.v1 only; a small call runs in a graph and in eager mode",
+    "named": "in tf.compat.v1 only; not called",
+    "graph only": "in tf.compat.v1 only; a small call runs in a graph, and raises in eager mode",
+    "raises": "in tf.compat.v1 only, and raises when used",
     "gone": "gone, from tf.compat.v1 too",
 }
 
@@ -31,6 +32,7 @@ class State:
     Attributes:
         code: one of `STATES`.
         version: the TensorFlow that was tried.
+        example: the call that was tried, if there is one.
         lookup: why `tf.compat.v1` does not have the name; None when it does.
         lost: arguments that `tf.NAME` no longer takes, where both exist and say what they take.
         in_graph: outcome of the example as compat.v1 in a graph: `works`, or the error; None where
@@ -43,6 +45,7 @@ class State:
 
     code: str
     version: str
+    example: str | None
     lookup: str | None
     lost: tuple[str, ...]
     in_graph: str | None
@@ -55,22 +58,19 @@ class State:
         """The state in a few words."""
         return STATES[self.code]
 
-    def details(self) -> list[str]:
-        """Returns a line for each thing worth knowing that the summary does not say."""
-        lines = [f"no longer takes {', '.join(self.lost)}"] if self.lost else []
-        lines += [f"found: {self.lookup}"] if self.lookup else []
+    def details(self) -> list[tuple[str, str]]:
+        """Returns what else is worth knowing, each as a few words and a name, call or error."""
+        lines = [("tried", self.example)] if self.in_graph is not None and self.example else []
+        lines += [("no longer takes", ", ".join(self.lost))] if self.lost else []
+        lines += [("looked up", self.lookup)] if self.lookup else []
         for where, outcome in {
             "in a graph": self.in_graph,
             "in eager mode": self.in_eager,
             "with TensorFlow 2's tf.": self.as_tf2,
         }.items():
             if outcome is not None and outcome != WORKS:
-                lines.append(f"{where}: {outcome}")
-        if self.in_graph is None and self.code != "gone":
-            lines.append("found by its name; not called")
-        if self.upgraded:
-            lines.append(f"tf_upgrade_v2 writes {self.upgraded}")
-        return lines
+                lines.append((where, outcome))
+        return lines + ([("tf_upgrade_v2 writes", self.upgraded)] if self.upgraded else [])
 
 
 @functools.cache
@@ -94,6 +94,7 @@ def state(symbol: Symbol) -> State:
     return State(
         code=_code(native, legacy, is_same, in_graph, in_eager),
         version=tf.__version__,
+        example=symbol.example,
         lookup=lookup,
         lost=_lost_arguments(legacy, native),
         in_graph=in_graph,
@@ -121,7 +122,9 @@ def _code(
         return "gone"
     if in_graph not in (WORKS, None):
         return "raises"
-    return "compat" if in_eager in (WORKS, None) else "graph only"
+    if in_graph is None:
+        return "named"
+    return "compat" if in_eager == WORKS else "graph only"
 
 
 def _look_up(root: Any, name: str) -> tuple[Any, str | None]:

@@ -24,5 +24,5 @@ with tf.Graph().as_default():  # another program, later
         tf.train.Saver().restore(session, tf.train.latest_checkpoint(directory))
         restored = session.run(weights)
 
-keys = sorted(name for name, _ in tf.train.list_variables(path))
-results = {"restored": restored, "file": os.path.basename(path), "keys": keys}
+(key,) = (name for name, _ in tf.train.list_variables(path) if "weights" in name)
+results = {"restored": restored, "file": os.path.basename(path), "key": key}

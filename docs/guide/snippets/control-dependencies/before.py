@@ -4,7 +4,8 @@ with tf.Graph().as_default():
     average = tf.get_variable("average", initializer=0.0, use_resource=True)
     value = tf.placeholder(tf.float32, [])
     update = tf.assign(average, 0.5 * average + 0.5 * value)
-    with tf.control_dependencies([update]):  # without it, nothing says which comes first
+    # Without this, nothing says which comes first.
+    with tf.control_dependencies([update]):
         centred = value - average.read_value()
 
     with tf.Session() as session:

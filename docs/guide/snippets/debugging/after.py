@@ -3,7 +3,8 @@ import tensorflow as tf
 
 @tf.function(input_signature=[tf.TensorSpec([], tf.float32)])
 def logarithm(x):
-    tf.print("x:", x)  # prints at every call; Python's print would run while tracing only
+    # Prints at every call; Python's print would run while tracing only.
+    tf.print("x:", x)
     return tf.debugging.check_numerics(tf.math.log(x), "logarithm")
 
 

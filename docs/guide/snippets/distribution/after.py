@@ -6,7 +6,9 @@ targets = 2 * inputs
 
 # Two devices of one processor, to be tried anywhere; with GPUs, leave these lines out.
 (cpu,) = tf.config.list_physical_devices("CPU")
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+tf.config.set_logical_device_configuration(
+    cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+)
 strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
 
 dataset = tf.data.Dataset.from_tensor_slices((inputs, targets)).batch(4).repeat(3)
@@ -19,7 +21,7 @@ with strategy.scope():
 def train_step(x, y):
     with tf.GradientTape() as tape:
         losses = tf.square(weight * x - y)
-        # Gradients are summed over the replicas: divide by the whole batch, not by a share.
+        # Gradients are summed over the replicas: divide by the whole batch.
         loss = tf.nn.compute_average_loss(losses, global_batch_size=4)
     optimizer.apply_gradients(zip(tape.gradient(loss, [weight]), [weight]))
 

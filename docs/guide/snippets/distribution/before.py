@@ -8,7 +8,8 @@ with tf.Graph().as_default():
     weight = tf.get_variable("weight", initializer=0.5)
     optimizer = tf.train.GradientDescentOptimizer(0.03125)
     towers = []
-    for tower, device in enumerate(["/cpu:0", "/cpu:0"]):  # "/gpu:0" and "/gpu:1" where there are
+    # With GPUs, "/gpu:0" and "/gpu:1".
+    for tower, device in enumerate(["/cpu:0", "/cpu:0"]):
         with tf.device(device):
             rows = slice(2 * tower, 2 * tower + 2)
             loss = tf.reduce_mean(tf.square(weight * inputs[rows] - targets[rows]))

@@ -2,8 +2,11 @@ import tensorflow as tf
 
 weight = tf.Variable(1.0, name="weight")
 global_step = tf.Variable(0, dtype=tf.int64, name="global_step")
-rate = tf.keras.optimizers.schedules.ExponentialDecay(0.25, decay_steps=1, decay_rate=0.5)
-optimizer = tf.keras.optimizers.SGD(rate)  # asks the schedule with its own count, `iterations`
+rate = tf.keras.optimizers.schedules.ExponentialDecay(
+    0.25, decay_steps=1, decay_rate=0.5
+)
+# Asks the schedule with its own count, `iterations`.
+optimizer = tf.keras.optimizers.SGD(rate)
 optimizer.build([weight])
 
 

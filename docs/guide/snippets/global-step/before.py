@@ -5,7 +5,8 @@ with tf.Graph().as_default():
     global_step = tf.train.get_or_create_global_step()
     rate = tf.train.exponential_decay(0.25, global_step, decay_steps=1, decay_rate=0.5)
     optimizer = tf.train.GradientDescentOptimizer(rate)
-    train_op = optimizer.minimize(tf.square(weight), global_step=global_step)  # counts, too
+    # Counts, too.
+    train_op = optimizer.minimize(tf.square(weight), global_step=global_step)
 
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())

@@ -9,7 +9,9 @@ def forward(x):
     return tf.square(x) + 1
 
 
-with_signature = tf.function(forward, input_signature=[tf.TensorSpec([None], tf.float32)])
+with_signature = tf.function(
+    forward, input_signature=[tf.TensorSpec([None], tf.float32)]
+)
 outputs = [with_signature(np.full([size], 3.0, np.float32))[0] for size in (1, 2, 3)]
 results = {"outputs": outputs, "runs of Python": len(runs_of_python)}
 

@@ -8,7 +8,9 @@ weight = tf.Variable(0.0, name="weight")
 global_step = tf.Variable(0, dtype=tf.int64, name="global_step")
 optimizer = tf.keras.optimizers.SGD(0.5)
 optimizer.build([weight])
-checkpoint = tf.train.Checkpoint(weight=weight, global_step=global_step, optimizer=optimizer)
+checkpoint = tf.train.Checkpoint(
+    weight=weight, global_step=global_step, optimizer=optimizer
+)
 manager = tf.train.CheckpointManager(checkpoint, directory, max_to_keep=5)
 
 

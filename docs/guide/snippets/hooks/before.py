@@ -24,7 +24,10 @@ with tf.Graph().as_default():
     recorder = LossRecorder(loss)
     hooks = [recorder, tf.train.StopAtStepHook(last_step=4)]
     with tf.train.MonitoredTrainingSession(
-        checkpoint_dir=directory, hooks=hooks, save_checkpoint_steps=2, save_summaries_steps=None
+        checkpoint_dir=directory,
+        hooks=hooks,
+        save_checkpoint_steps=2,
+        save_summaries_steps=None,
     ) as session:
         while not session.should_stop():
             session.run(train_op)

@@ -7,9 +7,12 @@ with tf.Graph().as_default():
     (number,) = tf.train.slice_input_producer([numbers], num_epochs=1, shuffle=False)
     batch = tf.train.batch([number * 10], batch_size=2, allow_smaller_final_batch=True)
     with tf.Session() as session:
-        session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
+        session.run(
+            [tf.global_variables_initializer(), tf.local_variables_initializer()]
+        )
         coordinator = tf.train.Coordinator()
-        threads = tf.train.start_queue_runners(session, coordinator)  # left out: waits for ever
+        # Left out, the first run waits for ever.
+        threads = tf.train.start_queue_runners(session, coordinator)
         batches = []
         try:
             while not coordinator.should_stop():

@@ -6,9 +6,15 @@ batch = np.array([[1.0, -2.0]], np.float32)
 with tf.Graph().as_default():
     images = tf.placeholder(tf.float32, [None, 2])
     hidden = tf.layers.dense(
-        images, 3, activation=tf.nn.relu, kernel_initializer=tf.ones_initializer(), name="hidden"
+        images,
+        3,
+        activation=tf.nn.relu,
+        kernel_initializer=tf.ones_initializer(),
+        name="hidden",
     )
-    logits = tf.layers.dense(hidden + 1, 1, kernel_initializer=tf.ones_initializer(), name="logits")
+    logits = tf.layers.dense(
+        hidden + 1, 1, kernel_initializer=tf.ones_initializer(), name="logits"
+    )
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         value = session.run(logits, {images: batch})

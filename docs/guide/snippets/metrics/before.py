@@ -10,7 +10,9 @@ with tf.Graph().as_default():
         before = session.run(accuracy)
         session.run(update_op, {labels: [1, 2], predictions: [1, 2]})
         first = session.run(accuracy)
-        session.run(update_op, {labels: [1, 2, 3, 4, 5, 6], predictions: [1, 0, 0, 0, 0, 0]})
+        session.run(
+            update_op, {labels: [1, 2, 3, 4, 5, 6], predictions: [1, 0, 0, 0, 0, 0]}
+        )
         both = session.run(accuracy)
 
 results = {"of nothing": before, "first batch": first, "both batches": both}

@@ -1,7 +1,8 @@
 import tensorflow as tf
 
 weight = tf.Variable(1.0, name="weight")
-optimizer = tf.keras.optimizers.Adam(learning_rate=0.1, epsilon=1e-8)  # its default is 1e-7
+# The default of epsilon is 1e-7.
+optimizer = tf.keras.optimizers.Adam(learning_rate=0.1, epsilon=1e-8)
 optimizer.build([weight])  # creates the slots now, outside of any tf.function
 
 

@@ -9,7 +9,9 @@ with tf.Graph().as_default():
         session.run(tf.global_variables_initializer())
         for _ in range(3):
             session.run(train_op)
-        first_moment, second_moment = (optimizer.get_slot(weight, name) for name in ("m", "v"))
+        first_moment, second_moment = (
+            optimizer.get_slot(weight, name) for name in ("m", "v")
+        )
         weight_value, m, v = session.run([weight, first_moment, second_moment])
         state = sorted(variable.op.name for variable in optimizer.variables())
 

@@ -21,7 +21,8 @@ model = Model()
 tf.saved_model.save(model, directory, signatures=model.predict)
 
 loaded = tf.saved_model.load(directory)
-signature = loaded.signatures["serving_default"]  # `loaded` must live as long as it is used
+# `loaded` must live as long as its signature is used.
+signature = loaded.signatures["serving_default"]
 prediction = signature(images=tf.constant(batch))["logits"]
 
 results = {

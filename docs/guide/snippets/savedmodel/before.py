@@ -13,7 +13,9 @@ with tf.Graph().as_default():
     logits = tf.matmul(images, weights)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        tf.saved_model.simple_save(session, directory, {"images": images}, {"logits": logits})
+        tf.saved_model.simple_save(
+            session, directory, {"images": images}, {"logits": logits}
+        )
 
 with tf.Graph().as_default(), tf.Session() as session:
     loaded = tf.saved_model.loader.load(session, ["serve"], directory)

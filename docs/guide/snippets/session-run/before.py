@@ -7,7 +7,8 @@ with tf.Graph().as_default():
 
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        looked = [session.run(loss) for _ in range(2)]  # `train_op` is not fetched: nothing learns
+        # `train_op` is not fetched: nothing learns.
+        looked = [session.run(loss) for _ in range(2)]
         trained = [session.run([loss, train_op])[0] for _ in range(3)]
 
 results = {"loss, only looked at": looked, "loss, trained": trained}

@@ -8,7 +8,8 @@ logdir = tempfile.mkdtemp()
 writer = tf.summary.create_file_writer(logdir)
 with writer.as_default():
     for step, value in enumerate([4.0, 2.0, 1.0]):
-        tf.summary.scalar("training/loss", value, step=step)  # writes; nothing to merge or run
+        # Writes at once: nothing to merge or to run.
+        tf.summary.scalar("training/loss", value, step=step)
 writer.close()
 
 # What TensorBoard reads.

@@ -11,7 +11,8 @@ class Layer(tf.Module):
 
 
 layer = Layer()
-output = layer(layer(np.eye(2, dtype=np.float32)))  # the same object twice: the same weights
+# The same object twice: the same weights.
+output = layer(layer(np.eye(2, dtype=np.float32)))
 
 results = {
     "output": output,

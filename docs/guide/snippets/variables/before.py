@@ -9,7 +9,8 @@ def dense(x):
 
 
 with tf.Graph().as_default():
-    output = dense(dense(tf.constant(np.eye(2, dtype=np.float32))))  # the same weights twice
+    # The same name twice: the same weights.
+    output = dense(dense(tf.constant(np.eye(2, dtype=np.float32))))
     variables = tf.trainable_variables()
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
