@@ -13,7 +13,7 @@ import pytest
 from shared.lookup.count_uses import count
 from shared.lookup.index import KINDS, Symbol, anchor, find, symbols
 from shared.lookup.names import symbols_used
-from shared.lookup.page import stage_address, symbol_index_page
+from shared.lookup.page import symbol_index_page
 from shared.lookup.pair_lines import names_in_pairs, pair_lines
 from shared.lookup.states import WORKS, state, upgrade_table
 from shared.models import PAIRS
@@ -244,11 +244,10 @@ def test_each_symbol_has_a_row_with_an_anchor_of_its_own(page: str) -> None:
     assert {"tf-placeholder", "tf-layers-dense", "tf-layers-dense-class"} <= set(anchors)
 
 
-def test_a_row_links_to_stage_concept_and_pitfall(page: str) -> None:
+def test_a_row_links_to_line_concept_and_pitfall(page: str) -> None:
     (row,) = (part for part in page.split("````{container}") if ":name: tf-placeholder\n" in part)
     use = next(use for use in pair_lines("placeholder") if use.model == "cnn")
-    assert stage_address(use) == "pairs/cnn.html#cnn-inputs"
-    assert f'<a href="pairs/cnn.html#cnn-inputs">cnn INPUTS: {use.line}' in row
+    assert f'cnn INPUTS <a href="pairs/cnn.html#tf1-L{use.line}">{use.line}</a>' in row
     assert "{ref}`concept-placeholders`" in row
     assert "{ref}`tracing <pitfall-tracing>`" in row
     assert f"In TensorFlow {tf.__version__}: in tf.compat.v1 only; a small call runs" in row

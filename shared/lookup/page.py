@@ -13,6 +13,7 @@ from shared.lookup.pair_lines import PairLine, by_stage, pair_lines
 from shared.lookup.states import state
 
 _USES = Path(__file__).with_name("uses.json")
+_PAIR_PAGES = Path(__file__).resolve().parents[2] / "docs" / "guide" / "pairs"
 _SCRIPT = Path(__file__).with_name("symbol_filter.js")
 
 _TEXT = """\
@@ -54,10 +55,9 @@ def symbol_index_page() -> str:
     return "".join([*parts, _raw(f"<script>\n{script}</script>")])
 
 
-def stage_address(use: PairLine) -> str:
-    """Returns the address of the stage of a use, from the guide's first page."""
-    stage = f"#{use.model}-{use.stage.lower()}" if use.stage else ""
-    return f"pairs/{use.model}.html{stage}"
+def line_address(use: PairLine) -> str:
+    """Returns the address of a use on the page of its pair, from the guide's first page."""
+    return f"pairs/{use.model}.html#tf1-L{use.line}"
 
 
 def _raw(html: str) -> str:
@@ -86,7 +86,7 @@ def _facts(symbol: Symbol) -> Iterator[str]:
     yield f"- In TensorFlow {found.version}: {found.summary}"
     for label, text in found.details():
         yield f"  - {label}: {_code(text)}"
-    uses = [_use_link(group) for group in by_stage(pair_lines(symbol.name))]
+    uses = [_lines(group) for group in by_stage(pair_lines(symbol.name))]
     if uses:
         yield f"- In the pairs: {'; '.join(uses)}"
     if symbol.pitfalls:
@@ -94,11 +94,13 @@ def _facts(symbol: Symbol) -> Iterator[str]:
     yield f"- Concept: {{ref}}`concept-{symbol.concept}`"
 
 
-def _use_link(group: Sequence[PairLine]) -> str:
-    """A link to a stage, with the lines of it that use the symbol."""
-    use, numbers = group[0], ", ".join(str(use.line) for use in group)
-    stage = f" {use.stage}" if use.stage else ""
-    return f'<a href="{stage_address(use)}">{use.model}{stage}: {numbers}</a>'
+def _lines(group: Sequence[PairLine]) -> str:
+    """The lines of one stage, each a link where the pair has a page."""
+    model, stage = group[0].model, group[0].stage
+    texts = [str(use.line) for use in group]
+    if (_PAIR_PAGES / f"{model}.md").exists():
+        texts = [f'<a href="{line_address(use)}">{use.line}</a>' for use in group]
+    return f"{model}{' ' + stage if stage else ''} {', '.join(texts)}"
 
 
 def _code(text: str) -> str:

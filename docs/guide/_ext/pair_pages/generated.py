@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from pair_pages import ladder_page, own_model_page, pitfall_page, result_pages, test_page
+from shared.lookup.page import symbol_index_page
 
 _MARK = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.MULTILINE)
 GENERATORS: dict[str, Callable[[], str]] = {
@@ -15,6 +16,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "speed": result_pages.speed,
     "pairs": result_pages.pairs,
     "concepts": result_pages.concepts,
+    "symbols": symbol_index_page,
     "tests": test_page.markdown,
     "own-environment": own_model_page.environment,
     "own-program": own_model_page.program,
