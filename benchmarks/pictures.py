@@ -35,18 +35,18 @@ def draw_all(result: Result, stem: Path) -> list[Path]:
     for device in result.about["conditions"]:
         ending = "" if device == "cpu" else f"-{device}"
         if result.select("train", device=device):
-            written += _save(_ratios(result, device), stem, f"ratios{ending}")
+            written += _save(_ratios(result, device), stem, f"ratios{ending}", result.digest)
         if result.select("train by batch", device=device):
-            written += _save(_batches(result, device), stem, f"batches{ending}")
+            written += _save(_batches(result, device), stem, f"batches{ending}", result.digest)
     return written
 
 
-def _save(figure: plt.Figure, stem: Path, name: str) -> list[Path]:
+def _save(figure: plt.Figure, stem: Path, name: str, digest: str) -> list[Path]:
     paths = [stem.with_name(f"{stem.name}-{name}.{kind}") for kind in ("svg", "png")]
     # Without a date and with fixed ids, the same result gives the same file.
     with matplotlib.rc_context({"svg.hashsalt": "pairs", "svg.fonttype": "path"}):
-        figure.savefig(paths[0], metadata={"Date": None})
-    figure.savefig(paths[1], dpi=110)
+        figure.savefig(paths[0], metadata={"Date": None, "Description": digest})
+    figure.savefig(paths[1], dpi=110, metadata={"Description": digest})
     plt.close(figure)
     return paths
 

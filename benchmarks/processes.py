@@ -22,6 +22,11 @@ from shared.child_process import ROOT, TF115_PYTHON, tf115_environment
 from shared.errors import SuiteError
 from shared.parity.other_processes import why_no_tf115
 
+# What decides where a process computes. On a GPU, none may take all of its memory.
+ENVIRONMENT = {
+    "cpu": {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"},
+    "gpu": {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"},
+}
 # What a process needs beyond the suite itself: the package to import.
 _PACKAGES = {"numpy": "numpy", "jax": "jax", "torch": "torch"}
 
@@ -108,8 +113,7 @@ class _Process:
         self._count = 0
         python = str(TF115_PYTHON) if name == "tf115" else sys.executable
         environment = tf115_environment() if name == "tf115" else dict(os.environ)
-        if device == "cpu":
-            environment |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+        environment |= ENVIRONMENT[device]
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by `stop`
         self._process = subprocess.Popen(
             [python, "-m", "benchmarks.worker"],

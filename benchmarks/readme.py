@@ -1,23 +1,25 @@
-"""Writes the speed table of the README: run as `python -m benchmarks.readme`.
+"""Writes the speed tables of the README and of the guide: run as `python -m benchmarks.readme`.
 
-The table and the pictures come from the result file that stands in the repository; a test holds
+The tables and the pictures come from the result file that stands in the repository; a test holds
 that they agree. A new one is made by `pairs bench --json benchmarks/results/readme.json`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.pictures import draw_all
 from benchmarks.results import LABELS, Result, Row, read_result, short
+from benchmarks.ways import WAYS
 from shared.child_process import ROOT
 
 RESULT = ROOT / "benchmarks" / "results" / "readme.json"
-README = ROOT / "README.md"
+README, GUIDE = ROOT / "README.md", ROOT / "docs" / "speed.md"
 _BEGIN, _END = "<!-- speed: written by python -m benchmarks.readme -->", "<!-- end of speed -->"
-# The ways of most interest to who migrates, and the peers; `pairs bench` shows them all.
-_WAYS = (
+# The ways of most interest to who migrates, and the peers; the guide shows them all.
+_README_WAYS = (
     "tf115",
     "session-feed",
     "eager",
@@ -31,8 +33,13 @@ _WAYS = (
 )
 
 
-def speed_block(result: Result) -> str:
-    """The Markdown between the two marks of the README."""
+def documents() -> dict[Path, tuple[str, ...]]:
+    """The files that hold a speed table, and the ways that each shows."""
+    return {README: _README_WAYS, GUIDE: tuple(way.name for way in WAYS)}
+
+
+def speed_block(result: Result, ways: Sequence[str]) -> str:
+    """The Markdown between the two marks of a file: a line for each way, a column a model."""
     models = list(dict.fromkeys(row.model for row in result.select("train", device="cpu")))
     rows = {(row.way, row.model): row for row in result.select("train", device="cpu")}
     heading = [f"{model}, batch {rows['session-feed', model].batch}" for model in models]
@@ -40,7 +47,7 @@ def speed_block(result: Result) -> str:
         "| speed, Session = 1 | " + " | ".join(heading) + " |",
         "|---" * (len(models) + 1) + "|",
     ]
-    for way in _WAYS:
+    for way in ways:
         cells = [_cell(result, rows.get((way, model))) for model in models]
         lines.append(f"| {LABELS[way]} | " + " | ".join(cells) + " |")
     machine = result.about["machine"]
@@ -57,7 +64,7 @@ def _cell(result: Result, row: Row | None) -> str:
 
 
 def with_speed_block(text: str, block: str) -> str:
-    """The README's text with the block between its marks replaced.
+    """A file's text with the block between its marks replaced.
 
     Raises:
         ValueError: the text has no such marks.
@@ -68,12 +75,13 @@ def with_speed_block(text: str, block: str) -> str:
     return pattern.sub(lambda match: f"{_BEGIN}\n{block}\n{_END}", text)
 
 
-def main(result: Path = RESULT, readme: Path = README) -> None:
-    """Writes the README's block and the pictures beside the result."""
-    found = read_result(result)
-    block = speed_block(found)
-    readme.write_text(with_speed_block(readme.read_text(encoding="utf-8"), block), encoding="utf-8")
-    draw_all(found, result.with_suffix(""))
+def main() -> None:
+    """Writes the block of each file, and the pictures beside the result."""
+    found = read_result(RESULT)
+    for path, ways in documents().items():
+        text = with_speed_block(path.read_text(encoding="utf-8"), speed_block(found, ways))
+        path.write_text(text, encoding="utf-8")
+    draw_all(found, RESULT.with_suffix(""))
 
 
 if __name__ == "__main__":

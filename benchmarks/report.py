@@ -36,6 +36,9 @@ def print_report(result: Result, console: Console) -> None:
             console.print(training_table(result, model, device))
             for line in training_lines(result, model, device):
                 console.print(line, highlight=False)
+    for model in dict.fromkeys(row.model for row in result.select("train by batch")):
+        for line in gpu_lines(result, model):
+            console.print(line, highlight=False)
     console.print()
     for table in other_tables(result):
         console.print(table)
@@ -108,6 +111,27 @@ def crossing_lines(result: Result, model: str, device: str) -> Iterator[str]:
     for way, first, last in stretches:
         batches = f"{first:,}" if first == last else f"{first:,} to {last:,}"
         yield f"  fastest of four at batch {batches}: {LABELS[way]}"
+
+
+def gpu_lines(result: Result, model: str) -> Iterator[str]:
+    """From what batch size the GPU wins, with the fastest way of each device."""
+    fastest = {device: _fastest_by_batch(result, model, device) for device in ("cpu", "gpu")}
+    batches = sorted(fastest["cpu"].keys() & fastest["gpu"].keys())
+    if not batches:
+        return
+    losing = [batch for batch in batches if fastest["gpu"][batch] >= fastest["cpu"][batch]]
+    winning = [batch for batch in batches if not losing or batch > losing[-1]]
+    where = f"from batch {winning[0]:,} on" if winning else f"not up to batch {batches[-1]:,}"
+    yield f"{model}: the GPU wins {where}"
+
+
+def _fastest_by_batch(result: Result, model: str, device: str) -> dict[int, float]:
+    fastest: dict[int, float] = {}
+    for row in result.select("train by batch", model, device):
+        if row.batch and not is_limit(row):
+            time = statistics.median(row.seconds)
+            fastest[row.batch] = min(time, fastest.get(row.batch, time))
+    return fastest
 
 
 def other_tables(result: Result) -> Iterator[Table]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import statistics
@@ -68,6 +69,12 @@ class Result:
     def __init__(self, about: Mapping[str, Any], rows: Iterable[Row]) -> None:
         """Takes what the file says beside the rows, and the rows."""
         self.about, self.rows = dict(about), list(rows)
+
+    @property
+    def digest(self) -> str:
+        """A fingerprint of the rows, by which a picture tells what it was drawn from."""
+        text = json.dumps([_plain(row) for row in self.rows])
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def select(self, work: str, model: str | None = None, device: str | None = None) -> list[Row]:
         """The rows of this work, in the order they were measured."""

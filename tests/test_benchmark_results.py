@@ -20,7 +20,7 @@ from benchmarks.memory import resident_bytes
 from benchmarks.pictures import draw_all
 from benchmarks.processes import Timed
 from benchmarks.replay import ReplayedClock
-from benchmarks.report import bar, crossing_lines, print_report
+from benchmarks.report import bar, crossing_lines, gpu_lines, print_report
 from benchmarks.results import (
     Result,
     Row,
@@ -307,6 +307,25 @@ def test_the_report_says_where_ways_cross() -> None:
 
 
 @pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        ({1: 9.0, 64: 0.1, 1024: 0.1}, "from batch 64 on"),
+        ({1: 0.001, 64: 9.0, 1024: 0.1}, "from batch 1,024 on"),  # a lucky small batch is no win
+        ({1: 9.0, 64: 9.0, 1024: 9.0}, "not up to batch 1,024"),
+    ],
+)
+def test_the_report_says_from_what_batch_the_gpu_wins(seconds: dict[int, float], text: str) -> None:
+    on_cpu = [row("function", 1.0, work="train by batch", batch=batch) for batch in seconds]
+    on_gpu = [
+        row("function", time, work="train by batch", batch=batch, device="gpu")
+        for batch, time in seconds.items()
+    ]
+    (line,) = gpu_lines(result(*on_cpu, *on_gpu), "softmax_regression")
+    assert line == f"softmax_regression: the GPU wins {text}"
+    assert not list(gpu_lines(result(*on_cpu), "softmax_regression"))
+
+
+@pytest.mark.parametrize(
     ("value", "text"), [(0.054, "0.05"), (6.78, "6.8"), (14.6, "15"), (13_200.4, "13,200")]
 )
 def test_ratios_are_shown_short(value: float, text: str) -> None:
@@ -406,24 +425,27 @@ def test_the_command_compares_two_files(tmp_path: Path, capsys: pytest.CaptureFi
 # --- The README ---
 
 
-def test_the_readme_shows_the_committed_result() -> None:
-    text = readme.README.read_text(encoding="utf-8")
-    block = readme.speed_block(read_result(readme.RESULT))
+@pytest.mark.parametrize("path", readme.documents(), ids=lambda path: path.name)
+def test_the_readme_and_the_guide_show_the_committed_result(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    block = readme.speed_block(read_result(readme.RESULT), readme.documents()[path])
     assert readme.with_speed_block(text, block) == text, "run python -m benchmarks.readme"
+    other = readme.speed_block(fixture_result(), readme.documents()[path])
+    assert readme.with_speed_block(text, other) != text  # another result would be noticed
 
 
-def test_a_readme_that_is_out_of_date_is_noticed() -> None:
-    text = readme.README.read_text(encoding="utf-8")
-    assert readme.with_speed_block(text, readme.speed_block(fixture_result())) != text
+def test_the_committed_pictures_were_drawn_from_the_committed_result() -> None:
+    digest = read_result(readme.RESULT).digest.encode()
+    pictures = sorted(readme.RESULT.parent.glob("readme-*"))
+    names = [f"readme-{name}.{kind}" for name in ("batches", "ratios") for kind in ("png", "svg")]
+    assert [picture.name for picture in pictures] == names
+    assert all(digest in picture.read_bytes() for picture in pictures)
+    assert fixture_result().digest.encode() not in pictures[1].read_bytes()
 
 
-def test_the_picture_in_the_readme_is_drawn_from_the_committed_result(tmp_path: Path) -> None:
-    drawn = {path.name for path in draw_all(read_result(readme.RESULT), tmp_path / "readme")}
-    kept = {path.name for path in readme.RESULT.parent.glob("readme-*")}
-    assert drawn == kept
-    picture = "readme-ratios.svg"
-    assert f"benchmarks/results/{picture}" in readme.README.read_text(encoding="utf-8")
-    assert (tmp_path / picture).read_text() == (readme.RESULT.parent / picture).read_text()
+def test_the_documents_show_the_committed_pictures() -> None:
+    assert "(benchmarks/results/readme-ratios.svg)" in readme.README.read_text(encoding="utf-8")
+    assert "(../benchmarks/results/readme-batches.svg)" in readme.GUIDE.read_text(encoding="utf-8")
 
 
 # --- Memory ---

@@ -131,11 +131,10 @@ def _command(arguments: argparse.Namespace) -> str:
 
 def _measure(models: list[str], device: str, quick: bool, command: str) -> Result:
     """Runs the suites in a process of their own, which decides what devices TensorFlow sees."""
+    from benchmarks.processes import ENVIRONMENT
     from benchmarks.results import from_pytest_benchmark
 
-    environment = dict(os.environ)
-    if device == "cpu":
-        environment["CUDA_VISIBLE_DEVICES"] = "-1"
+    environment = {**os.environ, **ENVIRONMENT[device]}
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         path = Path(folder) / "benchmarks.json"
         words = [sys.executable, "-m", "pytest", "benchmarks", "--capture=no", "--quiet"]
