@@ -6,8 +6,8 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow test-guide parity bench bench-quick guide lint types tf115 clean \
-	rebuild
+.PHONY: help run test test-slow test-guide torture parity bench bench-quick guide lint types \
+	tf115 clean rebuild
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -17,6 +17,9 @@ run: .venv/.installed  ## Train and compare every pair (ARGS="cnn --steps 200")
 
 test: .venv/.installed  ## Run the tests (ARGS="-k cnn -x")
 	@.venv/bin/python -m pytest $(ARGS) -n auto --dist loadfile
+
+torture: .venv/.installed  ## Break saves and checkpoints in every way (ARGS="--seed 1")
+	@PYTHONPATH=.:tests .venv/bin/python -m torture $(ARGS)
 
 parity: .venv/.installed  ## Renew the parity matrix; or compare (ARGS="cnn --runtime xla")
 	@.venv/bin/pairs parity $(or $(ARGS),--renew)

@@ -256,7 +256,7 @@ def test_tensorflow_chatter_is_not_shown(style: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_says_where(
+def test_a_signal_saves_and_the_resumed_run_equals_an_uninterrupted_one(
     style: str, signal_number: signal.Signals, tmp_path: Path
 ) -> None:
     command = script(
@@ -280,4 +280,19 @@ def test_a_signal_saves_and_says_where(
     step = stopped.split()[3].rstrip(",")
     assert stopped == f"stopped at step {step}, saved to {tmp_path}/model-{step}"
     assert advice == "the same command goes on from there"
-    assert (tmp_path / f"model-{step}.index").exists()
+    assert (tmp_path / f"model-{step}.record").exists()
+    module, results = PAIRS["relu_regression"].module(style), []
+    for folder in (tmp_path, tmp_path / "uninterrupted"):
+        config = module.Config(steps=int(step) + 50, report_every=100, checkpoint_dir=str(folder))
+        results.append(module.train(config))
+    resumed, whole = results
+    assert resumed.steps == whole.steps == int(step) + 50
+    assert resumed.losses.tobytes() == whole.losses[-50:].tobytes()
+    slots = []
+    for folder in (tmp_path, tmp_path / "uninterrupted"):
+        model = module.ReluRegression(module.Config())
+        model.restore(str(folder))
+        slots.append(model.variables() | model.slots())
+    assert len(slots[0]) == 8  # two parameters, two slots of each, two powers of beta
+    for name, value in slots[1].items():
+        assert np.asarray(slots[0][name]).tobytes() == np.asarray(value).tobytes(), name

@@ -8,8 +8,8 @@ package makes the files durable, records what they hold and finds the newest tha
 from shared.checkpoints.errors import check_folder, checkpoint_errors
 from shared.checkpoints.lock import claim_folder
 from shared.checkpoints.newest import last_saved, newest_checkpoint
-from shared.checkpoints.saving import managed_checkpoints, saving
 from shared.checkpoints.variables import by_name, by_path, require_variables
+from shared.checkpoints.writing import managed_checkpoints, saving
 
 __all__ = [
     "by_name",
