@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import functools
 from collections.abc import Sequence
 
 from shared.checkpoint_crossing.contents import Variable
@@ -35,16 +35,23 @@ def agreement(tf1: Variable, tf2: Variable) -> int:
 
 
 def likeness(tf1: Variable, tf2: Variable) -> float:
-    """Returns how alike two names are, 0 to 1."""
-    path = "/".join(_parts(tf1.name))
-    others = ("/".join(_parts(name)) for name in _names(tf2))
-    return max(difflib.SequenceMatcher(None, path, other).ratio() for other in others)
+    """Returns how alike two names are, 0 to 1: their share of common pairs of letters (Dice)."""
+    pairs = _letter_pairs(tf1.name)
+    others = [_letter_pairs(name) for name in _names(tf2)]
+    return max(2 * len(pairs & other) / (len(pairs) + len(other)) for other in others)
 
 
 def _names(tf2: Variable) -> tuple[str, ...]:
     return (unescaped(tf2.name), *tf2.aliases)
 
 
+@functools.cache  # every name is compared with every other of its shape
+def _letter_pairs(name: str) -> frozenset[str]:
+    path = "/".join(("", *_parts(name), ""))
+    return frozenset(path[start : start + 2] for start in range(len(path) - 1))
+
+
+@functools.cache
 def _parts(name: str) -> tuple[str, ...]:
     """Returns the parts of a path; Keras writes some attributes with an underscore in front."""
     return tuple(part.lower().lstrip("_") for part in name.split("/"))

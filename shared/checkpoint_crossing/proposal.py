@@ -145,12 +145,12 @@ def _pair_likeliest(
     """Pairs the rest doubtfully, the most alike first."""
     pairs = [(a, b) for a in tf1 for b in tf2]
     pairs.sort(key=lambda p: (-levels[p[0].name, p[1].name], -likeness(*p)))
+    alone, others = {a.name for a in tf1}, {b.name: b for b in tf2}
     for a, b in pairs:
-        if a in tf1 and b in tf2:
-            tf1.remove(a)
-            tf2.remove(b)
-            others = [other.name for other in tf2]
-            proposal.add(a, b, _reason("the names differ", others))
+        if a.name in alone and b.name in others:
+            alone.remove(a.name)
+            del others[b.name]
+            proposal.add(a, b, _reason("the names differ", list(others)))
 
 
 def _reason(why: str, others: Sequence[str]) -> str:
