@@ -167,9 +167,12 @@ class CNN:
         """Creates Adam: beta1 0.9, beta2 0.999, epsilon 1e-8."""
         if self.config.optimizer == "tf1":
             self.optimizer = TF1Adam(self.config.learning_rate)
+            self.apply_gradients = self.optimizer.apply_gradients
         else:
             # Keras's own default epsilon is 1e-7.
             self.optimizer = tf.keras.optimizers.Adam(self.config.learning_rate, epsilon=1e-8)
+            # Many operations, each a pass over 13 MB of weights; compiled by XLA, they become one.
+            self.apply_gradients = tf.function(self.optimizer.apply_gradients, jit_compile=True)
         # Creates the slots now; a tf.function must not create any when it is traced again.
         self.optimizer.build(list(self.parameters.values()))
 
@@ -184,7 +187,7 @@ class CNN:
 
     def update(self, gradients):
         """Applies the gradients and counts the step."""
-        self.optimizer.apply_gradients(zip(gradients, self.parameters.values()))
+        self.apply_gradients(list(zip(gradients, self.parameters.values())))
         self.global_step.assign_add(1)  # no `global_step=` argument does it by the way
 
     # ---- METRICS -----------------------------------------------------------------------------
