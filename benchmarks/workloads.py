@@ -11,8 +11,9 @@ import numpy as np
 from shared.models import PAIRS, Pair
 from shared.parity.recording import batches_of
 
-# Stacked batches of one call take at most this much, so that batches of 4,096 images fit.
-_BYTES_A_CALL = 64 * 2**20
+# Stacked batches of one call take at most this much: C libraries keep blocks up to some 32 MiB for
+# the next call, while larger ones come as fresh pages each time, which costs more than the copy.
+_BYTES_A_CALL = 16 * 2**20
 
 
 class Setup(NamedTuple):
