@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from typing import Any, Iterator, Mapping
+from typing import Any, Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -33,11 +33,8 @@ class Training:
                 is. Nothing is saved then, so the last checkpoint is a good one.
         """
         losses = self._train(steps, inputs, targets)
-        problem = not_finite(steps, losses, {**self._model.variables(), **self._model.slots()})
-        if problem:
-            last = last_saved(self._directory) if self._directory else None
-            kept = f"the last good checkpoint is kept: {last}" if last else "nothing had been saved"
-            raise TrainingError(f"{problem}; {kept}")
+        arrays = {**self._model.variables(), **self._model.slots()}
+        require_finite(steps, losses, arrays, lambda: last_saved(self._directory))
         return losses
 
     def _train(self, steps: range, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -75,6 +72,20 @@ class TracedTraining(Training):
             variables=model.variables(),
         )
         return loss
+
+
+def require_finite(
+    steps: range,
+    losses: np.ndarray,
+    arrays: Mapping[str, Any],
+    last_checkpoint: Callable[[], str | None],
+) -> None:
+    """Raises TrainingError unless all losses, and the arrays after them, are finite."""
+    problem = not_finite(steps, losses, arrays)
+    if problem:
+        last = last_checkpoint()
+        kept = f"the last good checkpoint is kept: {last}" if last else "nothing had been saved"
+        raise TrainingError(f"{problem}; {kept}")
 
 
 def not_finite(steps: range, losses: np.ndarray, arrays: Mapping[str, Any]) -> str | None:

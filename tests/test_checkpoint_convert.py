@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
+import os
 import resource
 import shutil
 import signal
@@ -473,6 +475,37 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, request: pytest.FixtureReque
     with pytest.raises(CheckpointError, match=r"2: expected a folder to write to, with room; fou"):
         cross(crossing_map, crossing_map.tf1, tmp_path / "target" / "2")
     assert list((tmp_path / "target").iterdir()) == []
+
+
+KILLED = """
+import os, signal, sys
+import shared.quiet
+from shared.checkpoint_crossing import writing
+from shared.commands import main
+writing._verify = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+main(["checkpoint", "convert", *sys.argv[1:], "--to", "tf2", "--model", "linear_regression"])
+"""
+
+
+def test_what_a_killed_conversion_left_is_cleared_by_the_next(
+    linear: tuple[str, str], tmp_path: Path
+) -> None:
+    target = tmp_path / "new" / "model-3"
+    command = [sys.executable, "-c", KILLED, linear[0], str(target)]
+    killed = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True)
+    assert killed.returncode == -9
+    (left,) = target.parent.iterdir()
+    assert left.name.startswith(".model-3.") and list(left.iterdir())
+    others = [target.parent / name for name in (".model-3.mine", ".model-30.abcdefgh")]
+    in_use = target.parent / ".model-3.12345678"  # of a conversion that goes on
+    for folder in (*others, in_use):
+        folder.mkdir()
+    lock = os.open(in_use, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    assert convert(linear[0], str(target)) == 0
+    os.close(lock)
+    hidden = {path for path in target.parent.iterdir() if path.name.startswith(".")}
+    assert hidden == {*others, in_use}
 
 
 def test_a_target_that_cannot_be_a_folder(

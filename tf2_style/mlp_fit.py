@@ -20,11 +20,13 @@ import tensorflow as tf
 
 from shared import script
 from shared.batches import batch_rows, chunks, crosses
-from shared.checkpoints import checkpoint_errors
+from shared.checkpoints import checkpoint_errors, claim_folder
+from shared.checkpoints.files import sync
 from shared.fashion import class_names, load_fashion
 from shared.initial_values import glorot_uniform
 from shared.progress import PrintedProgress, Stopped, stop_signals
 from shared.settings import count, positive, seed, setting
+from shared.tracing import require_finite
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +89,13 @@ class BatchLosses(tf.keras.callbacks.Callback):
         if step % self.config.report_every and step != self.config.steps and not self.stop.received:
             return
         steps = range(step - len(self.losses), step)
-        self.progress.report(steps, np.array(self.losses, np.float32))
+        losses = np.array(self.losses, np.float32)
+        path = model_path(self.config)
+        # Keras's TerminateOnNaN would stop without a word, and the model would be saved.
+        require_finite(
+            steps, losses, variables(self.model), lambda: path if os.path.exists(path) else None
+        )
+        self.progress.report(steps, losses)
         self.losses = []
         self.model.stop_training = self.stop.received
         if crosses(steps, self.config.checkpoint_every) or step == self.config.steps:
@@ -104,11 +112,12 @@ def batches(config, clothes, first_step):
 def train(config, progress=None):
     """Trains until `config.steps`, from the saved model on; returns a TrainingResult."""
     clothes = load_fashion(config.data)
+    folder = claim_folder(config.checkpoint_dir)  # refused while another process trains into it
     model, path = restore(config)
     first_step = int(model.optimizer.iterations)
     progress = progress or PrintedProgress()
     progress.begin(first_step, config.steps, path)
-    with stop_signals() as stop:
+    with folder, stop_signals() as stop:
         if first_step < config.steps:
             # One epoch, because the batches know their epochs themselves. The order is ours; given
             # arrays, `fit` draws another one for every epoch unless shuffle is False.
@@ -147,7 +156,9 @@ def save(model, config):
     path = model_path(config)
     unfinished = os.path.join(config.checkpoint_dir, "unfinished.keras")
     model.save(unfinished)
+    sync(unfinished)  # or a crash of the machine leaves the name without the content
     os.replace(unfinished, path)
+    sync(config.checkpoint_dir)
     return path
 
 

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from shared.checkpoints.files import RECORD, UNFINISHED
+from shared.checkpoints.files import RECORD, STATE, UNFINISHED
+from shared.checkpoints.folder import scan
+from shared.checkpoints.state_file import read_state
 from shared.errors import CheckpointError
 
 INDEX_SUFFIX = ".index"
@@ -39,18 +41,25 @@ def locate(path: str | os.PathLike[str]) -> str:
 
 
 def _newest(folder: str) -> str:
-    import tensorflow as tf
-
-    state = os.path.join(folder, "checkpoint")
-    if not os.path.isfile(state):
+    path = os.path.join(folder, STATE)
+    if not os.path.isfile(path):
         raise CheckpointError(
-            f"{folder}: expected a file named checkpoint that says which is the newest; found none"
+            f"{folder}: expected a file named {STATE} that says which is the newest; found none"
         )
-    # None for a file that cannot be read, and for one that names files that do not exist.
-    prefix = tf.train.latest_checkpoint(folder)
-    if prefix is None:
-        raise CheckpointError(f"{state}: expected the name of an existing checkpoint; found none")
-    return str(prefix)
+    # Not `tf.train.latest_checkpoint`: the file may hold full paths of where the folder once was.
+    state = read_state(folder)
+    if state.newest is None:
+        raise CheckpointError(
+            f"{path}: expected the name of an existing checkpoint; found none: {state.problem}"
+        )
+    prefix = os.path.join(folder, state.newest)
+    if not os.path.isfile(prefix + INDEX_SUFFIX):
+        raise CheckpointError(
+            f"{path}: expected the name of an existing checkpoint; found {state.newest}"
+        )
+    if scan(folder)[state.newest].is_unfinished:
+        raise CheckpointError(f"{prefix}: expected a finished save; found {UNFINISHED} beside it")
+    return prefix
 
 
 @contextlib.contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -76,7 +78,9 @@ def write_checkpoint(plan: Plan, prefix: str, force: bool = False) -> None:
     folder = os.path.dirname(prefix) or "."
     with errors_of(prefix, expected=_WRITABLE):
         os.makedirs(folder, exist_ok=True)
+        _clear_stale(folder, os.path.basename(prefix))
         beside = tempfile.mkdtemp(prefix=f".{os.path.basename(prefix)}.", dir=folder)
+    lock = _lock(beside)
     try:
         temporary = os.path.join(beside, os.path.basename(prefix))
         with errors_of(prefix, expected=_WRITABLE):
@@ -87,6 +91,30 @@ def write_checkpoint(plan: Plan, prefix: str, force: bool = False) -> None:
             _make_newest(prefix)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def _clear_stale(folder: str, name: str) -> None:
+    """Deletes what killed conversions to the same target left: nobody holds its lock."""
+    for entry in os.scandir(folder):
+        ours = re.fullmatch(rf"\.{re.escape(name)}\.[a-z0-9_]{{8}}", entry.name)
+        if ours and entry.is_dir(follow_symlinks=False):
+            lock = _lock(entry.path)
+            if lock is not None:
+                shutil.rmtree(entry.path, ignore_errors=True)
+                os.close(lock)
+
+
+def _lock(folder: str) -> int | None:
+    """Locks a folder until the descriptor is closed or the process ends; None where it is taken."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def _write_shards(plan: Plan, temporary: str, folder: str) -> dict[str, str]:
