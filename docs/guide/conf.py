@@ -21,6 +21,9 @@ exclude_patterns = ["_ext", "_static", "hunks", "ladder/*/*", "own_model", "snip
 nitpicky = True
 
 html_theme = "furo"
+html_favicon = "_static/favicon.svg"
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
 html_static_path = ["_static"]
 html_css_files = ["guide.css"]
 html_js_files = ["guide.js"]

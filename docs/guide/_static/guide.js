@@ -1,7 +1,7 @@
 "use strict";
 
 // Results of a search are shown with an excerpt that is fetched, which a browser refuses for files.
-if (location.protocol === "file:" && window.DOCUMENTATION_OPTIONS) {
+if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") {
   DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 }
 
@@ -53,8 +53,23 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("button.copy, button.fold-all");
   if (button) (button.matches(".copy") ? copy : foldAll)(button);
 });
+/** What the theme leaves unnamed for those who listen to the page. */
+function nameLandmarks() {
+  document.querySelector(".sidebar-drawer")?.setAttribute("aria-label", "Pages");
+  document.querySelector(".toc-drawer")?.setAttribute("aria-label", "On this page");
+  if (!document.querySelector("h1")) {
+    const title = document.createElement("h1"); // the page of search has none
+    title.className = "sr-only";
+    title.textContent = document.title;
+    document.querySelector("article")?.prepend(title);
+  }
+}
+
 window.addEventListener("hashchange", showTarget);
-window.addEventListener("DOMContentLoaded", showTarget);
+window.addEventListener("DOMContentLoaded", () => {
+  nameLandmarks();
+  showTarget();
+});
 window.addEventListener("beforeprint", () => {
   for (const details of document.querySelectorAll(".stage details")) details.open = true;
 });

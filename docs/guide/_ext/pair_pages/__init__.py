@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from sphinx.errors import ExtensionError
 
-from pair_pages import directive, generated, measured
+from pair_pages import directive, generated, links, measured
 from shared.errors import SuiteError
 
 
@@ -16,6 +17,8 @@ def setup(app: Any) -> dict[str, Any]:
     app.connect("builder-inited", _measure)
     app.connect("source-read", _fill_in)
     app.connect("env-get-outdated", _generated_pages)
+    app.connect("html-page-context", _give_captions_a_level, priority=900)  # after the theme
+    app.connect("build-finished", _list_links)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -31,6 +34,20 @@ def _fill_in(app: Any, name: str, content: list[str]) -> None:
         content[0] = generated.fill_in(content[0])
     except (SuiteError, KeyError) as error:
         raise ExtensionError(f"{name}: {error}") from error
+
+
+def _give_captions_a_level(
+    app: Any, page: str, template: str, context: dict[str, Any], tree: Any
+) -> None:
+    """The captions beside every page say that they are headings, but not of which level."""
+    if navigation := context.get("furo_navigation_tree"):
+        heading = 'role="heading"'
+        context["furo_navigation_tree"] = navigation.replace(heading, f'{heading} aria-level="2"')
+
+
+def _list_links(app: Any, error: Exception | None) -> None:
+    if error is None:
+        links.write_list(Path(app.outdir))
 
 
 def _generated_pages(app: Any, env: Any, *_: Any) -> Any:

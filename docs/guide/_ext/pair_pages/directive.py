@@ -118,7 +118,7 @@ def _toolbar(pair: str) -> str:
 def _stage_buttons(title: str) -> str:
     buttons = "".join(
         f'<button type="button" class="copy" data-side="{side}" data-scope="stage">'
-        f'Copy TF{number}<span class="sr-only">, stage {html.escape(title)}</span></button>'
+        f'Copy TF{number}<span class="sr-only"> of stage {html.escape(title)}</span></button>'
         for side, number in (("tf1", 1), ("tf2", 2))
     )
     return f'<div class="stage-buttons">{buttons}</div>'

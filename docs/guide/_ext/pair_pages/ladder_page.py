@@ -115,7 +115,7 @@ def _output(runs: Runs, name: str) -> str:
 
 def _comparison(runs: Runs, name: str) -> str:
     return table(
-        ["", "measured"],
+        ["what", "measured"],
         [
             ["loss curve", _parity(runs, name)],
             ["steps a second", _times_faster(runs, name)],

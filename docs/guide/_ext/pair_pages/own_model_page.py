@@ -8,7 +8,7 @@ from pair_pages.markdown_text import code
 from pair_pages.measured import measured
 
 NAMES = tuple(COMMANDS)
-_LINES = 26  # of an output that are shown
+_TABLE = "relative difference"  # what `pairs compare` says above its table, which is left out
 
 
 def environment() -> str:
@@ -33,9 +33,9 @@ def correction() -> str:
 
 
 def step(name: str) -> str:
-    """Returns a command with what it printed, the end left out where that is long."""
+    """Returns a command with what it printed, without the table of how a difference grows."""
     done = measured("own_model")["done"][name]
-    lines = done["output"].rstrip().splitlines()
-    shown = lines if len(lines) <= _LINES else [*lines[: _LINES - 1], "..."]
+    text, table, _ = done["output"].rstrip().partition(_TABLE)
+    shown = [text.rstrip(), *(["..."] if table else [])]
     exit_code = [f"(exit code {done['code']})"] if done["code"] else []
     return code("\n".join([f"$ {done['command']}", *shown, *exit_code]), "text")

@@ -102,6 +102,7 @@ class CodeTables:
 
 def _marks(text: str, other: str) -> list[tuple[int, int]]:
     """The changed words; none where so much is changed that marks would hide the text."""
-    spans = [(a, b) for a, b in changed_spans(text, other) if text[a:b].strip()]
+    indent = len(text) - len(text.lstrip())
+    spans = [(max(a, indent), b) for a, b in changed_spans(text, other) if text[a:b].strip()]
     changed = sum(end - start for start, end in spans)
     return spans if changed <= _MOSTLY_CHANGED * len(text.strip()) else []

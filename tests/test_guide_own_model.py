@@ -1,0 +1,65 @@
+"""The page "Your own model" can be followed from start to end."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from measuring import own_model
+from measuring.own_model import COMMANDS, Done, follow, settled
+from tf115_environment import tf115_python
+
+GUIDE = own_model.FOLDER.parent
+
+
+def steps(folder: Path) -> dict[str, Done]:
+    python = tf115_python()
+    return dict(follow(folder, str(python) if python else sys.executable))
+
+
+@pytest.mark.slow
+def test_the_page_leads_from_the_old_program_to_the_new(tmp_path: Path) -> None:
+    done = steps(tmp_path)
+    assert list(done) == list(COMMANDS)
+    failed = [name for name, step in done.items() if step.code]
+    assert failed == ["compare-first"]  # the mistake in the first port
+    assert "0.04 times A's: a constant factor in the loss" in " ".join(
+        done["compare-first"].output.split()
+    )
+    assert done["compare"].output.count("equal: within rtol 0.0001") == 1
+    assert "300 steps (1 to 300)" in done["compare"].output
+    assert "100 steps (301 to 400)" in done["compare-on"].output
+
+
+@pytest.mark.slow
+def test_lost_slots_are_found_when_both_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The momentum converted for ten times the learning rate is not what the port goes on with.
+    wrong = COMMANDS["convert"].replace("--learning-rate 0.002", "--learning-rate 0.02")
+    monkeypatch.setitem(COMMANDS, "convert", wrong)
+    done = steps(tmp_path)
+    assert done["convert"].code == 0
+    assert done["compare-on"].code == 1
+    assert "first seen at step 300, initial slot/" in done["compare-on"].output
+
+
+def test_the_page_shows_every_command() -> None:
+    page = (GUIDE / "own-model.md").read_text()
+    for name in COMMANDS:
+        assert page.count(f"<!-- generated: own-{name} -->") == 1
+
+
+def test_the_ports_differ_in_the_mistake_alone() -> None:
+    first, corrected = (
+        (own_model.FOLDER / name).read_text().splitlines() for name in ("first_port.py", "new.py")
+    )
+    changed = [pair for pair in zip(first, corrected, strict=True) if len(set(pair)) > 1]
+    assert [pair[1].strip() for pair in changed] == ["loss = tf.nn.l2_loss(prediction - y)"]
+
+
+def test_settling_a_map_takes_out_one_line() -> None:
+    proposal = '[variables]\n"a" = "b"\n\n[unsure]  # check each\n"c" = "d"  # ? the names differ\n'
+    assert settled(proposal) == '[variables]\n"a" = "b"\n\n"c" = "d"  # ? the names differ\n'
