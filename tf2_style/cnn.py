@@ -45,7 +45,10 @@ class Config:
     batch_size: int = setting(50, "images a step", count)
     learning_rate: float = setting(1e-4, "step size of Adam", positive)
     optimizer: str = setting(
-        "keras", "Adam of Keras, or of TensorFlow 1's kernel", choices=["keras", "tf1"]
+        "keras",
+        "Adam of Keras, or of TensorFlow 1's kernel; their checkpoints differ",
+        choices=["keras", "tf1"],
+        to_restore=True,
     )
     keep_probability: float = setting(0.5, "share of units that dropout keeps", probability)
     seed: int = setting(0, "seed of initial values, batch order and dropout", seed)

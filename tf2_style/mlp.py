@@ -46,7 +46,10 @@ class Config:
     batch_size: int = setting(32, "images a step", count)
     learning_rate: float = setting(0.001, "step size of Adam", positive)
     optimizer: str = setting(
-        "keras", "Adam of Keras, or of TensorFlow 1's kernel", choices=["keras", "tf1"]
+        "keras",
+        "Adam of Keras, or of TensorFlow 1's kernel; their checkpoints differ",
+        choices=["keras", "tf1"],
+        to_restore=True,
     )
     seed: int = setting(0, "seed of initial values and batch order", seed)
     checkpoint_dir: str = setting(

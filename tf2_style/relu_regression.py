@@ -44,7 +44,10 @@ class Config:
     batch_size: int = setting(100, "points a step", count)
     learning_rate: float = setting(0.001, "step size of Adam", positive)
     optimizer: str = setting(
-        "keras", "Adam of Keras, or of TensorFlow 1's kernel", choices=["keras", "tf1"]
+        "keras",
+        "Adam of Keras, or of TensorFlow 1's kernel; their checkpoints differ",
+        choices=["keras", "tf1"],
+        to_restore=True,
     )
     initial_weight: float = setting(0.5, "weight before the first step", number)
     initial_bias: float = setting(0.0, "bias before the first step", number)
