@@ -68,6 +68,17 @@ def softmax_regression(batch: int) -> Count:
     return _count(2 * product, batch * (784 + 10), 784 * 10 + 10, has_adam=False)
 
 
+def mlp(batch: int) -> Count:
+    """Two layers forward, their weights' gradients, and that of the second layer's inputs.
+
+    A label is one number of 8 bytes.
+    """
+    hidden, output = 2 * 784 * 128, 2 * 128 * 10
+    parameters = (784 * 128 + 128) + (128 * 10 + 10)
+    operations = batch * (2 * hidden + 3 * output)
+    return _count(operations, batch * (784 + 2), parameters, has_adam=True)
+
+
 def cnn(batch: int) -> Count:
     """Each layer forward, its weights' gradient and, but for the first, its inputs' gradient.
 
@@ -87,5 +98,6 @@ COUNTS: dict[str, Callable[[int], Count]] = {
     "linear_regression": linear_regression,
     "relu_regression": relu_regression,
     "softmax_regression": softmax_regression,
+    "mlp": mlp,
     "cnn": cnn,
 }

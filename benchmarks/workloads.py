@@ -29,12 +29,13 @@ SETUPS = {
     "linear_regression": Setup(100, 1000, "sgd"),
     "relu_regression": Setup(100, 1000, "adam"),
     "softmax_regression": Setup(50, 100, "sgd"),
+    "mlp": Setup(32, 100, "adam"),
     "cnn": Setup(50, 4, "adam"),
 }
 
 
 class Workload(NamedTuple):
-    """A model with its stacked batches, float32 [steps, batch, ...]."""
+    """A model with its stacked batches [steps, batch, ...], float32 but for class numbers."""
 
     model: str
     inputs: np.ndarray

@@ -11,8 +11,9 @@ import numpy as np
 from benchmarks.clock import Running, cycled, repeated
 from benchmarks.ways import REFERENCE, Way
 from benchmarks.workloads import PeerStart, Workload
-from shared.digits import load_digits
 from shared.lines import exact_line, noisy_line
+from shared.models import Pair
+from shared.parity.recording import IMAGES
 
 
 def open_work(work: str, way: Way, workload: Workload, start: PeerStart | None = None) -> Running:
@@ -23,21 +24,21 @@ def open_work(work: str, way: Way, workload: Workload, start: PeerStart | None =
     if work == "train":
         return way.open(workload, start)
     style = "tf1_style" if way.name in (REFERENCE, "tf115") else "tf2_style"
-    return WORKS[work](workload.create(style, way.optimizer))
+    return WORKS[work](workload.create(style, way.optimizer), workload.pair)
 
 
-def _evaluate(model: Any) -> Running:
-    inputs, targets = test_data(model)
+def _evaluate(model: Any, pair: Pair) -> Running:
+    inputs, targets = test_data(model.config, pair)
     return repeated(lambda: model.evaluate(inputs, targets)["loss"], 1, model.variables)
 
 
-def _predict(model: Any) -> Running:
-    inputs, _ = test_data(model)
+def _predict(model: Any, pair: Pair) -> Running:
+    inputs, _ = test_data(model.config, pair)
     examples = [(inputs[index : index + 1],) for index in range(100)]
     return cycled(lambda one: np.asarray(model.predict(one)), examples, model.variables)
 
 
-def _save(model: Any) -> Running:
+def _save(model: Any, pair: Pair) -> Running:
     folder = tempfile.TemporaryDirectory(prefix="benchmark-")
     numbers = itertools.count()
 
@@ -48,22 +49,22 @@ def _save(model: Any) -> Running:
     return repeated(save, 1, model.variables)
 
 
-def _restore(model: Any) -> Running:
+def _restore(model: Any, pair: Pair) -> Running:
     folder = tempfile.TemporaryDirectory(prefix="benchmark-")
     model.save(folder.name)
     return repeated(lambda: len(model.restore(folder.name)), 1, model.variables)
 
 
-def test_data(model: Any) -> tuple:
+def test_data(config: Any, pair: Pair) -> tuple:
     """What the model is evaluated on: all points, or the test images."""
-    if hasattr(model.config, "data"):
-        digits = load_digits(model.config.data)
-        return digits.test_images, digits.test_labels
-    line = (exact_line if hasattr(model.config, "batch_size") else noisy_line)(model.config.seed)
-    return line.inputs, line.targets
+    if pair.data == "line":
+        line = (exact_line if hasattr(config, "batch_size") else noisy_line)(config.seed)
+        return line.inputs, line.targets
+    images = IMAGES[pair.data](config.data)
+    return images.test_images, images.test_labels
 
 
-WORKS: dict[str, Callable[[Any], Running]] = {
+WORKS: dict[str, Callable[[Any, Pair], Running]] = {
     "evaluate": _evaluate,
     "predict": _predict,
     "save": _save,

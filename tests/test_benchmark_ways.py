@@ -21,6 +21,11 @@ STEPS = 4
 # Adam rounds; over four steps of a line or of softmax that stays at some roundings of 2**-24 each.
 # A step left out would change every variable by a thousandth or more.
 TOLERANCE = 2e-5
+# PyTorch's Adam adds epsilon to the corrected root, TensorFlow's to the uncorrected one, where it
+# weighs 1 / sqrt(1 - 0.999) = 32 times as much at the first step: the biases of a network, which
+# start at 0, move by a share of 32 * 1e-8 / g less for a gradient g, here taken as at least 1e-4.
+# Seen: 5e-4.
+PYTORCH_ADAM_TOLERANCE = 32 * 1e-8 / 1e-4
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +53,10 @@ def difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
 
 @pytest.mark.parametrize(
     "model",
-    ["relu_regression", pytest.param("softmax_regression", marks=pytest.mark.slow)],
+    [
+        "relu_regression",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("softmax_regression", "mlp")),
+    ],
 )
 def test_every_way_ends_at_the_sessions_variables(model: str, processes: Processes) -> None:
     workload = make_workload(model, batch=20, steps=STEPS)
@@ -61,7 +69,9 @@ def test_every_way_ends_at_the_sessions_variables(model: str, processes: Process
         if why_not(way) or (way.optimizer == "tf1" and not has_optimizers(workload.pair)):
             continue
         found = difference(reference, trained(processes, way, workload))
-        assert found < TOLERANCE, f"{way.label}: {found}"
+        is_other_adam = way.name == "torch" and model == "mlp"
+        limit = PYTORCH_ADAM_TOLERANCE if is_other_adam else TOLERANCE
+        assert found < limit, f"{way.label}: {found}"
         compared.append(way.name)
     assert {"eager", "many-steps-xla", "fit", "session-dataset", "numpy"} <= set(compared)
 

@@ -99,6 +99,12 @@ def _softmax(parameters: Tree, images: Any, labels: Any, noise: _Noise) -> Any:
     return jnp.sum(_cross_entropies(logits, labels))
 
 
+def _mlp(parameters: Tree, images: Any, labels: Any, noise: _Noise) -> Any:
+    hidden = jax.nn.relu(images @ parameters["hidden_weights"] + parameters["hidden_biases"])
+    logits = hidden @ parameters["output_weights"] + parameters["output_biases"]
+    return jnp.mean(_cross_entropies(logits, jax.nn.one_hot(labels, 10)))
+
+
 def _cnn(parameters: Tree, images: Any, labels: Any, noise: _Noise) -> Any:
     values = images.reshape(-1, 28, 28, 1)
     for layer in ("conv1", "conv2"):
@@ -141,6 +147,7 @@ _LOSSES: dict[str, Callable[[Tree, Any, Any, _Noise], Any]] = {
     "linear_regression": _linear,
     "relu_regression": _relu,
     "softmax_regression": _softmax,
+    "mlp": _mlp,
     "cnn": _cnn,
 }
 _RULES = {"sgd": _sgd, "adam": _adam}

@@ -51,6 +51,27 @@ def _softmax(parameters: Arrays, images: np.ndarray, labels: np.ndarray) -> Grad
     return loss, {"weights": images.T @ error, "biases": error.sum(axis=0)}
 
 
+def _mlp(parameters: Arrays, images: np.ndarray, labels: np.ndarray) -> Gradients:
+    line = images @ parameters["hidden_weights"] + parameters["hidden_biases"]
+    hidden = np.maximum(line, 0)
+    logits = hidden @ parameters["output_weights"] + parameters["output_biases"]
+    logits -= logits.max(axis=1, keepdims=True)
+    exponentials = np.exp(logits)
+    sums = exponentials.sum(axis=1, keepdims=True)
+    rows = np.arange(len(labels))
+    loss = np.mean(np.log(sums[:, 0]) - logits[rows, labels])
+    error = exponentials / sums
+    error[rows, labels] -= 1
+    error /= np.float32(len(labels))
+    hidden_error = np.where(line > 0, error @ parameters["output_weights"].T, np.float32(0))
+    return loss, {
+        "hidden_weights": images.T @ hidden_error,
+        "hidden_biases": hidden_error.sum(axis=0),
+        "output_weights": hidden.T @ error,
+        "output_biases": error.sum(axis=0),
+    }
+
+
 def _sgd(parameters: Arrays, rate: float) -> Callable[[Arrays], None]:
     step_size = np.float32(rate)
 
@@ -84,5 +105,6 @@ GRADIENTS: dict[str, Callable[[Arrays, np.ndarray, np.ndarray], Gradients]] = {
     "linear_regression": _linear,
     "relu_regression": _relu,
     "softmax_regression": _softmax,
+    "mlp": _mlp,
 }
 _RULES = {"sgd": _sgd, "adam": _adam}

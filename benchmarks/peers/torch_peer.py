@@ -56,6 +56,11 @@ def _softmax(p: Tensors, images: torch.Tensor, labels: torch.Tensor, keep: float
     return functional.cross_entropy(logits, labels, reduction="sum")
 
 
+def _mlp(p: Tensors, images: torch.Tensor, labels: torch.Tensor, keep: float) -> torch.Tensor:
+    hidden = functional.relu(images @ p["hidden_weights"] + p["hidden_biases"])
+    return functional.cross_entropy(hidden @ p["output_weights"] + p["output_biases"], labels)
+
+
 def _cnn(p: Tensors, images: torch.Tensor, labels: torch.Tensor, keep: float) -> torch.Tensor:
     values = images.reshape(-1, 1, 28, 28)  # channels first, as PyTorch has it
     for layer in ("conv1", "conv2"):
@@ -72,6 +77,7 @@ _LOSSES: dict[str, Callable[[Tensors, torch.Tensor, torch.Tensor, float], torch.
     "linear_regression": _linear,
     "relu_regression": _relu,
     "softmax_regression": _softmax,
+    "mlp": _mlp,
     "cnn": _cnn,
 }
 _RULES: dict[str, Callable[..., torch.optim.Optimizer]] = {

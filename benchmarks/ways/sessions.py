@@ -61,7 +61,7 @@ def _reading_from_dataset(workload: Workload) -> Any:
             super().create_inputs()
             names = [name for name, value in vars(self).items() if _is_placeholder(value)]
             arrays = (workload.inputs, workload.targets)
-            self.sources = [tf.placeholder(tf.float32, array.shape) for array in arrays]
+            self.sources = [tf.placeholder(array.dtype, array.shape) for array in arrays]
             dataset = tf.data.Dataset.from_tensor_slices(tuple(self.sources)).repeat().prefetch(2)
             self.iterator = tf.data.make_initializable_iterator(dataset)
             for name, element in zip(names, self.iterator.get_next()):
