@@ -6,8 +6,8 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow test-guide torture parity bench bench-quick guide lint types \
-	tf115 clean rebuild
+.PHONY: help run test test-slow test-guide torture parity bench bench-quick guide lint types
+.PHONY: tf115 clean rebuild
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
