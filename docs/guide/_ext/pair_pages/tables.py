@@ -12,7 +12,7 @@ from shared.alignment import STAGE, Line, Row, changed_spans
 
 SIDES = ("tf1", "tf2")
 _FOLDED = 5  # a common stretch of more lines is folded away
-_MOSTLY_CHANGED = 0.7  # of a line's characters
+_MOSTLY_CHANGED = 0.6  # of a line's characters
 TITLES = ("TensorFlow 1", "TensorFlow 2")
 
 
