@@ -19,8 +19,6 @@ def parity() -> str:
 def speed() -> str:
     """Returns the committed speeds: a line for each way, a column for each model."""
     found = results.speeds()
-    if not found:
-        return "No results are committed yet: `pairs bench` measures them.\n"
     models = list(dict.fromkeys(each.model for each in found))
     ratios = {(each.way, each.model): f"{each.ratio:.3g}" for each in found}
     ways = dict.fromkeys(each.way for each in found)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
+from benchmarks.readme import RESULT
+from benchmarks.results import LABELS, read_result
 from shared.child_process import ROOT
 from shared.models import PAIRS
 from shared.parity.printed import read_results
 
-SPEED = "benchmarks/results/*.json"
+_SHOWN = tuple(LABELS[way] for way in ("tf115", "function", "many-steps", "many-steps-xla"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,24 +23,15 @@ class Speed:
     ratio: float
 
 
-def speeds(root: Path = ROOT) -> list[Speed]:
-    """Returns the committed speeds of training steps; none where no such file is committed.
+def speeds(path: Path = RESULT) -> list[Speed]:
+    """Returns the committed speeds of training steps on a CPU, in the order of the file.
 
-    A file counts when it has a list `rows` of objects with `model`, `way` and `ratio`.
+    Raises:
+        SuiteError: the file is missing or no result of `pairs bench`.
     """
-    rows = (row for data in _objects(root, SPEED) for row in data.get("rows", []))
-    return [
-        Speed(row["model"], row["way"], row["ratio"])
-        for row in rows
-        if {"model", "way", "ratio"} <= row.keys() and row["ratio"] is not None
-    ]
-
-
-def _objects(root: Path, pattern: str) -> Iterator[Mapping[str, Any]]:
-    for path in sorted(root.glob(pattern)):
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(data, dict):
-            yield data
+    result = read_result(path)
+    ratios = ((row, result.speed_ratio(row)) for row in result.select("train", device="cpu"))
+    return [Speed(row.model, LABELS[row.way], ratio.median) for row, ratio in ratios if ratio]
 
 
 def parity_of(pair: str, root: Path = ROOT) -> str:
@@ -62,13 +52,10 @@ def parity_of(pair: str, root: Path = ROOT) -> str:
     return f"{'; '.join(parts)} ({{doc}}`/parity`)"
 
 
-def speed_of(pair: str, root: Path = ROOT) -> str:
+def speed_of(pair: str) -> str:
     """Returns a sentence of Markdown on the speed of a pair."""
-    if pair not in PAIRS:
-        return "nothing to time"
-    found = [speed for speed in speeds(root) if speed.model == pair]
+    found = [speed for speed in speeds() if speed.model == pair and speed.way in _SHOWN]
     if not found:
-        return f"`pairs bench {pair}` measures it: {{doc}}`/speed`"
-    fastest = sorted(found, key=lambda speed: -speed.ratio)[:3]
-    ways = ", ".join(f"{speed.way} {speed.ratio:.3g} times" for speed in fastest)
-    return f"against the Session: {ways} ({{doc}}`/speed`)"
+        return "nothing to time"
+    ways = ", ".join(f"{speed.way} {speed.ratio:.2g}" for speed in found)
+    return f"a Session is 1; {ways} ({{doc}}`/speed`)"
