@@ -78,11 +78,13 @@ def test_folding_by_mouse_by_keyboard_and_all_at_once(browser: Browser) -> None:
 
 
 def test_a_link_to_a_line_unfolds_it(browser: Browser) -> None:
-    with visit(browser, f"{PAGE}#tf2-L25") as page:
-        line = page.locator("#tf2-L25")
-        assert line.locator("xpath=ancestor::details").count() == 1
-        line.wait_for(state="visible")
-        page.wait_for_function("document.getElementById('tf2-L25').getBoundingClientRect().y < 900")
+    with visit(browser, PAGE) as page:
+        anchor = page.locator("details td.number.tf2").last.get_attribute("id")
+    with visit(browser, f"{PAGE}#{anchor}") as page:
+        page.locator(f"#{anchor}").wait_for(state="visible")
+        page.wait_for_function(
+            f"document.getElementById('{anchor}').getBoundingClientRect().bottom < innerHeight"
+        )
 
 
 def test_every_stage_and_line_has_its_link(browser: Browser) -> None:
@@ -179,6 +181,6 @@ def test_on_paper_all_code_is_there_and_no_button(browser: Browser) -> None:
         page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
         assert not page.locator(".sidebar-drawer").is_visible()
         assert page.locator("button:visible").count() == 0
-        assert page.locator("#tf1-L25").is_visible()
+        assert page.locator("details td.number.tf1").first.is_visible()
         assert page.locator("#difference-9 .explanation").is_visible()
         assert page.pdf().startswith(b"%PDF")

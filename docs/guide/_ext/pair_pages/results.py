@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from benchmarks.readme import RESULT
-from benchmarks.results import LABELS, read_result
+from benchmarks.results import LABELS, is_limit, read_result
 from shared.child_process import ROOT
 from shared.models import PAIRS
 from shared.parity.printed import read_results
@@ -30,7 +30,8 @@ def speeds(path: Path = RESULT) -> list[Speed]:
         SuiteError: the file is missing or no result of `pairs bench`.
     """
     result = read_result(path)
-    ratios = ((row, result.speed_ratio(row)) for row in result.select("train", device="cpu"))
+    rows = [row for row in result.select("train", device="cpu") if not is_limit(row)]
+    ratios = ((row, result.speed_ratio(row)) for row in rows)
     return [Speed(row.model, LABELS[row.way], ratio.median) for row, ratio in ratios if ratio]
 
 
