@@ -98,6 +98,7 @@ def test_the_unbroken_twin_is_equal(name: str, reference: Any, tmp_path: Path) -
 class OtherEpsilon(cnn.CNN):
     def create_optimizer(self) -> None:
         self.optimizer = TF1Adam(self.config.learning_rate, epsilon=1e-7)
+        self.apply_gradients = self.optimizer.apply_gradients
         self.optimizer.build(list(self.parameters.values()))
 
 

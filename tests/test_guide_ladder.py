@@ -58,6 +58,7 @@ def results(process: subprocess.Popen[str]) -> list[tuple[np.ndarray, list[float
     ]
 
 
+@pytest.mark.slow
 def test_each_rung_has_the_numbers_of_the_one_before_or_nearly(tmp_path: Path) -> None:
     off = tmp_path / "off.py"  # what the comparisons are worth: a rate 1 % off
     text = script_of(NATIVE, "train").read_text()

@@ -1,4 +1,4 @@
-"""`pairs run`: one whole default run, what it leaves behind, and what goes wrong."""
+"""`pairs run`: what it leaves behind, and what goes wrong; with -m slow, its default run too."""
 
 from __future__ import annotations
 
@@ -22,11 +22,21 @@ from shared.verdict import compare_runs, curve_difference, relative_difference
 ROOT = Path(__file__).parents[1]
 
 
+STEPS = 30
+WHOLE_RUN = pytest.param([], id="default", marks=pytest.mark.slow)
+SHORT_RUN = pytest.param(["--steps", str(STEPS)], id="short")
+
+
+@pytest.fixture(scope="module", params=[SHORT_RUN, WHOLE_RUN])
+def flags(request: pytest.FixtureRequest) -> list[str]:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The results of `pairs run` with no flag but the folder, and what it printed."""
+def finished(flags: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The results of `pairs run`, and what it printed."""
     out = tmp_path_factory.mktemp("run") / "out"
-    command = [sys.executable, "-m", "shared.commands", "run", "--out", str(out)]
+    command = [sys.executable, "-m", "shared.commands", "run", "--out", str(out), *flags]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
@@ -62,6 +72,7 @@ def test_keras_adam_differs_within_its_bound(summary: Any) -> None:
         assert 0 < pair["curve_difference"] <= pair["bound"]
 
 
+@pytest.mark.parametrize("flags", [WHOLE_RUN], indirect=True)
 def test_accuracies(summary: Any) -> None:
     reached = {
         (result["model"], result["style"]): result["accuracy"] for result in summary["results"]
@@ -75,7 +86,7 @@ def test_accuracies(summary: Any) -> None:
         assert reached["cnn", style] >= 0.85
 
 
-def test_summary_has_every_key(summary: Any) -> None:
+def test_summary_has_every_key(flags: list[str], summary: Any) -> None:
     for result in summary["results"]:
         assert set(result) >= {
             "model",
@@ -87,12 +98,12 @@ def test_summary_has_every_key(summary: Any) -> None:
             "seconds",
             "steps_per_second",
         }
-        expected = len_steps(result["model"])
+        expected = STEPS if flags else default_steps(result["model"])
         assert result["steps"] == expected
         np.testing.assert_allclose(result["steps_per_second"], expected / result["seconds"])
 
 
-def len_steps(model: str) -> int:
+def default_steps(model: str) -> int:
     pair = PAIRS[model]
     return pair.run_steps or pair.module("tf2_style").Config().steps
 

@@ -89,7 +89,11 @@ def test_resuming_equals_an_uninterrupted_run(
         assert np.array_equal(value, resumed.variables[variable]), variable
 
 
-@pytest.mark.parametrize(("style", "name"), FILES)
+@pytest.mark.parametrize(
+    ("style", "name"),
+    # The four checkpoints of the CNN, 39 MB each, take a while.
+    [pytest.param(*file, marks=pytest.mark.slow if file[1] == "cnn" else ()) for file in FILES],
+)
 def test_the_last_three_checkpoints_are_kept(style: str, name: str, tmp_path: Path) -> None:
     module = PAIRS[name].module(style)
     for steps in (1, 2, 3, 4):  # in four runs: each must know the files of those before it
