@@ -8,6 +8,7 @@ import sys
 from typing import Any, Callable, Mapping, Sequence
 
 from shared.checkpoints import check_folder
+from shared.closed_pipe import run_until_closed
 from shared.errors import CheckpointError, SuiteError
 from shared.progress import Stopped
 
@@ -54,17 +55,25 @@ def run(
     options = vars(_parser(description, config_class).parse_args(arguments))
     command = options.pop("command")
     config = config_class(**options)
+    commands = {
+        "train": lambda: _train(train, config),
+        "evaluate": lambda: _print_metrics(evaluate(config)),
+        "predict": lambda: _print_columns(predict(config)),
+    }
+    return run_until_closed(lambda: _exit_code(commands[command]))
+
+
+def _train(train: Callable[[Any], Any], config: Any) -> None:
+    check_folder(config.checkpoint_dir)  # before training, not after it
+    if getattr(config, "log_dir", ""):  # not every script has one
+        check_folder(config.log_dir, "--log-dir")
+    _print_metrics(train(config).metrics)
+    print("checkpoint saved in " + config.checkpoint_dir)
+
+
+def _exit_code(command: Callable[[], None]) -> int:
     try:
-        if command == "train":
-            check_folder(config.checkpoint_dir)  # before training, not after it
-            if options.get("log_dir"):  # not every script has one
-                check_folder(config.log_dir, "--log-dir")
-            _print_metrics(train(config).metrics)
-            print("checkpoint saved in " + config.checkpoint_dir)
-        elif command == "evaluate":
-            _print_metrics(evaluate(config))
-        else:
-            _print_columns(predict(config))
+        command()
     except SuiteError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -176,7 +176,7 @@ class CNN:
             self.optimizer = tf.keras.optimizers.Adam(self.config.learning_rate, epsilon=1e-8)
             # Many operations, each a pass over 13 MB of weights; compiled by XLA, they become one.
             self.apply_gradients = tf.function(self.optimizer.apply_gradients, jit_compile=True)
-        # Creates the slots now; a tf.function must not create any when it is traced again.
+        # Creates the slots now, not at the first update: a checkpoint is restored before it.
         self.optimizer.build(list(self.parameters.values()))
 
     def differentiate(self, images, labels):

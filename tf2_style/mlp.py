@@ -138,7 +138,7 @@ class MLP:
         else:
             # Keras's own default epsilon is 1e-7: left there, the twins would train apart.
             self.optimizer = tf.keras.optimizers.Adam(self.config.learning_rate, epsilon=1e-8)
-        # Creates the slots now; a tf.function must not create any when it is traced again.
+        # Creates the slots now, not at the first update: a checkpoint is restored before it.
         self.optimizer.build(list(self.parameters.values()))
 
     def differentiate(self, images, labels):

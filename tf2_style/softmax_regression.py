@@ -104,8 +104,8 @@ class SoftmaxRegression:
     def create_optimizer(self):
         """Creates plain gradient descent."""
         self.optimizer = tf.keras.optimizers.SGD(self.config.learning_rate)
-        # Creates the optimizer's variables now; a tf.function must not create any when it is
-        # traced again.
+        # Creates the optimizer's variables now, not at the first update: a checkpoint is restored
+        # before it.
         self.optimizer.build(list(self.parameters.values()))
 
     def differentiate(self, images, labels):

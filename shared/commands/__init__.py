@@ -7,6 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from shared.closed_pipe import run_until_closed
 from shared.errors import SuiteError
 from shared.progress import Stopped
 
@@ -27,6 +28,10 @@ _COMMANDS = [
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `pairs`; returns the exit code, which is 2 when something given cannot be used."""
+    return run_until_closed(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="pairs", description="The same models in TensorFlow 1 and TensorFlow 2 style."
     )

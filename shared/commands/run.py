@@ -60,7 +60,7 @@ def add_parser(subparsers: Any) -> None:
         "--steps",
         type=count,
         metavar="N",
-        help="steps of each model (default: 10, 10000, 1000, 1560 and 200)",
+        help="steps of each model (default: each its own, which the table shows)",
     )
     parser.add_argument(
         "--out",
