@@ -70,7 +70,7 @@ class Plan:
         return tuple(way_named(name) for name in (REFERENCE, "function", "many-steps", xla))
 
 
-FULL = Plan(7, 0.15, 3, (1, 4, 16, 64, 256, 1024, 4096), (100, 1000, 10_000, 100_000), 300, 2, True)
+FULL = Plan(7, 0.15, 3, (1, 8, 64, 512, 4096), (100, 1000, 10_000, 100_000), 300, 2, True)
 QUICK = Plan(3, 0.03, 2, (1, 256), (100, 1000), 100, 1, False)
 MODELS = tuple(SETUPS)
 STARTUP_WORKS = ("startup import", "startup build", "startup first step")
