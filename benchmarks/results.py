@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import statistics
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import Any, NamedTuple
 from benchmarks.counts import COUNTS
 from benchmarks.limits import MOVED_BYTES, OPERATIONS
 from benchmarks.ways import LIMITS, REFERENCE, WAYS
-from shared.errors import DataError, UsageError
+from shared.errors import DataError
+from shared.whole_files import write_text
 
 FORMAT = 1
 _PRODUCTS = tuple(way.name for way in LIMITS if way.name.startswith("product-"))
@@ -185,13 +185,7 @@ def write_result(result: Result, path: Path) -> None:
     about = json.dumps(result.about, indent=1, allow_nan=False)
     lines = ",\n".join("  " + json.dumps(_plain(row)) for row in result.rows)
     text = about[:-2] + f',\n "rows": [\n{lines}\n ]\n}}\n'
-    partial = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise UsageError(f"--json {path}: cannot write: {error.strerror or error}") from error
+    write_text(path, text, "--json")
 
 
 def _plain(row: Row) -> dict[str, Any]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import TraceError, UsageError
+from shared.whole_files import write_text, write_whole
 
 if TYPE_CHECKING:
     from shared.comparison import Comparison
@@ -106,7 +107,8 @@ def execute(arguments: argparse.Namespace) -> int:
     else:
         _print(comparison, metas)
     if arguments.json not in (None, "-"):
-        _write("--json", arguments.json, lambda path: _write_json(comparison, path))
+        text = json.dumps(comparison.to_json(), indent=2) + "\n"
+        write_text(Path(arguments.json), text, "--json")
     if arguments.plot is not None:
         _plot(comparison, arguments.plot)
     return comparison.exit_code
@@ -172,23 +174,4 @@ def _plot(comparison: Comparison, path: str) -> None:
     if not has_growth(comparison):
         print(f"--plot: no difference to draw; {path} is not written", file=sys.stderr)
         return
-    _write("--plot", path, lambda partial: plot_growth(comparison, partial))
-
-
-def _write_json(comparison: Comparison, path: str) -> None:
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(comparison.to_json(), file, indent=2)
-        file.write("\n")
-
-
-def _write(flag: str, path: str, write: Any) -> None:
-    """Write beside the target and rename, so that nothing half-written takes its name."""
-    folder, name = os.path.split(path)
-    partial = os.path.join(folder, f".{os.getpid()}.{name}")  # keeps the ending, a format
-    try:
-        write(partial)
-        os.replace(partial, path)
-    except OSError as error:
-        if os.path.exists(partial):
-            os.remove(partial)
-        raise UsageError(f"{flag} {path}: cannot write: {error.strerror or error}") from error
+    write_whole(Path(path), lambda partial: plot_growth(comparison, str(partial)), "--plot")

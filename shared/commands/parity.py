@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from shared.errors import TraceError, UsageError
 from shared.models import PAIRS, pairs_named
 from shared.settings import count
+from shared.whole_files import write_text
 
 if TYPE_CHECKING:
     from shared.models import Pair
@@ -93,7 +94,7 @@ def execute(arguments: argparse.Namespace) -> int:
     except TraceFileError as error:
         raise TraceError(str(error)) from error
     if arguments.json:
-        report.write_text(arguments.json, report.to_json(rows), "--json")
+        write_text(arguments.json, report.to_json(rows), "--json")
     if arguments.renew:
         why_not = printed.why_not_renew(rows)
         print(f"not renewed: {why_not}" if why_not else f"renewed {', '.join(printed.renew(rows))}")

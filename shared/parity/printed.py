@@ -13,7 +13,8 @@ from pathlib import Path
 
 from shared.errors import UsageError
 from shared.parity.matrix import RUNTIMES, Row
-from shared.parity.report import NOT_RUN, result, to_json, write_text
+from shared.parity.report import NOT_RUN, result, to_json
+from shared.whole_files import write_text
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = Path("docs", "parity.json")

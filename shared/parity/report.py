@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.errors import UsageError
 from shared.parity.matrix import REFERENCE, Row
 
 if TYPE_CHECKING:
@@ -88,18 +85,3 @@ def to_json(rows: Sequence[Row], **more: str) -> str:
     """An object with the list `rows`, and more beside it, as text."""
     found = {**more, "rows": [row.to_json() for row in rows]}
     return json.dumps(found, indent=2, allow_nan=False) + "\n"
-
-
-def write_text(path: Path, text: str, flag: str) -> None:
-    """Writes a file at once.
-
-    Raises:
-        UsageError: `path` cannot be written; then nothing half-written is left.
-    """
-    partial = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise UsageError(f"{flag} {path}: cannot write: {error.strerror or error}") from error
