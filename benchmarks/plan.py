@@ -46,11 +46,11 @@ class Plan:
     rounds: int
     seconds: float  # that each way is timed in a round
     batch_rounds: int  # of each batch size
-    batches: tuple[int, ...]  # of the picture that grows the batch
+    batches: tuple[int, ...]  # of the picture that grows the batch; none: no such picture
     lengths: tuple[int, ...]  # steps of the table that grows the run
     latency_calls: int  # single predictions a round
     startups: int  # processes started a way
-    slow_ways: bool  # also what takes seconds a repetition
+    slow_ways: bool  # also what takes seconds a repetition, evaluation, saving and restoring
 
     def training_ways(self, model: str) -> tuple[Way, ...]:
         """The ways of training a model, less those that there are not or that say nothing new."""
@@ -71,7 +71,7 @@ class Plan:
 
 
 FULL = Plan(7, 0.15, 3, (1, 8, 64, 512, 4096), (100, 1000, 10_000, 100_000), 300, 2, True)
-QUICK = Plan(3, 0.03, 2, (1, 256), (100, 1000), 100, 1, False)
+QUICK = Plan(3, 0.03, 2, (), (100, 1000), 100, 1, False)
 MODELS = tuple(SETUPS)
 STARTUP_WORKS = ("startup import", "startup build", "startup first step")
 _BOTH_STYLES = ("tf115", REFERENCE, "function")
@@ -99,7 +99,7 @@ def batch_cases(plan: Plan, model: str) -> list[Case]:
 def other_cases(plan: Plan, model: str) -> list[Case]:
     """Evaluation, prediction, saving and restoring, in both styles."""
     ways = tuple(way_named(name) for name in _BOTH_STYLES)
-    works = ("evaluate", "predict", "save", "restore")
+    works = ("evaluate", "predict", "save", "restore") if plan.slow_ways else ("predict",)
     return [case for work in works for case in cases_of(model, work, SETUPS[model].batch, ways)]
 
 
