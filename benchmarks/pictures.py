@@ -55,17 +55,23 @@ def _models(result: Result, work: str, device: str) -> list[str]:
     return list(dict.fromkeys(row.model for row in result.select(work, device=device)))
 
 
+def _panels(count: int, height: float) -> tuple[plt.Figure, list[plt.Axes]]:
+    """A figure of `count` panels in two columns, each `height` inches high."""
+    columns = min(2, count)
+    lines = -(-count // columns)
+    size = (5.6 * columns, height * lines + 0.6)
+    figure, grid = plt.subplots(lines, columns, figsize=size, squeeze=False, layout="constrained")
+    for unused in grid.flat[count:]:
+        unused.set_visible(False)
+    return figure, list(grid.flat[:count])
+
+
 def _ratios(result: Result, device: str) -> plt.Figure:
     """One panel a model: each way's speed as a ratio to the Session, with its spread."""
     models = _models(result, "train", device)
-    columns = min(2, len(models))
-    lines = -(-len(models) // columns)
-    size = (5.6 * columns, 5.0 * lines + 0.6)
-    figure, grid = plt.subplots(lines, columns, figsize=size, squeeze=False, layout="constrained")
-    for axes, model in zip(grid.flat, models, strict=False):
+    figure, panels = _panels(len(models), 5.0)
+    for axes, model in zip(panels, models, strict=True):
         _draw_ratios(axes, result, model, device)
-    for axes in list(grid.flat)[len(models) :]:
-        axes.set_visible(False)
     handles = [
         plt.Line2D([], [], color=color, lw=8, label=name) for name, color in _FAMILIES.values()
     ]
@@ -109,14 +115,9 @@ def _family(row: Row) -> str:
 def _batches(result: Result, device: str) -> plt.Figure:
     """One panel a model: the time of a step against the batch size, and the floor."""
     models = _models(result, "train by batch", device)
-    columns = min(2, len(models))
-    lines = -(-len(models) // columns)
-    size = (5.6 * columns, 4.0 * lines + 0.6)
-    figure, grid = plt.subplots(lines, columns, figsize=size, squeeze=False, layout="constrained")
-    for axes, model in zip(grid.flat, models, strict=False):
+    figure, panels = _panels(len(models), 4.0)
+    for axes, model in zip(panels, models, strict=True):
         _draw_batches(axes, result, model, device)
-    for axes in list(grid.flat)[len(models) :]:
-        axes.set_visible(False)
     figure.suptitle(f"Time of a training step against the batch size ({device})")
     return figure
 

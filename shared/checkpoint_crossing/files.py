@@ -121,15 +121,6 @@ def digest(tensor: Any) -> str:
     return content.hexdigest()
 
 
-def sync(path: str | os.PathLike[str]) -> None:
-    """Waits until a file or the entries of a folder are on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def files_of(prefix: str) -> list[Path]:
     """Returns the existing files of a checkpoint, the index first."""
     folder, name = os.path.split(prefix)

@@ -19,10 +19,10 @@ from shared.checkpoint_crossing.files import (
     files_of,
     own_files_of,
     read_tensor,
-    sync,
 )
 from shared.checkpoint_crossing.object_based import GRAPH_KEY
 from shared.checkpoint_crossing.plan import Plan
+from shared.checkpoints.files import STATE, sync, write_durably
 from shared.errors import CheckpointError, UsageError
 
 _SHARD_BYTES = 32 * 2**20  # at most this much, or one tensor, is in memory at a time
@@ -206,7 +206,7 @@ def _state(folder: str) -> Any:
     """
     import tensorflow as tf
 
-    path = os.path.join(folder, "checkpoint")
+    path = os.path.join(folder, STATE)
     state = tf.train.get_checkpoint_state(folder)
     if state is None and os.path.exists(path):
         raise CheckpointError(f"{path}: expected a list of checkpoints; found a damaged file")
@@ -229,12 +229,7 @@ def _make_newest(prefix: str) -> None:
     new.all_model_checkpoint_timestamps[:] = times
     timed = state and state.all_model_checkpoint_timestamps
     new.last_preserved_timestamp = state.last_preserved_timestamp if timed else min(times) - 1
-    path = Path(folder, "checkpoint")
-    beside = path.with_name(".checkpoint.new")
-    beside.write_text(str(new), encoding="utf-8")
-    sync(beside)
-    os.replace(beside, path)
-    sync(folder)
+    write_durably(os.path.join(folder, STATE), str(new))
 
 
 def _time_of(prefix: str) -> float:

@@ -33,7 +33,7 @@ def sha256(path: str) -> str:
     return digest.hexdigest()
 
 
-def sync(path: str) -> None:
+def sync(path: str | os.PathLike[str]) -> None:
     """Waits until a file, or the names in a folder, are on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
