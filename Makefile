@@ -19,7 +19,7 @@ test: .venv/.installed  ## Run the tests (ARGS="-k cnn -x")
 	@.venv/bin/python -m pytest $(ARGS) -n auto --dist loadfile
 
 torture: .venv/.installed  ## Break saves and checkpoints in every way (ARGS="--seed 1")
-	@PYTHONPATH=.:tests .venv/bin/python -m torture $(ARGS)
+	@PYTHONPATH=.:tests:tests/helpers .venv/bin/python -m torture $(ARGS)
 
 parity: .venv/.installed  ## Renew the parity matrix; or compare (ARGS="cnn --runtime xla")
 	@.venv/bin/pairs parity $(or $(ARGS),--renew)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-import shared.quiet  # noqa: F401  before TensorFlow is imported
+import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 from benchmarks import machine
 from benchmarks.interleave import in_turn_each, interleave
 from benchmarks.plan import FULL, MODELS, QUICK, Case, LengthCase, Plan

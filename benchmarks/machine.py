@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from shared.child_process import TF115_PYTHON
-from shared.parity.other_processes import why_no_tf115
+from shared.tools.child_process import TF115_PYTHON
+from shared.tools.parity.other_processes import why_no_tf115
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "jax", "torch", "pytest-benchmark")
 

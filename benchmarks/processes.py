@@ -18,9 +18,9 @@ from benchmarks.clock import Running, seconds_of, seconds_of_each
 from benchmarks.ways import Way
 from benchmarks.workloads import Workload, write_workload
 from benchmarks.works import open_work
-from shared.child_process import ROOT, TF115_PYTHON, tf115_environment
 from shared.errors import SuiteError
-from shared.parity.other_processes import why_no_tf115
+from shared.tools.child_process import ROOT, TF115_PYTHON, tf115_environment
+from shared.tools.parity.other_processes import why_no_tf115
 
 # What decides where a process computes. On a GPU, none may take all of its memory.
 ENVIRONMENT = {

@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.pictures import draw_all
 from benchmarks.results import LABELS, Result, Row, read_result, short
 from benchmarks.ways import WAYS
-from shared.child_process import ROOT
+from shared.tools.child_process import ROOT
 
 RESULT = ROOT / "benchmarks" / "results" / "readme.json"
 README, GUIDE = ROOT / "README.md", ROOT / "docs" / "speed.md"

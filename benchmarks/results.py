@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from benchmarks.counts import COUNTS
 from benchmarks.limits import MOVED_BYTES, OPERATIONS
 from benchmarks.ways import LIMITS, REFERENCE, WAYS
+from shared.atomic_files import write_text
 from shared.errors import DataError
-from shared.whole_files import write_text
 
 FORMAT = 1
 _PRODUCTS = tuple(way.name for way in LIMITS if way.name.startswith("product-"))

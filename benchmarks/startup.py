@@ -16,11 +16,11 @@ def main() -> None:
     style, model = sys.argv[1:]
     times = {}
     start = time.perf_counter()
-    import shared.quiet  # noqa: F401  imports TensorFlow
+    import shared.tensorflow_loading  # noqa: F401  imports TensorFlow
 
     times["startup import"] = time.perf_counter() - start
     from shared.models import PAIRS
-    from shared.parity.recording import batches_of
+    from shared.tools.parity.recording import batches_of
 
     pair = PAIRS[model]
     pair.module(style)

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.plan import STARTUP_WORKS, Case, startup_cases
 from benchmarks.processes import why_not
 from benchmarks.replay import CLOCK
-from shared.child_process import TF115_PYTHON, run_module, tf115_environment
+from shared.tools.child_process import TF115_PYTHON, run_module, tf115_environment
 
 CASES = startup_cases
 _measured: dict[str, dict[tuple[str, str], list[float]]] = {}

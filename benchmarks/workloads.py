@@ -9,7 +9,7 @@ from typing import Any, Iterable, Mapping, NamedTuple
 import numpy as np
 
 from shared.models import PAIRS, Pair
-from shared.parity.recording import batches_of
+from shared.tools.parity.recording import batches_of
 
 # Stacked batches of one call take at most this much: C libraries keep blocks up to some 32 MiB for
 # the next call, while larger ones come as fresh pages each time, which costs more than the copy.

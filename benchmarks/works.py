@@ -11,9 +11,9 @@ import numpy as np
 from benchmarks.clock import Running, cycled, repeated
 from benchmarks.ways import REFERENCE, Way
 from benchmarks.workloads import PeerStart, Workload
-from shared.lines import exact_line, noisy_line
+from shared.data.regression_points import exact_line, noisy_line
 from shared.models import Pair
-from shared.parity.recording import IMAGES
+from shared.tools.parity.recording import IMAGES
 
 
 def open_work(work: str, way: Way, workload: Workload, start: PeerStart | None = None) -> Running:

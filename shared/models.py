@@ -7,9 +7,9 @@ import importlib
 from collections.abc import Sequence
 from typing import Any
 
-from shared.digits import load_digits
+from shared.data.digits import load_digits
+from shared.data.fashion import load_fashion
 from shared.errors import UsageError
-from shared.fashion import load_fashion
 
 STYLES = ("tf1_style", "tf2_style")
 IMAGES: dict[str, Any] = {"digits": load_digits, "fashion": load_fashion}
@@ -25,7 +25,7 @@ class Variant:
     style: str  # tf1_style or tf2_style
     label: str  # the optimizer as people read it
     optimizer: str | None = None  # value of --optimizer, None where the style has no such flag
-    bound: float = 0.0  # how far the loss curve may be off; see shared.verdict.Verdict
+    bound: float = 0.0  # how far the loss curve may be off; see shared.tools.run.verdict.Verdict
 
     @property
     def is_same_kernel(self) -> bool:
@@ -39,7 +39,7 @@ class ParityRun:
 
     `rounding_drift` is for a network, in which a rounding grows: what one rounding of each initial
     weight makes of the losses by the last of the bounded steps, ||b - a|| / ||a||, as
-    tests/test_one_rounding.py measures it. None where training damps a rounding.
+    tests/pairs/test_one_rounding.py measures it. None where training damps a rounding.
     """
 
     steps: int
@@ -103,8 +103,8 @@ def _adam(bound: float) -> tuple[Variant, ...]:
 # where TensorFlow 1's kernel has float32(1 - float32(0.999)), which makes each update 6.4e-6
 # smaller, and powers of beta afresh at every step. A line follows that directly, with a margin of
 # ten for the roundings; a deep network amplifies any such change while it learns.
-# tests/test_keras_adam.py shows that a change of the learning rate by 6.4e-6 does the same. The
-# drift of the MLP's loss stops to grow at 2e-2, which even a change in the last bit reaches.
+# tests/pairs/test_keras_adam.py shows that a change of the learning rate by 6.4e-6 does the same.
+# The drift of the MLP's loss stops to grow at 2e-2, which even a change in the last bit reaches.
 _LINE_BOUND, _NETWORK_BOUND = 1e-4, 5e-2
 
 PAIRS = {

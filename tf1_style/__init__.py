@@ -1,3 +1,3 @@
 """The pairs as TensorFlow 1 code: graph, placeholders, Session and Saver."""
 
-import shared.quiet  # noqa: F401  before TensorFlow is imported
+import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported

@@ -20,8 +20,6 @@ import sys
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from shared import script
-from shared.batches import batch_rows, chunks, crosses
 from shared.checkpoints import (
     by_name,
     checkpoint_errors,
@@ -31,11 +29,13 @@ from shared.checkpoints import (
     require_variables,
     saving,
 )
-from shared.lines import exact_line
-from shared.log_dir import LOG_DIR_HELP
-from shared.progress import PrintedProgress, Stopped, print_warning, stop_signals
-from shared.settings import count, number, positive, seed, setting, whole
-from shared.tracing import EVERY_HELP, STEPS_HELP, TRACE_HELP, open_training
+from shared.data.batch_order import batch_rows, chunks, crosses
+from shared.data.regression_points import exact_line
+from shared.program import command_line as script
+from shared.program.log_dir import LOG_DIR_HELP
+from shared.program.progress import PrintedProgress, Stopped, print_warning, stop_signals
+from shared.program.settings import count, number, positive, seed, setting, whole
+from shared.program.tracing import EVERY_HELP, STEPS_HELP, TRACE_HELP, open_training
 
 
 @dataclasses.dataclass(frozen=True)

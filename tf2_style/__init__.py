@@ -1,3 +1,3 @@
 """The pairs as native TensorFlow 2: tf.function, GradientTape and tf.train.Checkpoint."""
 
-import shared.quiet  # noqa: F401  before TensorFlow is imported
+import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported

@@ -16,8 +16,6 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from shared import script
-from shared.batches import chunks, crosses
 from shared.checkpoints import (
     by_path,
     checkpoint_errors,
@@ -26,11 +24,13 @@ from shared.checkpoints import (
     require_variables,
     saving,
 )
-from shared.lines import least_squares, noisy_line
-from shared.log_dir import LOG_DIR_HELP, require_tensorboard
-from shared.progress import PrintedProgress, Stopped, print_warning, stop_signals
-from shared.settings import count, number, positive, seed, setting, whole
-from shared.tracing import EVERY_HELP, STEPS_HELP, TRACE_HELP, open_training
+from shared.data.batch_order import chunks, crosses
+from shared.data.regression_points import least_squares, noisy_line
+from shared.program import command_line as script
+from shared.program.log_dir import LOG_DIR_HELP, require_tensorboard
+from shared.program.progress import PrintedProgress, Stopped, print_warning, stop_signals
+from shared.program.settings import count, number, positive, seed, setting, whole
+from shared.program.tracing import EVERY_HELP, STEPS_HELP, TRACE_HELP, open_training
 
 
 @dataclasses.dataclass(frozen=True)

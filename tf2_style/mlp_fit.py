@@ -18,15 +18,15 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from shared import script
-from shared.batches import batch_rows, chunks, crosses
 from shared.checkpoints import checkpoint_errors, claim_folder
 from shared.checkpoints.files import sync
-from shared.fashion import class_names, load_fashion
-from shared.initial_values import glorot_uniform
-from shared.progress import PrintedProgress, Stopped, stop_signals
-from shared.settings import count, positive, seed, setting
-from shared.tracing import require_finite
+from shared.data.batch_order import batch_rows, chunks, crosses
+from shared.data.fashion import class_names, load_fashion
+from shared.data.initial_values import glorot_uniform
+from shared.program import command_line as script
+from shared.program.progress import PrintedProgress, Stopped, stop_signals
+from shared.program.settings import count, positive, seed, setting
+from shared.program.tracing import require_finite
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,8 +18,6 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from shared import script
-from shared.batches import batch_rows, chunks, crosses
 from shared.checkpoints import (
     by_path,
     checkpoint_errors,
@@ -28,11 +26,13 @@ from shared.checkpoints import (
     require_variables,
     saving,
 )
-from shared.lines import exact_line
-from shared.log_dir import LOG_DIR_HELP, require_tensorboard
-from shared.progress import PrintedProgress, Stopped, print_warning, stop_signals
-from shared.settings import count, number, positive, seed, setting, whole
-from shared.tracing import EVERY_HELP, STEPS_HELP, TRACE_HELP, open_training
+from shared.data.batch_order import batch_rows, chunks, crosses
+from shared.data.regression_points import exact_line
+from shared.program import command_line as script
+from shared.program.log_dir import LOG_DIR_HELP, require_tensorboard
+from shared.program.progress import PrintedProgress, Stopped, print_warning, stop_signals
+from shared.program.settings import count, number, positive, seed, setting, whole
+from shared.program.tracing import EVERY_HELP, STEPS_HELP, TRACE_HELP, open_training
 from tf2_style.tf1_adam import TF1Adam
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-import shared.quiet  # noqa: F401  before TensorFlow is imported
+import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 from benchmarks.clock import Running, repeated, stepwise
 from benchmarks.ways import Way
 from benchmarks.workloads import Workload

@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.clock import Running, repeated, stepwise
 from benchmarks.ways import Way
 from benchmarks.workloads import Workload
-from shared.quiet import load_tensorflow
+from shared.tensorflow_loading import load_tensorflow
 
 load_tensorflow()
 import tensorflow.compat.v1 as tf  # noqa: E402

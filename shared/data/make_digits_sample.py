@@ -14,9 +14,9 @@ import zipfile
 
 import numpy as np
 
+from shared.data.idx import data_error
+from shared.data.image_files import NPZ_NAMES, LabelledImages, read_folder
 from shared.errors import SuiteError
-from shared.idx import data_error
-from shared.image_files import NPZ_NAMES, LabelledImages, read_folder
 
 TRAIN_IMAGES = 10_000
 TEST_IMAGES = 2_000

@@ -16,6 +16,8 @@ import sys
 
 import numpy as np
 
+from shared.data.idx import data_error, require_file
+from shared.data.image_files import CLASSES, IMAGE_SHAPE, LabelledImages
 from shared.data.make_digits_sample import (
     TEST_IMAGES,
     TRAIN_IMAGES,
@@ -24,8 +26,6 @@ from shared.data.make_digits_sample import (
     write_whole,
 )
 from shared.errors import SuiteError
-from shared.idx import data_error, require_file
-from shared.image_files import CLASSES, IMAGE_SHAPE, LabelledImages
 
 IMAGES_A_CLASS = 7_000
 TEST_EVERY = 7

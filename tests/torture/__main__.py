@@ -29,7 +29,7 @@ def main() -> int:
 
 def one_style(style: str, small: bool, seed: int) -> int:
     """Runs one style here and prints its counts as JSON."""
-    import shared.quiet  # noqa: F401  before TensorFlow is imported
+    import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
     from torture.suite import SMALL, WHOLE, run
 
     if style == "tf1_style":  # the import alone, once for all children

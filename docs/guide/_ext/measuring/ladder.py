@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from shared.child_process import ROOT, TF115_PYTHON, tf115_environment
+from shared.tools.child_process import ROOT, TF115_PYTHON, tf115_environment
 
 FOLDER = ROOT / "docs" / "guide" / "ladder"
 RUNGS = sorted(path.parent.name for path in FOLDER.glob("*/train.py"))

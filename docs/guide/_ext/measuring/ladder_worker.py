@@ -26,7 +26,7 @@ def say(*values: object, **_: object) -> None:
 
 def main(script: str) -> None:
     """Runs the script and writes what came out."""
-    import shared.quiet  # noqa: F401  TensorFlow without its chatter
+    import shared.tensorflow_loading  # noqa: F401  TensorFlow without its chatter
 
     sys.stdin.readline()  # everyone has loaded TensorFlow before the first begins
     try:

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from shared.child_process import ROOT, TF115_PYTHON, tf115_environment
+from shared.tools.child_process import ROOT, TF115_PYTHON, tf115_environment
 
 FOLDER = ROOT / "docs" / "guide" / "own_model"
 _ALLOWED = "--rtol 1e-4 --atol 1e-4"
@@ -72,7 +72,7 @@ def settled(proposal: str) -> str:
 def _run(command: str, folder: Path, old_python: str) -> Done:
     program, *arguments = command.split()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
-    start = [sys.executable, "-m", "shared.commands"]
+    start = [sys.executable, "-m", "shared.tools.commands"]
     if program == "python":
         is_old = arguments[0] == "old.py"
         environment = {**tf115_environment(), "PYTHONWARNINGS": "ignore"} if is_old else environment

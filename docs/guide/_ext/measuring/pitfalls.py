@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 
-from shared.child_process import TF115_PYTHON
-from shared.pitfalls import CATALOGUE, report, tf115
-from shared.quiet import load_tensorflow
+from shared.tensorflow_loading import load_tensorflow
+from shared.tools.child_process import TF115_PYTHON
+from shared.tools.pitfalls import CATALOGUE, report, tf115
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from pair_pages import results
 from pair_pages.explanations import StageText
 from pair_pages.hunks import Stage
 from pair_pages.places import FILE, MODEL, PROGRAM
-from shared.alignment import Row, share_of_common_lines
+from shared.tools.alignment import Row, share_of_common_lines
 
 
 def markdown(pair: str, stages: Sequence[Stage], texts: Mapping[str, StageText]) -> str:

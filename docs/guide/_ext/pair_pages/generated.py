@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from pair_pages import ladder_page, own_model_page, pitfall_page, result_pages, test_page
-from shared.lookup.page import symbol_index_page
+from shared.tools.lookup.page import symbol_index_page
 
 _MARK = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.MULTILINE)
 GENERATORS: dict[str, Callable[[], str]] = {

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from pair_pages.places import Place, places
-from shared.alignment import Line, Row, align
+from shared.tools.alignment import Line, Row, align
 
 # Differing lines with fewer common lines between them are one hunk: the line of a `def` and its
 # docstring do not part a changed decorator from a changed body.

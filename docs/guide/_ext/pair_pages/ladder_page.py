@@ -14,7 +14,7 @@ from pair_pages.hunks import Hunk, parts
 from pair_pages.markdown_text import code, escaped, table
 from pair_pages.measured import measured
 from pair_pages.tables import CodeTables
-from shared.verdict import curve_difference
+from shared.tools.run.verdict import curve_difference
 
 Runs = Mapping[str, Any]
 _SESSION = RUNGS[2]  # what speeds are compared with

@@ -16,8 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from shared.child_process import ROOT, TF115_PYTHON
 from shared.errors import SuiteError
+from shared.tools.child_process import ROOT, TF115_PYTHON
 
 KEPT = ROOT / "build" / "guide-measured"
 _EXTENSIONS = Path(__file__).resolve().parents[1]

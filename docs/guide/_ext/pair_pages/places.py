@@ -6,7 +6,7 @@ import ast
 import dataclasses
 from collections.abc import Iterator
 
-from shared.alignment import STAGE
+from shared.tools.alignment import STAGE
 
 FILE, MODEL, PROGRAM = "FILE", "MODEL", "PROGRAM"  # before, between and after the labelled stages
 
@@ -28,7 +28,7 @@ def places(source: str) -> dict[int, Place]:
 
     Args:
         source: the text of a style file. Its stages are the labels that
-            `shared.alignment.STAGE` matches. What stands before the first one is of the stage
+            `shared.tools.alignment.STAGE` matches. What stands before the first one is of the stage
             MODEL inside the class that has the labels, and else of FILE; what stands after that
             class is of PROGRAM.
 

@@ -6,9 +6,9 @@ from pair_pages import results
 from pair_pages.hunks import stages
 from pair_pages.markdown_text import table
 from pair_pages.sources import pair_names, sources
-from shared.alignment import share_of_common_lines
-from shared.child_process import ROOT
-from shared.parity.printed import compact, read_results
+from shared.tools.alignment import share_of_common_lines
+from shared.tools.child_process import ROOT
+from shared.tools.parity.printed import compact, read_results
 
 
 def parity() -> str:

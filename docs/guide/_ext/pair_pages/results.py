@@ -7,9 +7,9 @@ from pathlib import Path
 
 from benchmarks.readme import RESULT
 from benchmarks.results import LABELS, is_limit, read_result
-from shared.child_process import ROOT
 from shared.models import PAIRS
-from shared.parity.printed import read_results
+from shared.tools.child_process import ROOT
+from shared.tools.parity.printed import read_results
 
 _SHOWN = tuple(LABELS[way] for way in ("tf115", "function", "many-steps", "many-steps-xla"))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from shared.child_process import ROOT
 from shared.models import PAIRS, STYLES
+from shared.tools.child_process import ROOT
 
 
 def pair_names() -> list[str]:

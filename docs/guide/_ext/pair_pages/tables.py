@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from pair_pages.code_lines import Token, to_html, tokens_by_line
 from pair_pages.hunks import Hunk, Stretch
-from shared.alignment import STAGE, Line, Row, changed_spans
+from shared.tools.alignment import STAGE, Line, Row, changed_spans
 
 SIDES = ("tf1", "tf2")
 _FOLDED = 5  # a common stretch of more lines is folded away

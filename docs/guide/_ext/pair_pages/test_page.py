@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pair_pages import explanations
 from pair_pages.markdown_text import code
-from shared.child_process import ROOT
+from shared.tools.child_process import ROOT
 
 
 def markdown() -> str:

@@ -1,0 +1,177 @@
+"""The map of a crossing: which TF1 tensor is which TF2 tensor. Its file is TOML.
+
+docs/checkpoint-map.md describes the format.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from shared.errors import UsageError
+from shared.tools.checkpoint_conversion.object_based import name_of
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclasses.dataclass(frozen=True)
+class KerasAdam:
+    """A Keras Adam, which counts steps, and the TF1 Adam, which keeps powers of beta instead.
+
+    Attributes:
+        iterations: TF2 name of the count.
+        beta1_power: TF1 name of beta1 to the power of (count + 1); `beta2_power` likewise.
+        beta1: TF1's hyperparameter, which no checkpoint holds; `beta2` likewise.
+    """
+
+    iterations: str
+    beta1_power: str = "beta1_power"
+    beta2_power: str = "beta2_power"
+    beta1: float = 0.9
+    beta2: float = 0.999
+
+
+@dataclasses.dataclass(frozen=True)
+class CrossingMap:
+    """Which TF1 tensor is which TF2 tensor.
+
+    Attributes:
+        tf1: checkpoint of the TF1 program: which tensors must be there when going back.
+        tf2: checkpoint of the TF2 program, likewise, with its object graph.
+        variables: TF2 names by TF1 name, slots and counters among them.
+        keras_adams: the pairs that are computed.
+        ignore: patterns of names that have no partner.
+        origin: the file, for messages.
+    """
+
+    tf1: str
+    tf2: str
+    variables: Mapping[str, Sequence[str]]
+    keras_adams: Sequence[KerasAdam] = ()
+    ignore: Sequence[str] = ()
+    origin: str = "map"
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Yields each TF1 name with each of its TF2 names."""
+        for tf1, names in self.variables.items():
+            for tf2 in names:
+                yield tf1, tf2
+
+
+def load_map(path: str | os.PathLike[str]) -> CrossingMap:
+    """Reads a map.
+
+    Raises:
+        UsageError: the file cannot be read, or is not of the documented form.
+    """
+    try:
+        tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: expected a map in TOML; found: {error}") from error
+    reader = _Reader(str(path))
+    reader.check_names("", tables, ("templates", "variables", "unsure", "keras_adam", "ignore"))
+    if tables.get("unsure"):
+        first, count = next(iter(tables["unsure"])), len(tables["unsure"])
+        raise UsageError(
+            f"{path}: [unsure]: expected no open question; found {count}, the first {first!r}: "
+            "move what is right to [variables]"
+        )
+    templates = reader.texts("templates", tables.get("templates", {}), ("tf1", "tf2"))
+    folder = Path(path).parent
+    return CrossingMap(
+        **{style: str(folder / template) for style, template in templates.items()},
+        variables=reader.variables(tables.get("variables", {})),
+        keras_adams=reader.keras_adams(tables.get("keras_adam", [])),
+        ignore=reader.ignore(tables.get("ignore", {})),
+        origin=str(path),
+    )
+
+
+class _Reader:
+    """Checks the tables of one file."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def check_names(self, where: str, table: Any, allowed: Sequence[str]) -> None:
+        """Raises UsageError for a name that means nothing."""
+        self.require(where, isinstance(table, dict), "a table", table)
+        for name in table:
+            self.require(where, name in allowed, f"only {', '.join(allowed)}", name)
+
+    def require(self, where: str, condition: bool, expected: str, found: Any) -> None:
+        """Raises UsageError unless the condition holds."""
+        if not condition:
+            place = f"{self.path}: {where}" if where else self.path
+            raise UsageError(f"{place}: expected {expected}; found {found!r}")
+
+    def texts(self, where: str, table: Any, names: Sequence[str]) -> dict[str, str]:
+        """Returns a table of exactly these names, all with a text as value."""
+        self.check_names(f"[{where}]", table, names)
+        for name in names:
+            value = table.get(name)
+            self.require(f"[{where}] {name}", isinstance(value, str), "a text", value)
+        return dict(table)
+
+    def variables(self, table: Any) -> dict[str, list[str]]:
+        """Returns the TF2 names by TF1 name."""
+        self.require("[variables]", isinstance(table, dict), "a table", table)
+        variables: dict[str, list[str]] = {}
+        taken: dict[str, str] = {}
+        for tf1, value in table.items():
+            names = value if isinstance(value, list) else [value]
+            where = f"[variables] {tf1}"
+            texts = bool(names) and all(isinstance(name, str) for name in names)
+            self.require(where, texts, "a TF2 name or a list of them", value)
+            variables[tf1] = [name_of(name) for name in names]
+            for name in variables[tf1]:
+                expected = f"every TF2 name once ({taken.get(name)!r} has it too)"
+                self.require(where, name not in taken, expected, name)
+                taken[name] = tf1
+        return variables
+
+    def keras_adams(self, tables: Any) -> list[KerasAdam]:
+        """Returns the [[keras_adam]] tables."""
+        self.require("[[keras_adam]]", isinstance(tables, list), "double brackets", tables)
+        return [self.keras_adam(table) for table in tables]
+
+    def keras_adam(self, table: Any) -> KerasAdam:
+        """Returns one [[keras_adam]] table."""
+        fields = [field.name for field in dataclasses.fields(KerasAdam)]
+        self.check_names("[[keras_adam]]", table, fields)
+        names = {"iterations": None, **table}
+        for name, value in names.items():
+            where = f"[[keras_adam]] {name}"
+            if name in ("beta1", "beta2"):
+                is_beta = isinstance(value, float) and 0 < value <= 0.99999
+                self.require(where, is_beta, "a number above 0 and at most 0.99999", value)
+            else:
+                self.require(where, isinstance(value, str), "a name", value)
+        return KerasAdam(**{**table, "iterations": name_of(table["iterations"])})
+
+    def ignore(self, table: Any) -> list[str]:
+        """Returns the patterns of both styles."""
+        self.check_names("[ignore]", table, ("tf1", "tf2"))
+        for style, names in table.items():
+            texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
+            self.require(f"[ignore] {style}", texts, "a list of names", names)
+        return [name_of(name) for names in table.values() for name in names]
+
+
+def quoted(text: str) -> str:
+    """Returns a TOML string; TOML's escapes include all that JSON uses."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def toml_names(names: Sequence[str]) -> str:
+    """Returns a TOML string for one name and an array for several."""
+    texts = [quoted(name) for name in names]
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"

@@ -1,0 +1,247 @@
+"""Makes the plan of a conversion from a map and two checkpoints."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from shared.errors import CheckpointError, UsageError
+from shared.tools.checkpoint_conversion import roles, values
+from shared.tools.checkpoint_conversion.contents import (
+    NAME_BASED,
+    OBJECT_BASED,
+    Contents,
+    Variable,
+    natural_order,
+    require_kind,
+)
+from shared.tools.checkpoint_conversion.conversion_map import CrossingMap, KerasAdam
+from shared.tools.checkpoint_conversion.optimizers import MOMENTUM, NOTES
+from shared.tools.checkpoint_conversion.plan import Options, Plan, Write
+
+
+def make_plan(
+    source: Contents, template: Contents, conversion_map: CrossingMap, options: Options
+) -> Plan:
+    """Decides the value of every tensor of the target.
+
+    Args:
+        source: the checkpoint to convert.
+        template: a checkpoint of the program that shall restore the target; the other kind.
+        conversion_map: which tensor is which.
+        options: what the user decides.
+
+    Raises:
+        CheckpointError: a tensor of either side has no partner, or a wrong shape or dtype, or the
+            step counts of the source contradict each other.
+        UsageError: the map does not fit the checkpoints, or an option is missing or unused.
+    """
+    planner = _Planner(source, template, conversion_map, options)
+    planner.pair_variables()
+    for adam in conversion_map.keras_adams:
+        if planner.to_tf2:
+            planner.count_steps(adam)
+        else:
+            planner.compute_powers(adam)
+    planner.set_learning_rates()
+    planner.keep_the_rest()
+    return planner.plan()
+
+
+class _Planner:
+    def __init__(
+        self, source: Contents, template: Contents, conversion_map: CrossingMap, options: Options
+    ) -> None:
+        self.source = source
+        self.template = template
+        self.map = conversion_map
+        self.options = options
+        self.to_tf2 = template.kind == OBJECT_BASED
+        require_kind(source, NAME_BASED if self.to_tf2 else OBJECT_BASED)
+        self.writes: dict[str, Write] = {}
+        self.left_out: dict[str, str] = {}
+        self.rate_used = False
+        self.ignored = self._ignored()
+
+    def _ignored(self) -> set[str]:
+        """Returns the names that a pattern matches.
+
+        Raises UsageError for a pattern on the command line that matches nothing: a map serves both
+        ways and many checkpoints, but a flag is meant for this one.
+        """
+        names = {*self.source.variables, *self.template.variables}
+        found: set[str] = set()
+        for pattern in [*self.map.ignore, *self.options.ignore]:
+            matching = set(fnmatch.filter(names, pattern)) | (names & {pattern})
+            if not matching and pattern in self.options.ignore:
+                raise UsageError(f"--ignore: expected the pattern of a name; found {pattern!r}")
+            found |= matching
+        return found
+
+    def add(self, target: Variable, sources: Sequence[str], how: str, value: Callable) -> None:
+        self.writes[target.name] = Write(target, tuple(sources), how, value)
+
+    def used(self) -> set[str]:
+        """Returns the names of the source tensors that are written or accounted for."""
+        written = {name for write in self.writes.values() for name in write.sources}
+        return written | set(self.left_out)
+
+    def pair_variables(self) -> None:
+        """Adds the tensors that have a partner."""
+        sources: dict[str, list[str]] = {}
+        for tf1, tf2 in self.map.pairs():
+            source, target = (tf1, tf2) if self.to_tf2 else (tf2, tf1)
+            if not {source, target} & self.ignored:
+                sources.setdefault(target, []).append(source)
+        for target, names in sources.items():
+            variables = [self.find(self.source, name) for name in names]
+            self.pair(variables, self.find(self.template, target))
+
+    def find(self, contents: Contents, name: str) -> Variable:
+        """Returns a variable that the map names.
+
+        Raises:
+            CheckpointError: the checkpoint does not have it.
+        """
+        if name not in contents.variables:
+            raise CheckpointError(
+                f"{contents.prefix}: expected {name!r}, which {self.map.origin} names; found none"
+            )
+        return contents.variables[name]
+
+    def pair(self, sources: Sequence[Variable], target: Variable) -> None:
+        """Adds one tensor of the target that has the value of one or more equal ones."""
+        for source in sources:
+            self.check_pair(source, target)
+        names = [source.name for source in sources]
+        if len(sources) > 1:
+            values.require_equal(self.source, names)
+        source = sources[0]
+        read = partial(self.source.read, source.name)
+        if (target if self.to_tf2 else source).role.slot == MOMENTUM:
+            self.scale_momentum(source, target)
+        elif source.dtype != target.dtype:
+            place = f"{self.source.prefix}: {source.name}"
+            how = f"copied as {target.dtype}"
+            self.add(target, names, how, partial(values.as_integer, read, target.dtype, place))
+        else:
+            self.add(target, names, "copied", read)
+
+    def check_pair(self, source: Variable, target: Variable) -> None:
+        """Raises CheckpointError unless one can have the value of the other."""
+        place = f"{self.source.prefix}: {source.name}"
+        counts = {source.dtype, target.dtype} <= {"int32", "int64"} and source.shape == ()
+        if source.shape != target.shape or (source.dtype != target.dtype and not counts):
+            raise CheckpointError(
+                f"{place}: expected {target.type()}, as {target.name} is in "
+                f"{self.template.prefix}; found {source.type()}"
+            )
+        slots = {source.role.slot, target.role.slot}
+        if len(slots - {None}) == 2:
+            raise CheckpointError(
+                f"{place}: expected a slot {target.role.slot}, as {target.name} is; "
+                f"found a slot {source.role.slot}"
+            )
+
+    def scale_momentum(self, source: Variable, target: Variable) -> None:
+        """Adds a momentum slot: Keras's is TF1's times -learning_rate."""
+        rate = self.options.learning_rate
+        self.rate_used = True
+        if rate is None and not self.to_tf2:
+            rate = values.stored_rate(self.source, source.role.optimizer)
+        if rate is None:
+            raise UsageError(
+                f"--learning-rate: expected the rate, which Momentum's slot {source.name} is to be "
+                "scaled with; found none"
+            )
+        how = f"times -{rate:g}" if self.to_tf2 else f"divided by -{rate:g}"
+        read = partial(self.source.read, source.name)
+        value = partial(values.scaled_momentum, read, rate, divide=not self.to_tf2)
+        self.add(target, [source.name], how, value)
+
+    def count_steps(self, adam: KerasAdam) -> None:
+        """Adds the count of a Keras Adam, and checks it against TF1's powers."""
+        names = [adam.beta1_power, adam.beta2_power]
+        if adam.iterations in self.ignored or self.ignored & set(names):
+            return
+        for name in names:
+            self.find(self.source, name)
+        count = self.find(self.template, adam.iterations)
+        counted = self.writes.get(count.name)
+        if counted:
+            steps = int(counted.value())
+            sources = [*counted.sources, *names]
+            how = f"{steps}, as the powers say"
+        else:
+            steps = values.steps_of_power(self.source, adam)
+            sources = names
+            how = f"{steps}, by the powers"
+        values.require_powers(self.source, adam, steps)
+        self.add(count, sources, how, partial(values.integer, steps, count.dtype))
+
+    def compute_powers(self, adam: KerasAdam) -> None:
+        """Adds the powers that TF1's Adam would hold at the count of a Keras Adam."""
+        if adam.iterations in self.ignored:
+            return
+        steps = int(self.source.read(self.find(self.source, adam.iterations).name))
+        for name, beta in ((adam.beta1_power, adam.beta1), (adam.beta2_power, adam.beta2)):
+            if name not in self.ignored:
+                how = f"{beta:g} ** ({steps} + 1)"
+                target = self.find(self.template, name)
+                self.add(target, [adam.iterations], how, partial(values.power, beta, steps))
+
+    def set_learning_rates(self) -> None:
+        """Adds the rates that Keras keeps, or accounts for them when going back."""
+        rate = self.options.learning_rate
+        for variable in self.template.with_role(roles.LEARNING_RATE):
+            if rate is not None:
+                self.rate_used = True
+                value: Callable = partial(values.number, rate, variable.dtype)
+                self.add(variable, [], f"{rate:g}, as given", value)
+            else:
+                value = partial(self.template.read, variable.name)
+                self.add(variable, [], f"{float(value()):g}, template's", value)
+        for variable in self.source.with_role(roles.LEARNING_RATE):
+            number = float(self.source.read(variable.name))
+            self.left_out[variable.name] = f"{number:g}; TF1 has it in the program's code"
+        if rate is not None and not self.rate_used:
+            raise UsageError("--learning-rate: nothing that is to be written depends on it")
+
+    def keep_the_rest(self) -> None:
+        """Adds ignored tensors of the target, and accounts for ignored ones of the source."""
+        for variable in self.template.with_role(roles.SAVE_COUNTER):
+            value = partial(self.template.read, variable.name)
+            self.add(variable, [], "template's", value)
+        for variable in self.source.with_role(roles.SAVE_COUNTER):
+            self.left_out[variable.name] = "counts files, not steps"
+        for name in sorted(self.ignored & set(self.template.variables) - set(self.writes)):
+            value = partial(self.template.read, name)
+            self.add(self.template.variables[name], [], "ignored: template's", value)
+        for name in sorted(self.ignored & set(self.source.variables) - self.used()):
+            self.left_out[name] = "ignored"
+
+    def plan(self) -> Plan:
+        """Returns the plan.
+
+        Raises:
+            CheckpointError: a tensor of either side is not in it.
+        """
+        _require_none(self.source, set(self.source.variables) - self.used(), "no place for")
+        _require_none(
+            self.template, set(self.template.variables) - set(self.writes), "no value for"
+        )
+        optimizers = [*self.source.optimizers, *self.template.optimizers]
+        keras = {optimizer.family for optimizer in optimizers if optimizer.style == roles.KERAS}
+        notes = [note for family, note in NOTES.items() if family in keras]
+        writes = [self.writes[name] for name in sorted(self.writes, key=natural_order)]
+        return Plan(self.source, self.template, writes, self.left_out, notes)
+
+
+def _require_none(contents: Contents, left: set[str], found: str) -> None:
+    if left:
+        tensors = ", ".join(f"{name} ({contents.variables[name].type()})" for name in sorted(left))
+        raise CheckpointError(
+            f"{contents.prefix}: expected a partner for every tensor, or its name in --ignore; "
+            f"found {found} {tensors}"
+        )

@@ -1,0 +1,156 @@
+"""`pairs bench`: how fast each model is in each way of running it."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import SuiteError, UsageError
+from shared.models import PAIRS, pairs_named
+from shared.tools.child_process import ROOT
+
+if TYPE_CHECKING:
+    from benchmarks.results import Result
+
+_EPILOG = """\
+`pairs bench compare OLD.json NEW.json` shows what changed between two runs
+beyond the noise of both. A speed is a ratio to the Session with feed_dict in
+the same rounds; the spread is its lowest and its highest in any round. Floors
+is the time over the shortest that the machine could take.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the sub-command `bench`."""
+    parser = subparsers.add_parser(
+        "bench",
+        help="measure how fast each way of running each model is",
+        description=(
+            "Times each model in each way of running it, in turn, and prints the ratios.\n"
+            "Leaves them as JSON, with pictures beside."
+        ),
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "models", nargs="*", metavar="MODEL", help=f"{', '.join(PAIRS)} (default: all)"
+    )
+    parser.add_argument("--quick", action="store_true", help="a part that takes two minutes")
+    parser.add_argument(
+        "--device", default="cpu", choices=["cpu", "gpu", "all"], help="default: cpu"
+    )
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="where the result goes (default: benchmarks/results/ and the time)",
+    )
+    parser.set_defaults(execute=execute)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Runs the sub-command."""
+    if arguments.models[:1] == ["compare"]:
+        return _compare(arguments)
+    models = [pair.name for pair in pairs_named(arguments.models)]
+    path = _result_path(arguments.json)
+    _require_suites()
+    devices = _devices(arguments.device)
+    from rich.console import Console
+
+    from benchmarks import pictures, report
+    from benchmarks.results import joined, write_result
+
+    command = _command(arguments)
+    runs = [_measure(models, device, arguments.quick, command) for device in devices]
+    result = joined(runs)
+    write_result(result, path)
+    drawn = pictures.draw_all(result, path.with_suffix(""))
+    console = Console(width=min(Console().width, 80))
+    report.print_report(result, console)
+    for written in (path, *drawn):
+        console.print(f"wrote {written}", soft_wrap=True, highlight=False)
+    return 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    files = arguments.models[1:]
+    if len(files) != 2:
+        raise UsageError(f"bench compare: expected OLD.json NEW.json, found {len(files)} files")
+    from benchmarks.compare_results import print_comparison
+    from benchmarks.results import read_result
+
+    old, new = (read_result(Path(file)) for file in files)
+    print_comparison(old, new)
+    return 0
+
+
+def _result_path(given: Path | None) -> Path:
+    now = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
+    path = given or ROOT / "benchmarks" / "results" / f"{now}.json"
+    if path.is_dir() or not path.parent.is_dir():
+        raise UsageError(f"--json {path}: expected a file in an existing folder, found none")
+    return path
+
+
+def _require_suites() -> None:
+    if not (ROOT / "benchmarks" / "conftest.py").exists():
+        raise SuiteError(f"{ROOT}: expected the folder benchmarks/ of the suite, found none")
+
+
+def _devices(asked: str) -> list[str]:
+    """The devices to measure; says in one line why there is no GPU."""
+    if asked == "cpu":
+        return ["cpu"]
+    import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
+    from shared.tools.parity.other_processes import why_no_gpu
+
+    reason = why_no_gpu()
+    if reason is None:
+        return ["cpu", "gpu"] if asked == "all" else ["gpu"]
+    if asked == "gpu":
+        raise UsageError(f"--device gpu: expected a GPU, found none: {reason}")
+    print(f"no GPU is measured: {reason}", file=sys.stderr)
+    return ["cpu"]
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    words = ["pairs", "bench", *arguments.models]
+    words += ["--quick"] if arguments.quick else []
+    words += ["--device", arguments.device] if arguments.device != "cpu" else []
+    words += ["--json", str(arguments.json)] if arguments.json else []
+    return shlex.join(words)
+
+
+def _measure(models: list[str], device: str, quick: bool, command: str) -> Result:
+    """Runs the suites in a process of their own, which decides what devices TensorFlow sees."""
+    from benchmarks.processes import ENVIRONMENT
+    from benchmarks.results import from_pytest_benchmark
+
+    environment = {**os.environ, **ENVIRONMENT[device]}
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        path = Path(folder) / "benchmarks.json"
+        words = [sys.executable, "-m", "pytest", "benchmarks", "--capture=no", "--quiet"]
+        words += ["-p", "no:cacheprovider", f"--benchmark-json={path}", f"--device={device}"]
+        words += [f"--model={model}" for model in models] + (["--quick"] if quick else [])
+        process = subprocess.run(
+            words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+        )
+        if process.returncode != 0 or not path.exists():
+            raise SuiteError(
+                f"benchmarks: expected all to be measured, found: {_failure(process.stdout)}"
+            )
+        return from_pytest_benchmark(path, command, quick)
+
+
+def _failure(output: str) -> str:
+    """The line of pytest that says what went wrong first."""
+    lines = [line[1:].strip() for line in output.splitlines() if line.startswith("E  ")]
+    return lines[0] if lines else (output.strip().splitlines() or ["no message"])[-1]

@@ -1,0 +1,190 @@
+"""`pairs checkpoint`: shows checkpoints and carries them from one style to the other."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import UsageError
+from shared.models import PAIRS, pairs_named
+from shared.program.settings import positive
+
+if TYPE_CHECKING:
+    from shared.tools.checkpoint_conversion.contents import Contents
+    from shared.tools.checkpoint_conversion.conversion_map import CrossingMap
+    from shared.tools.checkpoint_conversion.plan import Plan
+
+_PATH_HELP = "prefix (folder/model-100), .index file, or folder: then the newest in it"
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the sub-command `checkpoint` and its own sub-commands."""
+    parser = subparsers.add_parser(
+        "checkpoint",
+        help="inspect checkpoints and convert them between the styles",
+        description="Shows what checkpoints hold and converts them between TensorFlow 1's Saver "
+        "and TensorFlow 2's tf.train.Checkpoint: variables, optimizer slots and the step.",
+    )
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_inspect(actions)
+    _add_convert(actions)
+    _add_map(actions)
+
+
+def _add_inspect(actions: Any) -> None:
+    parser = actions.add_parser(
+        "inspect",
+        help="show kind, optimizer, step and variables",
+        description="Shows which kind a checkpoint is, which optimizer left slots in it, the "
+        "step, and each variable with shape, dtype, bytes and what it is a slot of.",
+    )
+    parser.add_argument("path", metavar="PATH", help=_PATH_HELP)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.set_defaults(execute=inspect)
+
+
+def _add_convert(actions: Any) -> None:
+    parser = actions.add_parser(
+        "convert",
+        help="write a checkpoint of the other style",
+        description="Writes a checkpoint that the other style's program restores and goes on "
+        "from. Every tensor of either side has a partner, is named in --ignore, or the conversion "
+        "fails and lists it. What was written is read back and compared bit for bit; only then "
+        "does it get its name, and its folder's `checkpoint` file calls it the newest.",
+    )
+    parser.add_argument("source", metavar="SRC", help=_PATH_HELP)
+    parser.add_argument(
+        "destination",
+        metavar="DST",
+        help="prefix to write, or a folder (if SRC is one, if it exists or ends in /)",
+    )
+    parser.add_argument("--to", required=True, choices=["tf2", "tf1"], help="style to write")
+    target = parser.add_mutually_exclusive_group(required=True)
+    target.add_argument("--model", metavar="NAME", help=f"a pair: {', '.join(PAIRS)}")
+    target.add_argument(
+        "--map", metavar="FILE", help="TOML file of any other model; see `pairs checkpoint map`"
+    )
+    parser.add_argument(
+        "--optimizer",
+        choices=["keras", "tf1"],
+        help="with --model and --to tf2: the --optimizer of the file that will restore it "
+        "(default: the file's own)",
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=positive,
+        metavar="RATE",
+        help="rate that training goes on with: stored by Keras, needed for Momentum's slots "
+        "(default: the one in the template or, with --model, in the file's Config)",
+    )
+    parser.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="tensor of either side that needs no partner; may hold * and be given repeatedly. "
+        "One of the target keeps the template's value",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show the plan, write nothing")
+    parser.add_argument("--force", action="store_true", help="replace an existing DST")
+    parser.set_defaults(execute=convert)
+
+
+def _add_map(actions: Any) -> None:
+    parser = actions.add_parser(
+        "map",
+        help="propose which variable is which",
+        description="Prints a map in TOML: which TF1 variable is which TF2 variable, by name, "
+        "shape and role. What it is not sure of stands under [unsure] and has to be checked; what "
+        "has no partner stands under [ignore] as comments.",
+    )
+    parser.add_argument("tf1", metavar="TF1", help="checkpoint of the TF1 program; " + _PATH_HELP)
+    parser.add_argument(
+        "tf2", metavar="TF2", help="checkpoint of the TF2 program; a fresh, untrained one will do"
+    )
+    parser.set_defaults(execute=propose_map)
+
+
+def inspect(arguments: argparse.Namespace) -> int:
+    """Runs `pairs checkpoint inspect`."""
+    import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
+    from shared.tools.checkpoint_conversion.contents import describe
+    from shared.tools.checkpoint_conversion.summary import summary
+
+    found = summary(describe(arguments.path))
+    if arguments.json:
+        print(json.dumps(found, indent=2))
+        return 0
+    from shared.tools.checkpoint_conversion.tables import print_summary
+
+    print_summary(found)
+    return 0
+
+
+def propose_map(arguments: argparse.Namespace) -> int:
+    """Runs `pairs checkpoint map`: the map on standard output, the counts on standard error."""
+    import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
+    from shared.tools.checkpoint_conversion import contents
+    from shared.tools.checkpoint_conversion.map_text import map_text
+    from shared.tools.checkpoint_conversion.proposal import propose
+
+    tf1, tf2 = contents.describe(arguments.tf1), contents.describe(arguments.tf2)
+    contents.require_kind(tf1, contents.NAME_BASED)
+    contents.require_kind(tf2, contents.OBJECT_BASED)
+    proposal = propose(tf1, tf2)
+    print(map_text(proposal), end="")
+    sure = sum(map(len, proposal.sure.values()))
+    alone = sum(map(len, proposal.without_partner()))
+    print(
+        f"{sure} pairs, {len(proposal.doubts)} unsure, {alone} tensors without a partner",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def convert(arguments: argparse.Namespace) -> int:
+    """Runs `pairs checkpoint convert`."""
+    import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
+    from shared.tools.checkpoint_conversion import writing
+    from shared.tools.checkpoint_conversion.tables import print_plan
+
+    if arguments.optimizer and not (arguments.model and arguments.to == "tf2"):
+        raise UsageError("--optimizer: expected --model and --to tf2 beside it; found it alone")
+    with tempfile.TemporaryDirectory() as templates:
+        plan = _plan(arguments, templates)
+        prefix = writing.target_prefix(arguments.destination, arguments.source, plan.source)
+        writing.require_free(prefix, plan.source, arguments.force)
+        print_plan(plan, prefix)
+        if arguments.dry_run:
+            print("nothing written: --dry-run")
+        else:
+            writing.write_checkpoint(plan, prefix, arguments.force)
+            print(f"written, read back and compared bit for bit: {prefix}")
+    return 0
+
+
+def _plan(arguments: argparse.Namespace, templates: str) -> Plan:
+    from shared.tools.checkpoint_conversion.contents import describe
+    from shared.tools.checkpoint_conversion.conversion_map import load_map
+    from shared.tools.checkpoint_conversion.plan import Options
+    from shared.tools.checkpoint_conversion.planner import make_plan
+
+    source = describe(arguments.source)
+    if arguments.map:
+        conversion_map = load_map(arguments.map)
+    else:
+        conversion_map = _pair_map(arguments, source, templates)
+    template = describe(getattr(conversion_map, arguments.to))
+    options = Options(arguments.learning_rate, arguments.ignore)
+    return make_plan(source, template, conversion_map, options)
+
+
+def _pair_map(arguments: argparse.Namespace, source: Contents, templates: str) -> CrossingMap:
+    from shared.tools.checkpoint_conversion.pair_maps import optimizer_in, pair_map
+
+    (pair,) = pairs_named([arguments.model])
+    optimizer = optimizer_in(pair, source) if arguments.to == "tf1" else arguments.optimizer
+    return pair_map(pair, optimizer, templates)

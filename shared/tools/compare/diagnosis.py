@@ -1,0 +1,325 @@
+"""The usual suspects of a first difference, named only where the numbers single one out.
+
+Each suspect looks at one stage and yields a sentence or nothing. The laws behind them:
+
+- a loss or gradients off by one factor: mean against sum (the factor is the batch size);
+- logits are linear in what enters the last layer, so dropout's 1/keep is a factor there;
+- slots and updates: see `shared.tools.compare.update_diagnosis`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from shared.tools.compare.distances import EPSILON, relative_l2
+from shared.tools.compare.evidence import (
+    ROUNDING,
+    SAME_FACTOR,
+    Evidence,
+    Pair,
+    common_factor,
+    common_law,
+)
+from shared.tools.compare.result import Comparison, Reason
+from shared.tools.compare.update_diagnosis import (
+    decays,
+    keras_adam,
+    other_gradient,
+    slot_factor,
+    slot_start,
+    update_law,
+)
+from shared.trace_recorder import STAGES, Trace
+
+Suspect = Callable[[Evidence], Iterator[str]]
+
+
+def suggest(a: Trace, b: Trace, comparison: Comparison) -> list[str]:
+    """Name the usual suspects of a comparison's first difference.
+
+    Args:
+        a: the reference.
+        b: the candidate.
+        comparison: what `compare` found.
+
+    Returns:
+        Sentences, most telling first; none where the numbers fit no suspect.
+    """
+    first = comparison.first_difference
+    hints: list[str] = []
+    with np.errstate(all="ignore"):  # what is infinite or NaN fits no law
+        if first is not None:
+            hints = _of_stage(Evidence(a, b, first.stage, first.tensor, first.step))
+        for reason in comparison.reasons:
+            if reason.code == "batch" and reason.tensor and reason.step is not None:
+                hints += _of_stage(Evidence(a, b, "batch", reason.tensor, reason.step))
+            hints += _of_form(a, b, reason)
+    return list(dict.fromkeys(hints))
+
+
+def _of_stage(e: Evidence) -> list[str]:
+    return _suspects(e) or [
+        hint for rounding in _rounding(e) for hint in (rounding, *keras_adam(e), *_later(e))
+    ]
+
+
+def _suspects(e: Evidence) -> list[str]:
+    return [hint for suspect in SUSPECTS[e.stage] for hint in suspect(e)]
+
+
+def _later(e: Evidence) -> list[str]:
+    """Look on within the step: rounding must not hide a mistake that comes after it."""
+    for stage in STAGES[STAGES.index(e.stage) + 1 :]:
+        names = ["loss"] if stage == "loss" else e.differing(stage)
+        later = [Evidence(e.a, e.b, stage, name, e.step) for name in names[:1]]
+        hints = [hint for evidence in later for hint in _suspects(evidence)]
+        if hints:
+            return [f"beyond rounding, {hint}" for hint in hints]
+    return []
+
+
+# ---- form -----------------------------------------------------------------------------------
+
+
+def _of_form(a: Trace, b: Trace, reason: Reason) -> Iterator[str]:
+    """Look at the name and shapes of a tensor that keeps the traces from being compared."""
+    if reason.code == "tensors" and re.search(r"\bbeta[12]_power$", reason.tensor or ""):
+        yield (
+            "Keras's Adam computes the powers of beta from its step count and has no variables "
+            "for them: --ignore '*beta?_power'"
+        )
+    shapes = [
+        {(tensor.stage, tensor.name): tensor.shape for tensor in trace.tensors}.get(
+            (reason.stage or "", reason.tensor or "")
+        )
+        for trace in (a, b)
+    ]
+    if reason.code == "tensors" and reason.stage == "gradient" and reason.tensor:
+        side = "A" if shapes[0] is None else "B"
+        yield f"{side} may not train {reason.tensor}: it has no gradient there"
+    sizes = [sorted(map(str, shape or ())) for shape in shapes]
+    if reason.code == "shape" and shapes[0] != shapes[1] and sizes[0] == sizes[1]:
+        yield f"the axes of {reason.stage} {reason.tensor} may be transposed"
+
+
+def _transposed(e: Evidence) -> Iterator[str]:
+    pair = e.whole(e.stage, e.tensor)
+    if pair is None or not 2 <= pair[0].ndim <= 4:
+        return
+    for axes in itertools.permutations(range(pair[0].ndim)):
+        if np.array_equal(pair[0].transpose(axes), pair[1]):
+            yield f"B's {e.tensor} is A's with its axes transposed to {list(axes)}"
+            return
+
+
+def _one_step_off(e: Evidence) -> Iterator[str]:
+    for by, word in ((1, "ahead of"), (-1, "behind")):
+        names = [name for name in e.differing(e.stage) if _is_as_at(e, name, by)]
+        if names:
+            yield (
+                f"B's {e.stage} {', '.join(names)} is one step {word} A's: a step counter or the "
+                "moment of recording is off by one, or an update is missing"
+            )
+
+
+def _is_as_at(e: Evidence, name: str, by: int) -> bool:
+    """Whether B's tensor at this step is A's of `by` steps later."""
+    mine = e.record(e.b, e.stage, name, e.step)
+    theirs = _state(e, name, e.step + by)
+    if mine is not None and theirs is not None and mine["norm"]:
+        return bool((mine["digest"] == theirs["digest"]).all())
+    pair = e.whole(e.stage, name)
+    counts = pair is not None and pair[0].shape == () and not e.is_float(e.stage, name)
+    return counts and pair is not None and bool(pair[1] - pair[0] == by)
+
+
+def _state(e: Evidence, name: str, step: int) -> np.void | None:
+    found = e.record(e.a, e.stage, name, step)
+    return found if found is not None else e.record(e.a, "initial", f"{e.stage}/{name}", step)
+
+
+def _rounding(e: Evidence) -> Iterator[str]:
+    if e.stage == "loss":
+        pair, dtype = e.losses(), e.a.loss_dtype
+    elif e.is_float(e.stage, e.tensor):
+        pair, dtype = e.whole(e.stage, e.tensor), e.info(e.stage, e.tensor).dtype
+    else:
+        return
+    if pair is None or not np.isfinite(pair[0]).all():
+        return
+    # Summing n terms makes an error of about sqrt(n) / 4 epsilons: 16 are 4,000 terms, and more
+    # where they do not cancel.
+    if relative_l2(*pair) <= 16 * EPSILON[dtype]:
+        yield (
+            "the difference has the size of rounding: sums in another order or precision "
+            "(another kernel, XLA, other threads, an accumulation in float64)"
+        )
+
+
+# ---- initial values and batches -------------------------------------------------------------
+
+
+def _other_start(e: Evidence) -> Iterator[str]:
+    pair = e.whole("initial", e.tensor)
+    if pair is None:
+        return
+    kind, name = e.tensor.split("/", 1)
+    values = [np.unique(array) for array in pair]
+    if kind == "slot" and pair[0].any() and not pair[1].any():
+        yield f"B's slot {name} starts from zeros: it may not have been restored"
+    elif len(values[0]) == len(values[1]) == 1:
+        yield f"{name} starts as the constant {values[0][0]:g} in A and {values[1][0]:g} in B"
+    else:
+        factor = e.factor("initial", [e.tensor])
+        if factor:
+            yield f"B's initial {name} is {factor:.6g} times A's: another scale or stddev"
+
+
+def _batch_order(e: Evidence) -> Iterator[str]:
+    """Look up each of B's batches that is not A's of the same step among A's."""
+    steps_in_a: dict[bytes, list[int]] = {}
+    for record in e.a.records("batch", e.tensor):
+        steps_in_a.setdefault(record["digest"].tobytes(), []).append(int(record["step"]))
+    offsets = []
+    for record in e.b.records("batch", e.tensor):
+        step = int(record["step"])
+        found = [other - step for other in steps_in_a.get(record["digest"].tobytes(), [])]
+        if found and 0 not in found:
+            offsets.append(min(found, key=abs))
+    if len(offsets) >= 2 and len(set(offsets)) == 1:
+        way = "ahead of" if offsets[0] > 0 else "behind"
+        yield f"B's batches are {abs(offsets[0])} step(s) {way} A's: the order of batches is off"
+    elif len(offsets) >= 2:
+        yield "B takes batches of A in another order: another seed or way of shuffling"
+
+
+def _other_batch(e: Evidence) -> Iterator[str]:
+    pair = e.whole("batch", e.tensor)
+    if pair is None:
+        return
+    if np.array_equal(np.sort(pair[0], axis=None), np.sort(pair[1], axis=None)):
+        yield "the batches hold the same numbers in another order: shuffled, or axes transposed"
+    factor = e.factor("batch", [e.tensor])
+    if factor:
+        yield f"B's batch is {factor:.6g} times A's: another scale, such as 0..255 against 0..1"
+    yield from _masks(e.tensor, pair)
+
+
+def _masks(name: str, pair: Pair) -> Iterator[str]:
+    """Dropout masks fed as data: zeros and one other value each."""
+    if not all(len(np.unique(mask)) == 2 and (mask == 0).any() for mask in pair):
+        return
+    kept = [float((mask != 0).mean()) for mask in pair]
+    spread = np.sqrt(kept[0] * (1 - kept[0]) / pair[0].size)  # standard error of a share
+    if abs(kept[0] + kept[1] - 1) <= 4 * spread < abs(kept[0] - kept[1]) / 4:
+        yield (
+            f"batch {name} keeps {kept[0]:.2f} in A and {kept[1]:.2f} in B: the probability "
+            "to keep may be taken for the one to drop"
+        )
+
+
+# ---- logits, loss and gradients -------------------------------------------------------------
+
+
+def _rescaled_logits(e: Evidence) -> Iterator[str]:
+    """What enters the last layer has another scale: logits = bias + factor * (rest)."""
+    pair = e.whole("logits", e.tensor)
+    if pair is None or pair[0].ndim != 2 or pair[0].shape[0] < 3:
+        return
+    centred = [(array - array.mean(axis=0)).ravel() for array in pair]
+    rounding = 1e-6 * float(np.linalg.norm(pair[0]))  # of a float32 matrix product
+    factor = common_factor([(centred[0], centred[1])], [rounding])
+    if factor and abs(factor - 1) > 1e-3:
+        yield (
+            f"but for a bias, B's logits are {factor:.6g} times A's: the input of the last layer "
+            "has another scale, as when dropout is not rescaled by 1/keep"
+        )
+
+
+def _loss_factor(e: Evidence) -> Iterator[str]:
+    pair = e.losses()
+    if pair is None or not pair[0][0]:
+        return
+    factor = float(pair[1][0] / pair[0][0])
+    known = _known_factor(e, factor)
+    names = e.names("gradient")
+    gradients = e.factor("gradient", names) if names else None
+    if known:
+        yield f"B's loss is {factor:.6g} times A's: {known}"
+    elif gradients and abs(gradients / factor - 1) <= SAME_FACTOR < abs(factor - 1):
+        yield f"B's loss and gradients are {factor:.6g} times A's: a constant factor in the loss"
+
+
+def _known_factor(e: Evidence, factor: float) -> str | None:
+    batch = e.batch_size()
+    known = {2.0: "half of the squares against all", 0.5: "half of the squares against all"}
+    if batch is not None and batch > 1:
+        known[float(batch)] = f"sum in B against mean in A, over a batch of {batch}"
+        known[1 / batch] = f"mean in B against sum in A, over a batch of {batch}"
+    for value, text in known.items():
+        if abs(factor / value - 1) <= SAME_FACTOR:
+            return text
+    return None
+
+
+def _untrained(e: Evidence) -> Iterator[str]:
+    for name in e.differing("gradient"):
+        norm_a, norm_b = e.norms("gradient", name)
+        if bool(norm_a) != bool(norm_b):
+            side = "B" if norm_a else "A"
+            yield (
+                f"the gradient of {name} is zero in {side}: it may not be trained there "
+                "(a stopped gradient, or another variable in use)"
+            )
+
+
+def _gradient_factor(e: Evidence) -> Iterator[str]:
+    differing = e.differing("gradient")
+    factor = e.factor("gradient", differing) if differing else None
+    if not factor or abs(factor) < SAME_FACTOR:
+        return
+    agreeing = [name for name in e.names("gradient") if name not in differing]
+    if not agreeing:
+        known = _known_factor(e, factor) or "a constant factor in the loss or in the gradients"
+        yield f"B's gradients are {factor:.6g} times A's: {known}"
+    else:
+        yield (
+            f"B's gradients of {', '.join(differing)} are {factor:.6g} times A's while the others "
+            "agree: a factor on the way back, such as dropout's 1/keep, stands in one only"
+        )
+
+
+def _decay_in_gradient(e: Evidence) -> Iterator[str]:
+    names, xs, ys = [], [], []
+    for name in e.differing("gradient"):
+        pair, before = e.whole("gradient", name), e.before("variable", name)
+        if pair is not None and before is not None:
+            names.append(name)
+            xs.append(before[0].ravel())
+            ys.append((pair[1] - pair[0]).ravel())
+    law = common_law(xs, ys, [ROUNDING * float(np.linalg.norm(y)) for y in ys])
+    if law is not None:
+        yield (
+            f"B's gradients of {', '.join(names)} are A's plus {law.factor:.6g} times the "
+            "variable: weight decay or L2 regularization in one only"
+        )
+
+
+SUSPECTS: dict[str, tuple[Suspect, ...]] = dict.fromkeys(STAGES, ())
+SUSPECTS["initial"] = (_transposed, _other_start)
+SUSPECTS["batch"] = (_batch_order, _other_batch)
+SUSPECTS["logits"] = (_one_step_off, _transposed, _rescaled_logits)
+SUSPECTS["loss"] = (_loss_factor,)
+SUSPECTS["gradient"] = (
+    _one_step_off,
+    _transposed,
+    _untrained,
+    _gradient_factor,
+    _decay_in_gradient,
+)
+SUSPECTS["slot"] = (_one_step_off, decays, slot_start, slot_factor, other_gradient)
+SUSPECTS["variable"] = (_one_step_off, _transposed, update_law)

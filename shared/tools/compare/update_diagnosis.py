@@ -1,0 +1,280 @@
+"""The usual suspects of slots and updates that differ though all gradients agree.
+
+The law behind them is Adam's at step t, with TensorFlow 1's meaning of epsilon:
+
+    m = b1 m + (1 - b1) g        v = b2 v + (1 - b2) g^2
+    w -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + epsilon)
+
+(Kingma and Ba, arXiv:1412.6980, the form given before section 2.1). RMSProp, Adagrad, momentum
+and gradient descent are parts of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from shared.tools.compare.evidence import SAME_FACTOR, Evidence, Pair, common_law, fit
+
+Updates = dict[str, tuple[Pair, float]]  # by variable: flat updates, norm of their rounding
+_DEFAULT_DECAYS = (0.9, 0.999)  # Adam's, in TensorFlow 1 and in Keras
+# By how much more of a squared gradient Keras's Adam takes than TensorFlow 1's kernel: 1.29e-5.
+KERAS_EXCESS = 1e-3 / float(np.float32(1) - np.float32(0.999)) - 1
+
+
+class Told(NamedTuple):
+    """What a law of updates leaves unexplained, and its hint."""
+
+    left: float
+    hint: str
+
+
+def _variable_of(e: Evidence, slot: str) -> str | None:
+    """The variable a slot such as "weights/m" belongs to, by the longest matching name."""
+    owners = [name for name in e.names("gradient") if slot.startswith(name + "/")]
+    return max(owners, key=len, default=None)
+
+
+def _states(e: Evidence, slot: str) -> tuple[Pair, Pair] | None:
+    """A slot after this step and before it; zeros before where nothing is known."""
+    now = e.whole("slot", slot)
+    if now is None:
+        return None
+    return now, e.before("slot", slot) or (np.zeros_like(now[0]), np.zeros_like(now[1]))
+
+
+def _decay(now: np.ndarray, past: np.ndarray, x: np.ndarray) -> float | None:
+    """Solve now = decay * past + (1 - decay) * x; None where no decay in (0, 1) does."""
+    if now.shape != x.shape or now.size < 2:
+        return None
+    law = fit((past - x).ravel(), (now - x).ravel())
+    holds = law.left <= SAME_FACTOR * float(np.linalg.norm(past - x))
+    return law.factor if holds and 1e-6 < law.factor < 1 - 1e-6 else None
+
+
+def decays(e: Evidence) -> Iterator[str]:
+    """Look for a moment of the gradient, or of its square, with two decays."""
+    gradient = e.whole("gradient", _variable_of(e, e.tensor) or "")
+    states = _states(e, e.tensor)
+    if gradient is None or states is None:
+        return
+    for power, word in ((1, "first moment"), (2, "second moment")):
+        of_a, of_b = (
+            _decay(now, past, g**power) for now, past, g in zip(*states, gradient, strict=True)
+        )
+        if of_a and of_b and abs(of_a - of_b) > SAME_FACTOR * (1 - of_a):
+            others = set(e.differing("slot")) - set(_alike(e))
+            yield (
+                f"{e.tensor} is a {word} with decay {of_a:.6g} in A and {of_b:.6g} in B"
+                + ("" if others else "; slots of other kinds agree")
+            )
+            return
+
+
+def other_gradient(e: Evidence) -> Iterator[str]:
+    """Look for moments of B that fit one gradient, which is not the recorded one."""
+    owner = _variable_of(e, e.tensor) or ""
+    gradient = e.whole("gradient", owner)
+    if gradient is None or any(decays(e)) or any(slot_factor(e)):
+        return
+    applied = [_implied(e, slot, gradient[0], 1) for slot in _slots_of(e, owner)]
+    squared = [_implied(e, slot, gradient[0], 2) for slot in _slots_of(e, owner)]
+    for g, g2 in itertools.product(applied, squared):
+        # Solving for g^2 divides the rounding of a slot, 1e-7, by 1 - decay, down to 0.001.
+        if g is None or g2 is None or np.linalg.norm(g**2 - g2) > 1e-3 * np.linalg.norm(g2):
+            continue
+        if np.linalg.norm(g - gradient[1]) > 1e-3 * np.linalg.norm(gradient[1]):
+            yield (
+                f"B's slots of {owner} fit each other, but not the gradient recorded: the update "
+                "used another one (variables read while they are updated, another dropout mask)"
+            )
+            return
+
+
+def _implied(e: Evidence, slot: str, gradient: np.ndarray, power: int) -> np.ndarray | None:
+    """What B's slot says of the gradient's power, if A's slot is a moment of that."""
+    states = _states(e, slot)
+    if states is None:
+        return None
+    now, past = states
+    decay = _decay(now[0], past[0], gradient**power)
+    return None if decay is None else (now[1] - decay * past[1]) / (1 - decay)
+
+
+def _alike(e: Evidence) -> list[str]:
+    """All slots of the kind of the first differing one: "m" of every variable, say."""
+    kind = e.tensor.rsplit("/", 1)[-1]
+    return [name for name in e.names("slot") if name.rsplit("/", 1)[-1] == kind]
+
+
+def slot_start(e: Evidence) -> Iterator[str]:
+    """Look for a slot that is off by one number in all its elements."""
+    pair = e.whole("slot", e.tensor)
+    if pair is None or pair[0].size < 2:
+        return
+    apart = pair[1] - pair[0]
+    if apart.mean() and np.ptp(apart) <= 1e-3 * abs(apart.mean()):
+        yield (
+            f"B's {e.tensor} is A's {apart.mean():+.6g} in each element: the slot may start from "
+            "another value (RMSProp 1 or 0, Adagrad 0.1 or 0)"
+        )
+
+
+def slot_factor(e: Evidence) -> Iterator[str]:
+    """Look for slots of one kind that are all off by one factor."""
+    names = [name for name in _alike(e) if name in e.differing("slot")]
+    factor = e.factor("slot", names) if names else None
+    if factor is None or abs(factor) < 1e-12:
+        return
+    if factor < 0:
+        yield (
+            f"B's {e.tensor} is {factor:.6g} times A's: Keras's momentum slot holds "
+            "-learning_rate times TensorFlow 1's accumulator"
+        )
+    elif not any(decays(e)):
+        yield f"B's {e.tensor} is {factor:.6g} times A's: the gradient enters with a factor"
+
+
+def keras_adam(e: Evidence) -> Iterator[str]:
+    """Look for second moments apart by 1 - beta2 in float32 and in Python's precision."""
+    if e.stage != "slot":
+        return
+    kinds: dict[str, list[float]] = {}
+    for name in e.names("slot"):
+        norm_a, norm_b = e.norms("slot", name)
+        if norm_a and norm_b and "/" in name:
+            kinds.setdefault(name.rsplit("/", 1)[-1], []).append(norm_b / norm_a - 1)
+    for kind, excesses in kinds.items():
+        for sign, keras, tf1 in ((1, "B", "A"), (-1, "A", "B")):
+            if all(abs(sign * excess / KERAS_EXCESS - 1) < 0.1 for excess in excesses):
+                yield (
+                    f"{kind} is larger by {KERAS_EXCESS:.1e} of itself in {keras}: 1 - beta2 is "
+                    f"0.001 in {keras}, as in Keras's Adam, and float32(1 - 0.999) in {tf1}, as in "
+                    "TensorFlow 1's: the same formula"
+                )
+
+
+# ---- updates --------------------------------------------------------------------------------
+
+
+def _updates(e: Evidence) -> Updates:
+    """Return the updates of the differing variables, where both steps were kept whole."""
+    updates = {}
+    for name in e.differing("variable"):
+        now, before = e.whole("variable", name), e.before("variable", name)
+        if now is not None and before is not None and e.is_float("variable", name):
+            pair = (now[0] - before[0]).ravel(), (now[1] - before[1]).ravel()
+            updates[name] = pair, e.rounding("variable", name)
+    return updates
+
+
+def update_law(e: Evidence) -> Iterator[str]:
+    """Try the laws of a wrong update, and name the one that leaves least unexplained."""
+    updates = _updates(e)
+    laws = [_factor_law(e, updates), _weight_decay_law(e, updates), *_epsilon_laws(e, updates)]
+    told = [law for law in laws if law is not None]
+    if told:
+        least = min(law.left for law in told)
+        yield next(law.hint for law in told if law.left <= 2 * least)  # the simpler of equals
+
+
+def _factor_law(e: Evidence, updates: Updates) -> Told | None:
+    xs, ys, noises = _columns(updates)
+    law = common_law(xs, ys, noises)
+    if law is None or abs(1 + law.factor) < SAME_FACTOR:
+        return None
+    factor = 1 + law.factor
+    cause = _bias_correction(e, factor, list(updates))
+    if cause is None and abs(law.factor) < SAME_FACTOR:
+        cause = "Adam's bias correction rounded in another way (1 - beta2**t cancels)"
+    cause = cause or f"the learning rates may have the ratio {factor:.4g}"
+    return Told(law.left, f"B's updates are {factor:.9g} times A's: {cause}")
+
+
+def _weight_decay_law(e: Evidence, updates: Updates) -> Told | None:
+    _, ys, noises = _columns(updates)
+    befores = [e.before("variable", name) for name in updates]
+    law = common_law([b[0].ravel() for b in befores if b is not None], ys, noises)
+    if law is None:
+        return None
+    return Told(law.left, f"B's updates add {law.factor:.6g} times the variable: weight decay")
+
+
+def _columns(updates: Updates) -> tuple[list[np.ndarray], list[np.ndarray], list[float]]:
+    """A's updates, what B's add to them, and the rounding, of each variable."""
+    of_a = [a for (a, _), _ in updates.values()]
+    added = [b - a for (a, b), _ in updates.values()]
+    return of_a, added, [noise for _, noise in updates.values()]
+
+
+def _bias_correction(e: Evidence, factor: float, names: Sequence[str]) -> str | None:
+    """Name a part of Adam's step size that explains the factor to within 2 % of its effect."""
+    if not all(len(_slots_of(e, name)) >= 2 for name in names):
+        return None
+    first, second = _DEFAULT_DECAYS
+
+    def rate(step: int) -> float:
+        return float(np.sqrt(1 - second**step) / (1 - first**step))
+
+    known = {
+        "A corrects Adam's bias, B does not": 1 / rate(e.step),
+        "B corrects Adam's bias, A does not": rate(e.step),
+        "B does not correct the bias of Adam's second moment": (1 - second**e.step) ** -0.5,
+        "B does not correct the bias of Adam's first moment": 1 - first**e.step,
+        "B's step in Adam's bias correction is one ahead": rate(e.step + 1) / rate(e.step),
+    }
+    if e.step > 1:
+        late = "B's step in Adam's bias correction is one behind"
+        known[late] = rate(e.step - 1) / rate(e.step)
+    for text, value in known.items():
+        # Late in training a correction has no effect: then it explains nothing.
+        if abs(value - 1) > 1e-7 and abs(factor - value) <= 0.02 * abs(value - 1):
+            return text
+    return None
+
+
+def _slots_of(e: Evidence, variable: str) -> list[str]:
+    """Slots of a variable's shape; its gradient has it too."""
+    shapes = [e.info(s, variable).shape for s in ("gradient", "variable") if variable in e.names(s)]
+    return [
+        slot
+        for slot in e.names("slot")
+        if slot.startswith(variable + "/") and e.info("slot", slot).shape in shapes
+    ]
+
+
+def _epsilon_laws(e: Evidence, updates: Updates) -> Iterator[Told]:
+    """Fit an epsilon: updates are u = -c x / (s + epsilon), x a kind of slot or the gradient.
+
+    Two such updates a and b differ by (change of epsilon) / c * a b / x.
+    """
+    slots = [_slots_of(e, name) for name in updates]
+    if not slots or not all(slots) or e.differing("slot"):
+        return
+    kinds = [slot.rsplit("/", 1)[-1] for slot in slots[0]]
+    for stage, kind in [*(("slot", kind) for kind in kinds), ("gradient", "")]:
+        xs, ys, noises, rates = [], [], [], []
+        for name, ((a, b), noise) in updates.items():
+            pair = e.whole(stage, f"{name}/{kind}" if kind else name)
+            if pair is None:
+                return
+            x = pair[0].ravel()
+            used = x != 0
+            xs.append(a[used] * b[used] / x[used])
+            ys.append((b - a)[used])
+            noises.append(noise)
+            rates += _rates(e, name, -a[used] / x[used], used)
+        law = common_law(xs, ys, noises)
+        if law is not None:
+            change = f", by about {law.factor * np.median(rates):+.1e}" if rates else ""
+            yield Told(law.left, f"epsilon may differ{change} from A to B: the updates show it")
+
+
+def _rates(e: Evidence, name: str, ratio: np.ndarray, used: np.ndarray) -> list[float]:
+    """Estimate c = -u s / x, where a slot is the square s^2 under the root."""
+    pairs = [e.whole("slot", slot) for slot in _slots_of(e, name)]
+    squares = [pair[0].ravel()[used] for pair in pairs if pair is not None]
+    return [float(np.median(ratio * np.sqrt(s))) for s in squares if s.size and (s >= 0).all()]

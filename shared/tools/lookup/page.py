@@ -1,0 +1,111 @@
+"""The guide's symbol index, as MyST Markdown."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from shared.tools.lookup.index import KINDS, Symbol, anchor, symbols
+from shared.tools.lookup.pair_lines import PairLine, by_stage, pair_lines
+from shared.tools.lookup.states import state
+
+_USES = Path(__file__).with_name("uses.json")
+_PAIR_PAGES = Path(__file__).resolve().parents[3] / "docs" / "guide" / "pairs"
+_SCRIPT = Path(__file__).with_name("symbol_filter.js")
+
+_TEXT = """\
+# TensorFlow 1 symbols
+
+What became of each, and what the installed TensorFlow {version} says when the old name is tried;
+that was done when this page was built. In a terminal, `pairs lookup tf.placeholder` shows the same.
+Here are all symbols that the pairs use, and the most used others: counted in the {files:,} files of
+{packages} published TensorFlow 1 packages that use TensorFlow.
+
+"""
+
+_FILTER = """\
+<form class="symbol-filter" role="search" aria-label="Symbols" onsubmit="return false">
+<label>Show symbols with <input type="search" id="symbol-filter" autocomplete="off"></label>
+<label>of kind <select id="symbol-kind"><option value="">any</option>{options}</select></label>
+<output id="symbol-count" for="symbol-filter symbol-kind"></output>
+</form>"""
+
+
+def symbol_index_page() -> str:
+    """Returns the page, to stand beside the folders `concepts` and `pairs`; loads TensorFlow.
+
+    Each symbol has an id, such as `tf-placeholder`, and stands in a `<div class="symbol">`.
+    """
+    by_letter = itertools.groupby(
+        sorted(symbols().values(), key=lambda symbol: symbol.name.lower()),
+        key=lambda symbol: symbol.name[0].upper(),
+    )
+    version = state(next(iter(symbols().values()))).version
+    options = "".join(f"<option>{kind}</option>" for kind in KINDS)
+    counted = json.loads(_USES.read_text(encoding="utf-8"))["packages"]
+    files = sum(package["files"] for package in counted.values())
+    text = _TEXT.format(version=version, files=files, packages=len(counted))
+    parts = [text, _raw(_FILTER.format(options=options))]
+    for letter, group in by_letter:
+        parts += [f"\n## {letter}\n\n", *(_entry(symbol) for symbol in group)]
+    script = _SCRIPT.read_text(encoding="utf-8")
+    return "".join([*parts, _raw(f"<script>\n{script}</script>")])
+
+
+def line_address(use: PairLine) -> str:
+    """Returns the address of a use on the page of its pair, from the guide's first page."""
+    return f"pairs/{use.model}.html#tf1-L{use.line}"
+
+
+def _raw(html: str) -> str:
+    return f"```{{raw}} html\n{html}\n```\n"
+
+
+def _entry(symbol: Symbol) -> str:
+    lines = [
+        f"**{_code(symbol.title)}** {symbol.kind}",
+        "",
+        "```python",
+        symbol.tf2,
+        "```",
+        "",
+        symbol.change,
+        "",
+        *_facts(symbol),
+    ]
+    kind_class = "kind-" + symbol.kind.replace(" ", "-")
+    head = f"````{{container}} symbol {kind_class}\n:name: {anchor(symbol)}\n\n"
+    return head + "\n".join(lines) + "\n````\n\n"
+
+
+def _facts(symbol: Symbol) -> Iterator[str]:
+    found = state(symbol)
+    yield f"- In TensorFlow {found.version}: {found.summary}"
+    for label, text in found.details():
+        yield f"  - {label}: {_code(text)}"
+    uses = [_lines(group) for group in by_stage(pair_lines(symbol.name))]
+    if uses:
+        yield f"- In the pairs: {'; '.join(uses)}"
+    if symbol.pitfalls:
+        yield "- Pitfalls: " + ", ".join(f"{{ref}}`{n} <pitfall-{n}>`" for n in symbol.pitfalls)
+    yield f"- Concept: {{ref}}`concept-{symbol.concept}`"
+
+
+def _lines(group: Sequence[PairLine]) -> str:
+    """The lines of one stage, each a link where the pair has a page."""
+    model, stage = group[0].model, group[0].stage
+    texts = [str(use.line) for use in group]
+    if (_PAIR_PAGES / f"{model}.md").exists():
+        texts = [f'<a href="{line_address(use)}">{use.line}</a>' for use in group]
+    return f"{model}{' ' + stage if stage else ''} {', '.join(texts)}"
+
+
+def _code(text: str) -> str:
+    """Text as inline code, whatever backticks it has."""
+    longest = max((len(ticks) for ticks in re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    padding = " " * (text.startswith("`") or text.endswith("`"))
+    return f"{fence}{padding}{text}{padding}{fence}"

@@ -1,0 +1,173 @@
+"""The state of a TensorFlow 1 name in the installed TensorFlow, found by trying it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from shared.tools.lookup.index import Symbol
+
+WORKS = "works"
+
+STATES = {
+    "same": "still there under this name, unchanged",
+    "changed": "still there under this name, with other arguments or behaviour",
+    "compat": "in tf.compat.v1 only; a small call runs in a graph and in eager mode",
+    "named": "in tf.compat.v1 only; not called",
+    "graph only": "in tf.compat.v1 only; a small call runs in a graph, and raises in eager mode",
+    "raises": "in tf.compat.v1 only, and raises when used",
+    "gone": "gone, from tf.compat.v1 too",
+}
+
+
+@dataclass(frozen=True)
+class State:
+    """What trying a name showed.
+
+    Attributes:
+        code: one of `STATES`.
+        version: the TensorFlow that was tried.
+        example: the call that was tried, if there is one.
+        lookup: why `tf.compat.v1` does not have the name; None when it does.
+        lost: arguments that `tf.NAME` no longer takes, where both exist and say what they take.
+        in_graph: outcome of the example as compat.v1 in a graph: `works`, or the error; None where
+            there is no example, or no such name.
+        in_eager: the same in eager mode.
+        as_tf2: the same example with TensorFlow 2's `tf.`, in eager mode; None where TensorFlow 2
+            has no such name or the very same object.
+        upgraded: the name that `tf_upgrade_v2` writes instead; None where it leaves the name.
+    """
+
+    code: str
+    version: str
+    example: str | None
+    lookup: str | None
+    lost: tuple[str, ...]
+    in_graph: str | None
+    in_eager: str | None
+    as_tf2: str | None
+    upgraded: str | None
+
+    @property
+    def summary(self) -> str:
+        """The state in a few words."""
+        return STATES[self.code]
+
+    def details(self) -> list[tuple[str, str]]:
+        """Returns what else is worth knowing, each as a few words and a name, call or error."""
+        lines = [("tried", self.example)] if self.in_graph is not None and self.example else []
+        lines += [("no longer takes", ", ".join(self.lost))] if self.lost else []
+        lines += [("looked up", self.lookup)] if self.lookup else []
+        for where, outcome in {
+            "in a graph": self.in_graph,
+            "in eager mode": self.in_eager,
+            "with TensorFlow 2's tf.": self.as_tf2,
+        }.items():
+            if outcome is not None and outcome != WORKS:
+                lines.append((where, outcome))
+        return lines + ([("tf_upgrade_v2 writes", self.upgraded)] if self.upgraded else [])
+
+
+@functools.cache
+def state(symbol: Symbol) -> State:
+    """Tries a symbol in the installed TensorFlow, once a process; takes milliseconds.
+
+    Its name is looked up in `tf` and in `tf.compat.v1`; its example is run as compat.v1 in a graph
+    of its own, as compat.v1 in eager mode, and with TensorFlow 2's `tf`.
+    """
+    from shared.tensorflow_loading import load_tensorflow
+
+    load_tensorflow()
+    import tensorflow as tf
+
+    native, _ = _look_up(tf, symbol.name)
+    legacy, lookup = _look_up(tf.compat.v1, symbol.name)
+    tried = legacy is not None and symbol.example is not None
+    is_same = native is not None and _original(native) is _original(legacy)
+    in_graph = _outcome(symbol.example, tf.compat.v1, tf.Graph) if tried else None
+    in_eager = _outcome(symbol.example, tf.compat.v1) if tried else None
+    return State(
+        code=_code(native, legacy, is_same, in_graph, in_eager),
+        version=tf.__version__,
+        example=symbol.example,
+        lookup=lookup,
+        lost=_lost_arguments(legacy, native),
+        in_graph=in_graph,
+        in_eager=in_eager,
+        as_tf2=_outcome(symbol.example, tf) if tried and native and not is_same else None,
+        upgraded=upgrade_table().get(f"tf.{symbol.name}"),
+    )
+
+
+def upgrade_table() -> dict[str, str]:
+    """Returns the names that the installed `tf_upgrade_v2` replaces, and by which."""
+    from tensorflow.tools.compatibility import all_renames_v2
+
+    return all_renames_v2.symbol_renames
+
+
+def _code(
+    native: Any, legacy: Any, is_same: bool, in_graph: str | None, in_eager: str | None
+) -> str:
+    if is_same:
+        return "same"
+    if native is not None:
+        return "changed"
+    if legacy is None:
+        return "gone"
+    if in_graph not in (WORKS, None):
+        return "raises"
+    if in_graph is None:
+        return "named"
+    return "compat" if in_eager == WORKS else "graph only"
+
+
+def _look_up(root: Any, name: str) -> tuple[Any, str | None]:
+    """Returns what a dotted name stands for, or None and the error."""
+    found = root
+    try:
+        for part in name.split("."):
+            found = getattr(found, part)
+    except Exception as error:  # a lazily loaded part may fail in any way
+        return None, _one_line(error)
+    return found, None
+
+
+def _original(found: Any) -> Any:
+    """What a function was before TensorFlow wrapped it for each of its names."""
+    return inspect.unwrap(found) if callable(found) else found
+
+
+def _lost_arguments(legacy: Any, native: Any) -> tuple[str, ...]:
+    try:
+        taken = inspect.signature(native).parameters
+        return tuple(name for name in inspect.signature(legacy).parameters if name not in taken)
+    except (TypeError, ValueError):  # not callable, or written in C++
+        return ()
+
+
+def _outcome(
+    example: str | None, namespace: Any, graph: Callable[[], Any] = contextlib.nullcontext
+) -> str:
+    """Runs an example, in a graph of its own if one is given; returns `WORKS` or the error."""
+    assert example is not None
+    surroundings = graph()
+    try:
+        with warnings.catch_warnings(), getattr(surroundings, "as_default", lambda: surroundings)():
+            warnings.simplefilter("ignore")
+            result = eval(example, {"tf": namespace})
+            if hasattr(type(result), "mark_used"):
+                result.mark_used()  # else TensorFlow logs that nobody did
+    except Exception as error:  # which one is what we want to know
+        return _one_line(error)
+    return WORKS
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"

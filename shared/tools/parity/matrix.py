@@ -1,0 +1,233 @@
+"""The matrix of parity: a row for each model and runtime, measured by comparing traces."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from shared.models import Pair
+from shared.tools.compare.result import NOT_COMPARABLE, Comparison
+from shared.tools.compare.tensor_checks import common_records
+from shared.tools.compare.traces import compare
+from shared.tools.parity.bounds import BITWISE, bound_of
+from shared.tools.parity.other_processes import RECORD_ELSEWHERE, WHY_NOT_ELSEWHERE
+from shared.tools.parity.recording import Run, batches_of, record, record_unwatched
+from shared.tools.run.verdict import curve_difference
+from shared.trace_recorder import STAGES, Trace, read_trace
+
+REFERENCE = "compat.v1 Session"
+# Keyed by the name of `--runtime`, in the order of the matrix.
+RUNTIMES = {
+    "session": "Session again",
+    "function": "tf.function a step",
+    "many-steps": "many steps a call",
+    "eager": "eager",
+    "keras": "Keras Adam",
+    "xla": "XLA, masks fed",
+    "tf115": "TensorFlow 1.15",
+    "gpu": "GPU, TF32 off",
+}
+# Keras's Adam computes the powers of beta from its step count and has no variables for them.
+IGNORED = ("*slot/beta?_power",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One model under one runtime; None is what a skipped row has not measured.
+
+    `curve_difference` is ||b - a|| / ||a|| over the losses of all `steps`; it must not exceed
+    `bound`, where 0 asks for equal bits of everything compared. `max_ulp` and `max_relative_l2`
+    are the largest of the losses and of the tensors at the first and the last step.
+    `compared` says at how many steps each stage was compared. `unrecorded_equal` says whether
+    the same runs without a recording made the same losses and the same final state, bit for bit;
+    it is measured where equal bits are asked for. `reason` explains the bound. `versions` are the
+    candidate's.
+    """
+
+    model: str
+    reference: str
+    candidate: str
+    steps: int | None = None
+    bitwise: bool | None = None
+    max_ulp: int | None = None
+    max_relative_l2: float | None = None
+    curve_difference: float | None = None
+    first_difference: dict[str, Any] | None = None
+    bound: float | None = None
+    within_bound: bool | None = None
+    unrecorded_equal: bool | None = None
+    reason: str | None = None
+    compared: dict[str, int] | None = None
+    versions: dict[str, str] | None = None
+    skipped: str | None = None
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the row was measured and found to differ by more than it may."""
+        return self.skipped is None and (not self.within_bound or self.unrecorded_equal is False)
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as plain data; infinity, which JSON lacks, becomes the text "inf"."""
+        return {
+            name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in dataclasses.asdict(self).items()
+        }
+
+
+def measure(
+    pairs: Sequence[Pair], runtimes: Sequence[str], steps: int | None, folder: Path
+) -> Iterator[Row]:
+    """Measures models; yields a row for each model and runtime, model by model.
+
+    What needs a process of its own runs beside the rest.
+
+    Args:
+        pairs: the models.
+        runtimes: keys of `RUNTIMES`.
+        steps: how many to train; None for the default of each model.
+        folder: where traces are written and removed again; the CNN's take 150 MB each.
+
+    Raises:
+        SuiteError: a process of TensorFlow 1.15 or of the GPU failed.
+        TraceFileError: a trace cannot be written.
+    """
+    with ThreadPoolExecutor(1) as other_processes:
+        elsewhere: dict[Path, Future[None]] = {}
+        try:
+            for pair in pairs:
+                for runtime in RECORD_ELSEWHERE.keys() & set(runtimes):
+                    if not _why_not(runtime, pair):
+                        run, path = RECORD_ELSEWHERE[runtime], _path(folder, pair, runtime)
+                        arguments = pair.name, steps_of(pair, runtime, steps), str(path)
+                        elsewhere[path] = other_processes.submit(run, *arguments)
+            for pair in pairs:
+                yield from _rows_of(pair, runtimes, steps, folder, elsewhere)
+        finally:
+            other_processes.shutdown(cancel_futures=True)
+
+
+def steps_of(pair: Pair, runtime: str, asked: int | None = None) -> int:
+    """How many steps a model is trained under a runtime; `asked` in place of its default."""
+    is_bounded = bound_of(runtime, pair).limit > 0
+    fewer = pair.parity.bounded_steps if is_bounded else None
+    fewer = pair.parity.eager_steps if runtime == "eager" else fewer
+    steps = asked or pair.parity.steps
+    return steps if asked or fewer is None else min(steps, fewer)
+
+
+def _path(folder: Path, pair: Pair, runtime: str) -> Path:
+    return folder / f"{pair.name}-{runtime}.npz"
+
+
+def _rows_of(
+    pair: Pair,
+    runtimes: Sequence[str],
+    steps: int | None,
+    folder: Path,
+    elsewhere: Mapping[Path, Future[None]],
+) -> Iterator[Row]:
+    reference = _path(folder, pair, "reference")
+    _record_here("session", pair, steps_of(pair, "session", steps), reference)
+    reference_is_unchanged = _is_same_unrecorded("session", pair, reference)
+    for runtime in runtimes:
+        skipped = _why_not(runtime, pair)
+        if skipped:
+            yield Row(pair.name, REFERENCE, RUNTIMES[runtime], skipped=skipped)
+            continue
+        candidate = _path(folder, pair, runtime)
+        if candidate in elsewhere:
+            elsewhere[candidate].result()
+        else:
+            _record_here(runtime, pair, steps_of(pair, runtime, steps), candidate)
+        with read_trace(reference) as a, read_trace(candidate) as b:
+            found = row(pair, runtime, a, b)
+        if bound_of(runtime, pair) is BITWISE:
+            same = reference_is_unchanged
+            if runtime != "session":  # for it, the reference has shown that already
+                same = same and _is_same_unrecorded(runtime, pair, candidate)
+            found = dataclasses.replace(found, unrecorded_equal=same)
+        yield found
+        candidate.unlink()
+    reference.unlink()
+
+
+def _why_not(runtime: str, pair: Pair) -> str | None:
+    if runtime == "keras" and all(variant.is_same_kernel for variant in pair.variants):
+        return "no Adam in this model"
+    return WHY_NOT_ELSEWHERE.get(runtime, lambda: None)()
+
+
+def _make(runtime: str, pair: Pair) -> Run:
+    from shared.tools.parity import runtimes
+
+    run: Run = getattr(runtimes, runtime.replace("-", "_"))(pair)
+    return run
+
+
+def _record_here(runtime: str, pair: Pair, steps: int, path: Path) -> None:
+    run = _make(runtime, pair)
+    record(run, batches_of(pair, run.config), steps, str(path), pair.name, runtime)
+
+
+def _is_same_unrecorded(runtime: str, pair: Pair, recorded: Path) -> bool:
+    """Whether the run, made once more without a watch, has the same bits as the trace of it."""
+    run, path = _make(runtime, pair), recorded.with_name("unrecorded.npz")
+    with read_trace(recorded) as a:
+        record_unwatched(run, batches_of(pair, run.config), len(a.steps), str(path))
+        with read_trace(path) as b:
+            stages = ("initial", "loss", "slot", "variable")
+            found = compare(a, b, stages=stages, with_hints=False)
+    path.unlink()
+    return found.bitwise
+
+
+def row(pair: Pair, runtime: str, a: Trace, b: Trace) -> Row:
+    """Compares the trace of a candidate, `b`, with that of the reference."""
+    ignored = IGNORED if runtime == "keras" else ()
+    found = compare(a, b, ignore=ignored, common_steps_only=True, with_hints=False)
+    common = min(len(a.steps), len(b.steps))
+    curve = curve_difference(a.losses[:common], b.losses[:common])
+    bound = bound_of(runtime, pair)
+    return Row(
+        pair.name,
+        REFERENCE,
+        RUNTIMES[runtime],
+        steps=found.steps,
+        bitwise=found.bitwise,
+        max_ulp=found.max_ulp,
+        max_relative_l2=found.max_relative_l2,
+        curve_difference=curve,
+        first_difference=_first_difference(found),
+        bound=bound.limit,
+        within_bound=found.bitwise or (_is_same_experiment(found) and bound.allows(curve)),
+        reason=bound.reason,
+        compared=_compared(a, b),
+        versions=b.meta["versions"],
+    )
+
+
+def _first_difference(found: Comparison) -> dict[str, Any] | None:
+    first = found.first_difference or next(iter(found.reasons), None)
+    if first is None:
+        return None
+    return {"step": first.step, "stage": first.stage, "tensor": first.tensor}
+
+
+def _is_same_experiment(found: Comparison) -> bool:
+    """Whether a bound applies: the same start and batches, the same tensors, no NaN in one."""
+    first = found.first_difference
+    return found.outcome != NOT_COMPARABLE and (first is None or first.stage != "initial")
+
+
+def _compared(a: Trace, b: Trace) -> dict[str, int]:
+    """At how many steps each stage was compared, but for the initial values."""
+    steps = {"loss": min(len(a.steps), len(b.steps))}
+    in_b = {(tensor.stage, tensor.name) for tensor in b.tensors}
+    for stage, name, *_ in a.tensors:
+        if stage != "initial" and (stage, name) in in_b:
+            steps[stage] = len(common_records(a, b, stage, name)[0])
+    return {stage: steps[stage] for stage in STAGES if stage in steps}

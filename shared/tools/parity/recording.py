@@ -1,0 +1,144 @@
+"""Record a run of a model under one runtime: all that every step computes.
+
+A run is trained by the model's own `train_step` or `train_steps`. A watch beside it keeps what
+passes through: logits and gradients as the update consumed them, slots and variables as it left
+them. The same run is trained once more without a watch, to show that the watch changes no bit.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Callable, Mapping, NamedTuple, Tuple
+
+import numpy as np
+
+from shared.data.batch_order import batch_rows, chunks
+from shared.data.regression_points import exact_line, noisy_line
+from shared.models import IMAGES, Pair
+from shared.trace_recorder import TraceRecorder
+
+# Stage of a trace -> name of the tensor -> its values at each step, [steps] of arrays.
+Seen = Mapping[str, Mapping[str, Any]]
+Fed = Tuple[np.ndarray, np.ndarray]  # stacked batches: inputs and targets [steps, batch, ...]
+Batches = Callable[[range], Fed]
+
+CHUNK_STEPS = 100
+CHUNK_BYTES = 2**26  # of gradients, slots and variables that a watch holds at a time
+
+
+class Run(NamedTuple):
+    """A model at step 0 under one runtime.
+
+    `train_steps` takes stacked batches and returns float32 losses [steps]. `watch`, called once
+    and before anything is trained, takes the first inputs and how many steps a call of
+    `train_steps` makes at most; it returns what hands over what the steps since the last time
+    computed. `steps_a_call` is the fewest that show what the runtime is about.
+    """
+
+    config: Any
+    model: Any
+    train_steps: Callable[[np.ndarray, np.ndarray], Any]
+    watch: Callable[[np.ndarray, int], Callable[[], Seen]]
+    steps_a_call: int = 1
+
+
+def batches_of(pair: Pair, config: Any) -> Batches:
+    """Returns what gives the stacked batches of a range of steps, as the style files train on."""
+    if pair.name == "linear_regression":  # a step is an epoch
+        line = noisy_line(config.seed)
+        return lambda steps: (
+            np.broadcast_to(line.inputs, [len(steps), len(line.inputs)]),
+            np.broadcast_to(line.targets, [len(steps), len(line.targets)]),
+        )
+    if pair.data == "line":
+        line = exact_line(config.seed)
+        inputs, targets = line.inputs, line.targets
+    else:
+        images = IMAGES[pair.data](config.data)
+        inputs, targets = images.train_images, images.train_labels
+
+    def rows_of(steps: range) -> Fed:
+        rows = batch_rows(len(inputs), config.batch_size, steps, config.seed)
+        return inputs[rows], targets[rows]
+
+    return rows_of
+
+
+def record(run: Run, batches: Batches, steps: int, path: str, model: str, runtime: str) -> None:
+    """Trains `steps` steps and writes a trace of every tensor at every step.
+
+    Args:
+        run: a model at step 0 and how it is run.
+        batches: of `batches_of`.
+        steps: how many to train, at least 1.
+        path: the trace to write.
+        model: its name, for the trace.
+        runtime: what runs it, for the trace.
+
+    Raises:
+        TraceFileError: the trace cannot be written.
+    """
+    variables, slots = run.model.variables(), run.model.slots()
+    a_call = max(run.steps_a_call, min(CHUNK_STEPS, CHUNK_BYTES // _bytes_of(variables, slots)))
+    seen_since = run.watch(batches(range(1))[0][0], a_call)
+    with TraceRecorder(path, model=model, runtime=runtime) as recorder:
+        recorder.record_initial(variables, slots)
+        with ThreadPoolExecutor(1) as background:  # digests one call while the next one trains
+            recorded: Future[Any] = background.submit(int)  # nothing yet
+            for part in chunks(0, steps, a_call):
+                fed = batches(part)
+                losses, seen = np.asarray(run.train_steps(*fed)), seen_since()
+                recorded.result()
+                recorded = background.submit(_record_steps, recorder, part, fed, losses, seen)
+        recorded.result()
+
+
+def _bytes_of(variables: Mapping[str, np.ndarray], slots: Mapping[str, np.ndarray]) -> int:
+    """Bytes of one step: a gradient for each variable, the variables, the slots."""
+    return sum(2 * value.nbytes for value in variables.values()) + sum(
+        value.nbytes for value in slots.values()
+    )
+
+
+def _record_steps(
+    recorder: TraceRecorder,
+    steps: range,
+    fed: Fed,
+    losses: np.ndarray,
+    seen: Seen,
+) -> None:
+    for position, step in enumerate(steps):
+        now = {
+            stage: {name: values[position] for name, values in tensors.items()}
+            for stage, tensors in seen.items()
+        }
+        recorder.record(
+            step + 1,
+            losses[position],
+            batch=[stacked[position] for stacked in fed],
+            logits=now["logits"]["logits"],
+            gradients=now["gradient"],
+            slots=now["slot"],
+            variables=now["variable"],
+        )
+
+
+def record_unwatched(run: Run, batches: Batches, steps: int, path: str) -> None:
+    """Trains as a user of the model does; writes the losses, and the state before and after.
+
+    Raises:
+        TraceFileError: the trace cannot be written.
+    """
+    model = run.model
+    with TraceRecorder(path) as recorder:
+        recorder.record_initial(model.variables(), model.slots())
+        for part in chunks(0, steps, CHUNK_STEPS):
+            losses = np.asarray(run.train_steps(*batches(part)))
+            for step, loss in zip(part, losses):
+                is_last = step == steps - 1
+                recorder.record(
+                    step + 1,
+                    loss,
+                    slots=model.slots() if is_last else None,
+                    variables=model.variables() if is_last else None,
+                )

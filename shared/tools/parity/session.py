@@ -1,0 +1,79 @@
+"""The TensorFlow 1 style in a Session, of any TensorFlow, and what a recording sees of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from shared.models import Pair
+from shared.tools.parity.recording import Run, Seen
+
+
+def session(pair: Pair) -> Run:
+    """The TensorFlow 1 style, by its own methods."""
+    return run_of(pair.create("tf1_style"))
+
+
+def run_of(model: Any) -> Run:
+    """How a model of tf1_style at step 0 is run and watched."""
+
+    def watch(inputs: np.ndarray, steps: int) -> Callable[[], Seen]:
+        model.session = WatchedSession(model, inputs)
+        return model.session.seen
+
+    return Run(model.config, model, model.train_steps, watch)
+
+
+class _Fetches:
+    """A Session that runs nothing: it returns what it was asked to fetch."""
+
+    @staticmethod
+    def run(fetches: Any, feed_dict: Any = None) -> Any:
+        return fetches
+
+
+class WatchedSession:
+    """Stands in for the Session of a model: fetches more with each update, and keeps it.
+
+    Logits and gradients come from the very run that updates, so the gradients are those that the
+    optimizer consumes; slots and variables are read before the next one.
+    """
+
+    def __init__(self, model: Any, inputs: np.ndarray) -> None:
+        """Takes a model of tf1_style and the inputs of a batch, of which nothing is computed."""
+        self._session, self._train_op = model.session, model.train_op
+        model.session = _Fetches()
+        self._before = {
+            "logits": {"logits": model.predict(inputs)},
+            "gradient": model.gradients(inputs, inputs),
+        }
+        after = {"slot": model.slots(), "variable": model.variables()}
+        model.session = self._session
+        self._keys = [(stage, name) for stage, tensors in after.items() for name in tensors]
+        # A list made callable once: a third of the time of `run`.
+        self._after = self._session.make_callable(
+            [after[stage][name] for stage, name in self._keys]
+        )
+        self._kept: list = []
+
+    def run(self, fetches: Any, feed_dict: Any = None) -> Any:
+        """As the Session's `run`."""
+        if not (isinstance(fetches, list) and any(f is self._train_op for f in fetches)):
+            return self._session.run(fetches, feed_dict)
+        result, before = self._session.run([fetches, self._before], feed_dict)
+        self._kept.append((before, self._after()))
+        return result
+
+    def seen(self) -> Seen:
+        """What the updates since the last call computed."""
+        kept, self._kept = self._kept, []
+        found: Any = {
+            stage: {name: [before[stage][name] for before, _ in kept] for name in tensors}
+            for stage, tensors in self._before.items()
+        }
+        found.update(slot={}, variable={})
+        for position, (stage, name) in enumerate(self._keys):
+            found[stage][name] = [after[position] for _, after in kept]
+        return found

@@ -1,0 +1,1 @@
+"""What `pairs run` shows and leaves behind."""

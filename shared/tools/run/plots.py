@@ -1,0 +1,112 @@
+"""The pictures of `pairs run`: loss curves, parameters on their way, fitted lines, images seen."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+from shared.data.regression_points import Line
+from shared.program.progress import TrainingResult
+
+matplotlib.use("Agg")  # draws into files, needs no display
+import matplotlib.pyplot as plt
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart.
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#999999"
+# The first is drawn wide and pale, so that the others, drawn on it, do not hide it.
+_LINES: list[dict] = [
+    {"color": "#9ecae1", "linewidth": 6},
+    {"color": BLUE, "linewidth": 1.6},
+    {"color": ORANGE, "linewidth": 1.6, "linestyle": (0, (2, 2))},
+]
+
+
+def plot_losses(title: str, runs: Mapping[str, TrainingResult], path: Path) -> None:
+    """Draws the loss of every step of each run over each other, by the run's label."""
+    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    for style, (label, result) in zip(_LINES, runs.items(), strict=False):
+        axes.plot(np.arange(1, len(result.losses) + 1), result.losses, label=label, **style)
+    axes.set(title=title, xlabel="step", ylabel="loss of the batch", yscale="log")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    _save(figure, path)
+
+
+def plot_parameters(
+    title: str,
+    runs: Mapping[str, TrainingResult],
+    start: Mapping[str, float],
+    true: Mapping[str, float],
+    path: Path,
+) -> None:
+    """Draws weight and bias on their way from `start` to the `true` values, which are dashed."""
+    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    for name, color in (("weight", BLUE), ("bias", ORANGE)):
+        for (label, result), wide in zip(runs.items(), (True, False), strict=False):
+            steps = [0, *result.reported["step"]]
+            values = [start[name], *result.reported[name]]
+            width, alpha = (6, 0.35) if wide else (1.6, 1.0)
+            axes.plot(
+                steps, values, color=color, linewidth=width, alpha=alpha, label=f"{name}, {label}"
+            )
+        axes.axhline(true[name], color=color, linestyle="--", linewidth=1, label=f"true {name}")
+    axes.set(title=title, xlabel="step", ylabel="value")
+    axes.grid(alpha=0.3)
+    axes.legend(ncols=2, fontsize="small")
+    _save(figure, path)
+
+
+def plot_fit(
+    title: str,
+    line: Line,
+    predictions: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    path: Path,
+) -> None:
+    """Draws the fitted line of each run over the points; `predictions` holds x and y by label."""
+    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    shown = slice(None, None, max(1, len(line.inputs) // 1000))
+    axes.plot(
+        line.inputs[shown], line.targets[shown], ".", color=GREY, markersize=3, label="points"
+    )
+    for style, (label, (inputs, values)) in zip(_LINES, predictions.items(), strict=False):
+        axes.plot(inputs, values, label=label, **style)
+    axes.set(title=title, xlabel="x", ylabel="y")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    _save(figure, path)
+
+
+def plot_images(
+    title: str, images: np.ndarray, truths: Sequence[str], predicted: Sequence[str], path: Path
+) -> None:
+    """Draws images [n, 784] with what was seen in them, [n] names; wrong ones are marked."""
+    columns = 10
+    size = 8 if max(map(len, truths)) < 3 else 6
+    rows = len(predicted) // columns
+    figure, grid = plt.subplots(rows, columns, figsize=(7, 0.95 * rows + 0.5), layout="constrained")
+    for index, axes in enumerate(grid.flat):
+        right = predicted[index] == truths[index]
+        axes.imshow(images[index].reshape(28, 28), cmap="gray_r")
+        text = predicted[index] if right else f"{predicted[index]}, is {truths[index]}"
+        weight = "normal" if right else "bold"
+        axes.set_title(
+            textwrap.fill(text, 12),
+            fontsize=size,
+            pad=2,
+            color=GREEN if right else ORANGE,
+            weight=weight,
+        )
+        axes.set(xticks=[], yticks=[])
+        for spine in axes.spines.values():
+            spine.set(color=GREY if right else ORANGE, linewidth=0.5 if right else 2.5)
+    figure.suptitle(title, fontsize=10)
+    _save(figure, path)
+
+
+def _save(figure: plt.Figure, path: Path) -> None:
+    figure.savefig(path, dpi=120)
+    plt.close(figure)

@@ -1,0 +1,171 @@
+"""What `pairs run` leaves behind: the table, summary.json and the plots."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from shared.data.fashion import class_names
+from shared.data.regression_points import exact_line, noisy_line
+
+if TYPE_CHECKING:
+    from shared.tools.commands.run import Run
+
+
+_COLUMNS: list[tuple[str, int, Literal["left", "right"]]] = [
+    ("", 5, "left"),
+    ("optimizer", 10, "left"),
+    ("steps", 6, "right"),
+    ("loss", 8, "right"),
+    ("accuracy", 8, "right"),
+    ("seconds", 7, "right"),
+    ("steps/s", 7, "right"),
+    ("verdict", 22, "left"),
+]  # 80 columns with a space between each two
+
+
+def print_table(runs: Sequence[Run], console: Console) -> None:
+    """Prints one line a run, grouped by model; 80 columns wide."""
+    console.print(_table(show_header=True))
+    for name in dict.fromkeys(run.pair.name for run in runs):
+        table = _table(show_header=False)
+        for run in runs:
+            if run.pair.name == name:
+                table.add_row(*_cells(run))
+        console.print(f"[bold]{name}[/]")
+        console.print(table)
+
+
+def _table(show_header: bool) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_header=show_header)
+    for title, width, justify in _COLUMNS:
+        table.add_column(title, width=width, justify=justify, overflow="fold")
+    return table
+
+
+def _cells(run: Run) -> list[str]:
+    result = run.result
+    accuracy = result.metrics.get("accuracy")
+    return [
+        f"  {run.variant.style[:3].upper()}",
+        run.variant.label,
+        f"{result.steps}",
+        f"{result.metrics['loss']:.3g}",
+        "-" if accuracy is None else f"{accuracy:.4f}",
+        f"{result.seconds:.2f}",
+        f"{_rate(run):,.0f}",
+        _verdict(run),
+    ]
+
+
+def _verdict(run: Run) -> str:
+    if run.verdict is None:
+        return "reference"
+    color = "green" if run.verdict.within_bound else "bold red"
+    return f"[{color}]{run.verdict.text()}[/]"
+
+
+def _rate(run: Run) -> float:
+    return len(run.result.losses) / run.result.seconds if run.result.seconds else 0.0
+
+
+def write_summary(runs: Sequence[Run], data: str, out: Path) -> None:
+    """Writes summary.json: `results`, an object a run, and `pairs`, an object a comparison."""
+    summary = {
+        "data": data,
+        "results": [_result(run) for run in runs],
+        "pairs": [_pair(run) for run in runs if run.verdict is not None],
+    }
+    (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+
+
+def _result(run: Run) -> dict[str, Any]:
+    return {
+        "model": run.pair.name,
+        "data": getattr(run.config, "data", None),
+        "style": run.variant.style,
+        "optimizer": run.variant.label,
+        "steps": run.result.steps,
+        "loss": run.result.metrics["loss"],
+        "accuracy": run.result.metrics.get("accuracy"),
+        "seconds": run.result.seconds,
+        "steps_per_second": _rate(run),
+        "checkpoint_dir": run.config.checkpoint_dir,
+    }
+
+
+def _pair(run: Run) -> dict[str, Any]:
+    verdict = run.verdict
+    assert verdict is not None
+    return {
+        "model": run.pair.name,
+        "optimizer": run.variant.label,
+        "bitwise": verdict.bitwise,
+        "first_difference": verdict.first_difference,
+        "max_relative_difference": verdict.max_relative_difference,
+        "curve_difference": verdict.curve_difference,
+        "bound": verdict.bound,
+        "within_bound": verdict.within_bound,
+    }
+
+
+def write_plots(runs: Sequence[Run], images: Mapping[str, Any], folder: Path) -> None:
+    """Draws the pictures of every model into `folder`; `images` are sets by the pairs' `data`."""
+    from shared.tools.run import plots
+
+    for name in dict.fromkeys(run.pair.name for run in runs):
+        of_model = [run for run in runs if run.pair.name == name]
+        title = name.replace("_", " ")
+        results = {run.label(): run.result for run in of_model}
+        plots.plot_losses(f"Loss: {title}", results, folder / f"{name}_loss.png")
+        kind = of_model[0].pair.data
+        if kind == "line":
+            _plot_line(title, of_model, folder)
+        else:
+            _plot_images(title, of_model, images[kind], folder)
+
+
+def _plot_line(title: str, runs: Sequence[Run], folder: Path) -> None:
+    from shared.tools.run import plots
+
+    name, config = runs[0].pair.name, runs[0].config
+    line = (noisy_line if name == "linear_regression" else exact_line)(config.seed)
+    plots.plot_parameters(
+        f"Weight and bias: {title}",
+        {run.label(): run.result for run in runs[:2]},
+        {"weight": config.initial_weight, "bias": config.initial_bias},
+        {"weight": line.true_weight, "bias": line.true_bias},
+        folder / f"{name}_parameters.png",
+    )
+    inputs = np.linspace(line.inputs.min(), line.inputs.max(), 100, dtype=np.float32)
+    fits = {run.label(): (inputs, _predict(run, inputs)) for run in runs}
+    plots.plot_fit(f"Fitted line: {title}", line, fits, folder / f"{name}_fit.png")
+
+
+def _plot_images(title: str, runs: Sequence[Run], images: Any, folder: Path) -> None:
+    from shared.tools.run import plots
+
+    shown, labels = images.test_images[:40], images.test_labels[:40]
+    is_clothes = runs[0].pair.data == "fashion"
+    noun, names_of = ("clothes", class_names) if is_clothes else ("digits", _digits)
+    truths = names_of(labels if is_clothes else labels.argmax(axis=1))
+    for run in runs[:2]:  # the reference and the first of its twins
+        path = folder / f"{run.pair.name}_{noun}_{run.variant.style[:3]}.png"
+        text = f"Test {noun} as seen by {title}, {run.label()}; wrong ones framed"
+        predicted = names_of(_predict(run, shown).argmax(axis=1))
+        plots.plot_images(text, shown, truths, predicted, path)
+
+
+def _digits(labels: np.ndarray) -> list[str]:
+    return [str(label) for label in labels]
+
+
+def _predict(run: Run, inputs: np.ndarray) -> np.ndarray:
+    model = run.pair.module(run.variant.style).restored(run.config)
+    return np.asarray(model.predict(inputs))

@@ -1,0 +1,460 @@
+"""What is computed from measured times: order, ratios, floors, files, report, comparison."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import readme
+from benchmarks.clock import Running, seconds_of
+from benchmarks.compare_results import changes, print_comparison
+from benchmarks.counts import COUNTS, cnn, softmax_regression
+from benchmarks.interleave import interleave, repetitions
+from benchmarks.limits import MOVED_BYTES, OPERATIONS
+from benchmarks.memory import resident_bytes
+from benchmarks.pictures import draw_all
+from benchmarks.processes import Timed
+from benchmarks.replay import ReplayedClock
+from benchmarks.report import bar, crossing_lines, gpu_lines, print_report
+from benchmarks.results import (
+    Result,
+    Row,
+    duration,
+    from_pytest_benchmark,
+    joined,
+    ratio,
+    read_result,
+    short,
+    write_result,
+)
+from shared.errors import DataError, UsageError
+from shared.tools.child_process import ROOT
+from shared.tools.commands import main
+
+ABOUT: dict[str, Any] = {
+    "format": 1,
+    "command": "pairs bench",
+    "quick": False,
+    "finished": "2026-01-02",
+    "machine": {"processor": "a processor", "cores": 2, "cache_bytes": 0, "memory_gib": 8},
+    "versions": {"python": "3.11", "tensorflow": "2.21.0"},
+    "conditions": {"cpu": {"intra_op_threads": 2}},
+}
+
+
+def row(way: str, *seconds: float, **fields: Any) -> Row:
+    given = {"model": "softmax_regression", "work": "train", "device": "cpu", "batch": 50}
+    return Row(way=way, seconds=seconds, **{**given, **fields})
+
+
+def result(*rows: Row) -> Result:
+    return Result(ABOUT, rows)
+
+
+def fixture_result() -> Result:
+    limits = [
+        row("product-tensorflow", *[OPERATIONS / 1e11] * 3),
+        row("product-numpy", *[OPERATIONS / 5e10] * 3),
+        row("copy", *[MOVED_BYTES / 1e10] * 3),
+    ]
+    ways = [
+        row("session-feed", 2e-4, 4e-4, 2e-4),
+        row("many-steps", 1e-4, 1e-4, 5e-5),
+        row("eager", 2e-3, 2e-3, 2e-3),
+    ]
+    by_batch = [
+        row(way, seconds * (0.5 + batch / 100), work="train by batch", batch=batch)
+        for batch in (1, 64, 1024)
+        for way, seconds in (("session-feed", 2e-4), ("many-steps", 1e-4 if batch < 99 else 1))
+    ]
+    others = [
+        row("session-feed", 1e-4, work="predict", p99=3e-4),
+        row("function", 2e-4, work="predict", p99=9e-4),
+        row("many-steps", 1e-5, work="length", batch=None, steps=1000, rss_growth=2**20),
+    ]
+    return result(*limits, *ways, *by_batch, *others)
+
+
+# --- Order and clock ---
+
+
+def noted(name: str, notes: list[str], unit: int = 1) -> Timed:
+    def seconds(count: int) -> float:
+        notes.append(name)
+        return 0.01 * count
+
+    return Timed(unit, seconds, lambda count: [0.01] * count, dict, lambda: None)
+
+
+def test_ways_take_turns_after_a_warm_up_of_each() -> None:
+    notes: list[str] = []
+    ways = {name: noted(name, notes) for name in "abc"}
+    times = interleave(ways, rounds=3, seconds=0.01, pause=0)
+    assert "".join(notes[-9:]) == "abcabcabc"
+    assert "".join(notes[:-9]) == "aabbcc"  # once to trace and compile, once to see how long
+    assert times == {name: [pytest.approx(0.01)] * 3 for name in "abc"}
+
+
+def test_times_are_those_of_one_step() -> None:
+    times = interleave({"a": noted("a", [], unit=100)}, rounds=2, seconds=0.05, pause=0)
+    assert times["a"] == [pytest.approx(0.01 / 100)] * 2
+
+
+def test_a_round_takes_about_as_long_as_asked() -> None:
+    count, one = repetitions(noted("a", []), seconds=0.5)
+    assert count == 50
+    assert one == pytest.approx(0.01)
+
+
+def test_a_very_slow_way_is_timed_in_fewer_rounds() -> None:
+    slow = Timed(1, lambda count: 5.0 * count, lambda count: [], dict, lambda: None)
+    times = interleave({"slow": slow, "a": noted("a", [])}, rounds=4, seconds=0.01, pause=0)
+    assert {name: len(rounds) for name, rounds in times.items()} == {"slow": 2, "a": 4}
+
+
+def test_no_garbage_is_collected_while_the_clock_runs() -> None:
+    import gc
+
+    seen: list[bool] = []
+    running = Running(1, lambda count: seen.append(gc.isenabled()), dict)
+    seconds_of(running, 1)
+    assert (seen, gc.isenabled()) == ([False], True)
+
+
+def test_the_clock_shows_recorded_times_and_then_runs_on() -> None:
+    clock = ReplayedClock()
+    clock.replay([0.5, 0.25])
+    assert [clock() for _ in range(4)] == [0.0, 0.5, 0.0, 0.25]
+    assert clock() < clock()
+
+
+REPLAYING = """
+import pytest
+from benchmarks.replay import CLOCK
+
+@pytest.mark.benchmark(timer=CLOCK)
+def test_way(benchmark):
+    CLOCK.replay([0.5, 0.25])
+    benchmark.pedantic(lambda: None, rounds=2)
+"""
+
+
+def test_pytest_benchmark_reports_the_times_that_were_measured(tmp_path: Path) -> None:
+    # In a process of its own that knows nothing of pytest-xdist, under which pytest-benchmark
+    # measures nothing.
+    alone = {name: value for name, value in os.environ.items() if "XDIST" not in name}
+    (tmp_path / "test_replay.py").write_text(REPLAYING)
+    path = tmp_path / "benchmarks.json"
+    words = ["-m", "pytest", str(tmp_path), f"--benchmark-json={path}", "-p", "no:cacheprovider"]
+    subprocess.run([sys.executable, *words], cwd=ROOT, env=alone, check=True, capture_output=True)
+    (found,) = json.loads(path.read_text())["benchmarks"]
+    assert found["stats"]["data"] == [0.5, 0.25]
+
+
+# --- Ratios and floors ---
+
+
+def test_a_ratio_pairs_the_rounds() -> None:
+    assert ratio((2.0, 9.0, 4.0), (1.0, 3.0, 4.0)) == (2.0, 1.0, 3.0)
+    # Not the ratio of medians, which pairs rounds that were not side by side: 4 / 3.
+    assert ratio((2.0, 9.0, 4.0), (1.0, 3.0, 4.0)).median != 4 / 3
+
+
+def test_speed_is_relative_to_the_session_of_the_same_rounds() -> None:
+    found = fixture_result()
+    (many,) = [one for one in found.select("train") if one.way == "many-steps"]
+    assert found.speed_ratio(many) == (4.0, 2.0, 4.0)
+    assert result(many).speed_ratio(many) is None
+
+
+def test_counts_by_hand() -> None:
+    # 2 products of 50 x 784 x 10.
+    assert softmax_regression(50).operations == 2 * 2 * 50 * 784 * 10
+    count = cnn(50)
+    assert count.operations == pytest.approx(4.1e9, rel=0.01)
+    assert count.bytes == pytest.approx(130e6, rel=0.02)
+    # The parameters of the CNN: 3,274,634 by the style file; Adam keeps three copies.
+    assert count.held == 4 * (3 * 3_274_634 + 50 * 794)
+
+
+@pytest.mark.parametrize("model", COUNTS)
+def test_operations_grow_with_the_batch_and_parameters_do_not(model: str) -> None:
+    one, two, four = (COUNTS[model](batch) for batch in (1, 2, 4))
+    assert four.operations == 2 * two.operations == 4 * one.operations
+    assert four.bytes - two.bytes == 2 * (two.bytes - one.bytes) > 0
+
+
+def test_the_floor_is_the_slower_of_computing_and_moving() -> None:
+    count = softmax_regression(50)
+    assert count.floor(1e-11, 0, cache=0) == count.operations * 1e-11
+    assert count.floor(0, 1e-10, cache=0) == count.bytes * 1e-10
+    assert count.floor(0, 1e-10, cache=count.held) == 0  # stays in the cache: nothing is moved
+
+
+def test_the_floor_takes_the_fastest_product_of_each_round() -> None:
+    found = fixture_result()
+    (many,) = [one for one in found.select("train") if one.way == "many-steps"]
+    count = softmax_regression(50)
+    expected = max(count.operations / 1e11, count.bytes / 1e10)
+    assert found.floor(many) == pytest.approx([expected] * 3)
+    assert found.over_floor(many) == pytest.approx(
+        (1e-4 / expected, 5e-5 / expected, 1e-4 / expected)
+    )
+
+
+def test_rows_without_limits_have_no_floor() -> None:
+    only = row("many-steps", 1.0)
+    assert result(only).over_floor(only) is None
+
+
+# --- Files ---
+
+
+def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    write_result(fixture_result(), path)
+    found = read_result(path)
+    assert found.rows == fixture_result().rows
+    assert found.about == ABOUT
+    assert json.loads(path.read_text())["rows"][0]["way"] == "product-tensorflow"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("[", "JSON"),
+        ("[]", "format None"),
+        ('{"format": 7}', "format 7"),
+        ('{"format": 1}', "rows"),
+        ('{"format": 1, "rows": [{"seconds": [1]}]}', "model"),
+        (
+            '{"format": 1, "rows": [{"model": "cnn", "work": "train", "way": "eager", '
+            '"device": "cpu", "seconds": [0]}]}',
+            "no seconds above 0",
+        ),
+    ],
+)
+def test_what_is_no_result_is_refused_in_one_line(text: str, found: str, tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=found) as raised:
+        read_result(path)
+    assert str(path) in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_a_result_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UsageError, match="--json"):
+        write_result(fixture_result(), tmp_path / "folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_single_calls_are_kept_as_medians_of_rounds_and_a_p99(tmp_path: Path) -> None:
+    info = {
+        "model": "cnn",
+        "work": "predict",
+        "way": "function",
+        "device": "cpu",
+        "batch": 50,
+        "calls": 3,
+        "machine": {},
+        "versions": {},
+        "conditions": {},
+    }
+    stats = {"data": [1.0, 2.0, 9.0, 3.0, 4.0, 5.0]}
+    path = tmp_path / "benchmarks.json"
+    document = {"datetime": "2026-01-02T03", "benchmarks": [{"extra_info": info, "stats": stats}]}
+    path.write_text(json.dumps(document))
+    (found,) = from_pytest_benchmark(path, "pairs bench", quick=True).rows
+    assert (found.seconds, found.p99) == ((2.0, 4.0), 9.0)
+
+
+def test_devices_are_joined_with_their_conditions() -> None:
+    gpu = Result({**ABOUT, "conditions": {"gpu": {"tf32": True}}}, [row("eager", 1, device="gpu")])
+    found = joined([fixture_result(), gpu])
+    assert found.about["conditions"] == {"cpu": {"intra_op_threads": 2}, "gpu": {"tf32": True}}
+    assert len(found.rows) == len(fixture_result().rows) + 1
+
+
+# --- What people see ---
+
+
+def shown(capsys: pytest.CaptureFixture[str]) -> str:
+    from rich.console import Console
+
+    print_report(fixture_result(), Console(width=80))
+    return capsys.readouterr().out
+
+
+def test_the_report_is_sorted_and_fits_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown(capsys)
+    assert text.index("many steps  ") < text.index("Session, feed_dict") < text.index("eager")
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text  # nothing is cut off
+    line = next(line for line in text.splitlines() if line.startswith("many steps"))
+    assert line.split()[2:7] == ["100", "us", "4.0x", "2.0-4.0", "2.9"]
+    assert "fastest in TensorFlow 2: many steps" in text
+
+
+def test_the_report_says_where_ways_cross() -> None:
+    assert list(crossing_lines(fixture_result(), "softmax_regression", "cpu")) == [
+        "  fastest of four at batch 1 to 64: many steps",
+        "  fastest of four at batch 1,024: Session, feed_dict",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        ({1: 9.0, 64: 0.1, 1024: 0.1}, "from batch 64 on"),
+        ({1: 0.001, 64: 9.0, 1024: 0.1}, "from batch 1,024 on"),  # a lucky small batch is no win
+        ({1: 9.0, 64: 9.0, 1024: 9.0}, "not up to batch 1,024"),
+    ],
+)
+def test_the_report_says_from_what_batch_the_gpu_wins(seconds: dict[int, float], text: str) -> None:
+    on_cpu = [row("function", 1.0, work="train by batch", batch=batch) for batch in seconds]
+    on_gpu = [
+        row("function", time, work="train by batch", batch=batch, device="gpu")
+        for batch, time in seconds.items()
+    ]
+    (line,) = gpu_lines(result(*on_cpu, *on_gpu), "softmax_regression")
+    assert line == f"softmax_regression: the GPU wins {text}"
+    assert not list(gpu_lines(result(*on_cpu), "softmax_regression"))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.054, "0.05"), (6.78, "6.8"), (14.6, "15"), (13_200.4, "13,200")]
+)
+def test_ratios_are_shown_short(value: float, text: str) -> None:
+    assert short(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(1.5e-9, "1.50 ns"), (1.68e-5, "16.8 us"), (0.109, "109 ms"), (2, "2.00 s")],
+)
+def test_durations_have_three_digits_and_a_unit(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_bars_grow_with_the_logarithm() -> None:
+    lengths = [len(bar(value, [1, 10, 100])) for value in (1, 10, 100)]
+    assert lengths[1] - lengths[0] == pytest.approx(lengths[2] - lengths[1], abs=1) and lengths[0]
+
+
+def test_pictures_are_drawn_as_svg_and_png_the_same_every_time(tmp_path: Path) -> None:
+    first = draw_all(fixture_result(), tmp_path / "a")
+    names = [path.name for path in first]
+    assert names == ["a-ratios.svg", "a-ratios.png", "a-batches.svg", "a-batches.png"]
+    again = draw_all(fixture_result(), tmp_path / "b")
+    assert first[0].read_text() == again[0].read_text()
+
+
+# --- Comparison ---
+
+
+def slower(factor: float) -> Result:
+    found = fixture_result()
+    rows = [
+        row(one.way, *(second * factor for second in one.seconds))
+        if (one.way, one.work) == ("many-steps", "train")
+        else one
+        for one in found.rows
+    ]
+    return Result({**ABOUT, "versions": {"python": "3.12", "tensorflow": "2.21.0"}}, rows)
+
+
+def test_a_change_within_the_noise_is_none() -> None:
+    found = changes(fixture_result(), slower(1.5))
+    (many,) = [
+        change for change in found if change.row.way == "many-steps" and change.row.work == "train"
+    ]
+    assert not many.is_beyond_noise  # 2 to 4 before, 1.3 to 2.7 now
+
+
+def test_a_change_beyond_the_noise_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    print_comparison(fixture_result(), slower(3))
+    text = capsys.readouterr().out
+    assert "many steps" in text and "0.33x" in text
+    assert "the two runs differ in versions: python 3.11 -> 3.12" in text
+
+
+def test_a_uniformly_slower_machine_is_no_change() -> None:
+    rows = [
+        Row(**{**vars(one), "seconds": tuple(7 * second for second in one.seconds)})
+        for one in fixture_result().rows
+    ]
+    assert not any(one.is_beyond_noise for one in changes(fixture_result(), result(*rows)))
+
+
+# --- The command ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["nonsense"], "expected one of linear_regression"),
+        (["compare", "one.json"], "expected OLD.json NEW.json, found 1"),
+        (["compare", "none.json", "none.json"], "none.json: expected a result, found none"),
+        (["--json", "no/such/folder/file.json"], "--json no/such/folder/file.json"),
+        (["--device", "gpu"], "expected a GPU, found none"),
+    ],
+)
+def test_what_cannot_be_used_ends_in_one_line(
+    arguments: list[str], found: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import tensorflow as tf
+
+    if "gpu" in arguments and tf.config.list_physical_devices("GPU"):
+        pytest.skip("there is a GPU here")
+    assert main(["bench", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert found in error and error.count("\n") == 1
+
+
+def test_the_command_compares_two_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_result(fixture_result(), tmp_path / "a.json")
+    write_result(slower(3), tmp_path / "b.json")
+    assert main(["bench", "compare", str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 0
+    assert "speeds changed beyond the noise" in capsys.readouterr().out
+
+
+# --- The README ---
+
+
+@pytest.mark.parametrize("path", readme.documents(), ids=lambda path: path.name)
+def test_the_readme_and_the_guide_show_the_committed_result(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    block = readme.speed_block(read_result(readme.RESULT), readme.documents()[path])
+    assert readme.with_speed_block(text, block) == text, "run python -m benchmarks.readme"
+    other = readme.speed_block(fixture_result(), readme.documents()[path])
+    assert readme.with_speed_block(text, other) != text  # another result would be noticed
+
+
+def test_the_committed_pictures_were_drawn_from_the_committed_result() -> None:
+    digest = read_result(readme.RESULT).digest.encode()
+    pictures = sorted(readme.RESULT.parent.glob("readme-*"))
+    names = [f"readme-{name}.{kind}" for name in ("batches", "ratios") for kind in ("png", "svg")]
+    assert [picture.name for picture in pictures] == names
+    assert all(digest in picture.read_bytes() for picture in pictures)
+    assert fixture_result().digest.encode() not in pictures[1].read_bytes()
+
+
+def test_the_documents_show_the_committed_pictures() -> None:
+    assert "(benchmarks/results/readme-ratios.svg)" in readme.README.read_text(encoding="utf-8")
+    assert "(../benchmarks/results/readme-batches.svg)" in readme.GUIDE.read_text(encoding="utf-8")
+
+
+# --- Memory ---
+
+
+def test_memory_that_is_kept_is_seen() -> None:
+    before = resident_bytes()
+    kept = bytearray(b"x" * 50_000_000)
+    assert resident_bytes() - before > 0.9 * len(kept)

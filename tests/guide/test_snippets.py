@@ -1,0 +1,257 @@
+"""The concept pages of the guide: their snippets run, and say the same in both styles.
+
+Each snippet leaves `results`; the table under "Numbers" of its page shows them, and a test holds
+the table against what was measured now.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.models import PAIRS
+from shared.tools.child_process import tf115_environment
+from shared.tools.lookup.index import anchor, symbols
+from shared.tools.pitfalls import CATALOGUE
+from tf115_environment import require_tf115
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = ROOT / "docs" / "guide"
+CONCEPTS = sorted(path.stem for path in (GUIDE / "concepts").glob("*.md"))
+
+Results = dict[str, Any]
+
+# Sets up the devices of its process, which must not have run anything before.
+ALONE = "distribution"
+# What must be done before the first operation goes first.
+FIRST = "devices"
+
+# Results that differ, and why; all others are equal to the last bit.
+DIFFERENT = {
+    ("checkpoints", "key"): "names in the graph against attributes of objects",
+    ("devices", "device"): "what a node was asked for against where a tensor is",
+    ("hooks", "saved at step"): "MonitoredTrainingSession saves before the first step too",
+    ("keras", "error"): "the layers of TensorFlow 1 left with Keras 3",
+    ("optimizers", "state"): "TensorFlow 1 keeps powers of beta, Keras a count and the rate",
+    ("renames", "resized"): "pixels are centred at 0.5",
+    ("seeds-and-dropout", "nn.dropout"): "graph and eager mode number the seeds otherwise",
+    ("summaries", "held in"): "another field of the same protocol buffer",
+    ("variables", "name"): "no scopes",
+}
+# Keras's Adam rounds 1 - beta2 otherwise, which makes v 1.4e-5 larger (see shared/models.py); the
+# weight follows v's root, three steps long.
+CLOSE = {("optimizers", quantity): 2e-5 for quantity in ("weight", "m", "v")}
+
+
+# --- running the snippets ---
+
+
+def run_snippets(
+    side: str, names: list[str], python: str = sys.executable, **environment: str
+) -> subprocess.Popen[str]:
+    """Starts a process that runs them, in a folder that its `TMPDIR` names."""
+    return subprocess.Popen(
+        [python, str(ROOT / "tests" / "run_snippets.py"), side, *names],
+        env={**(tf115_environment() if python != sys.executable else os.environ), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def results_of(process: subprocess.Popen[str]) -> dict[str, Results]:
+    output, errors = process.communicate()
+    assert process.returncode == 0, errors
+    return json.loads(output.splitlines()[-1])
+
+
+def measured_results(folder: str) -> tuple[dict[str, Results], dict[str, Results]]:
+    """Runs every snippet in the installed TensorFlow; returns those before and those after."""
+    together = [FIRST, *(name for name in CONCEPTS if name not in (FIRST, ALONE))]
+    before = run_snippets("before", [*together, ALONE], TMPDIR=folder)
+    after = run_snippets("after", together, TMPDIR=folder)
+    alone = run_snippets("after", [ALONE], TMPDIR=folder)
+    return results_of(before), {**results_of(after), **results_of(alone)}
+
+
+@pytest.fixture(scope="module")
+def measured(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[dict[str, Results], dict[str, Results]]:
+    return measured_results(str(tmp_path_factory.mktemp("snippets")))
+
+
+def disagreements(name: str, before: Results, after: Results) -> Iterator[str]:
+    """The results of both sides that are not as `DIFFERENT` and `CLOSE` say."""
+    for quantity in before.keys() & after.keys():
+        left, right = before[quantity], after[quantity]
+        label = f"{name}, {quantity}: {left} before, {right} after"
+        if (name, quantity) in DIFFERENT:
+            if left == right:
+                yield f"{label}, no longer different"
+        elif (name, quantity) in CLOSE:
+            if left == right or left != pytest.approx(right, rel=CLOSE[name, quantity]):
+                yield f"{label}, not close"
+        elif left != right:
+            yield label
+
+
+def test_before_and_after_give_the_same_numbers(
+    measured: tuple[dict[str, Results], dict[str, Results]],
+) -> None:
+    before, after = measured
+    assert set(before) == set(after) == set(CONCEPTS)
+    errors = {name: each["error"] for name, each in after.items() if "error" in each}
+    errors.update({name: each["error"] for name, each in before.items() if "error" in each})
+    assert errors.pop("keras") == "AttributeError: `dense` is not available with Keras 3."
+    assert errors == {}
+    found = [line for name in CONCEPTS for line in disagreements(name, before[name], after[name])]
+    assert found == []
+
+
+def test_a_snippet_that_computes_something_else_is_noticed() -> None:
+    assert list(disagreements("minimize", {"weights": [1.0, 0.5]}, {"weights": [1.0, 0.25]}))
+    assert list(disagreements("optimizers", {"v": 0.5}, {"v": 0.501}))
+    assert list(disagreements("renames", {"resized": [1.0]}, {"resized": [1.0]}))
+    assert not list(disagreements("minimize", {"weights": [1.0]}, {"weights": [1.0]}))
+
+
+@pytest.mark.tf115
+def test_the_snippets_before_run_under_tensorflow_115(
+    measured: tuple[dict[str, Results], dict[str, Results]], tmp_path: Path
+) -> None:
+    before, after = measured
+    process = run_snippets("before", CONCEPTS, str(require_tf115()), TMPDIR=str(tmp_path))
+    old = results_of(process)
+    assert old["keras"] == after["keras"]
+    mask = ("seeds-and-dropout", "nn.dropout")
+    for name in set(CONCEPTS) - {"keras"}:
+        for quantity, result in old[name].items():
+            same = close(result, before[name][quantity])
+            assert same == ((name, quantity) != mask), (name, quantity)
+
+
+def close(left: object, right: object) -> bool:
+    """Whether texts are the same and numbers agree to 1e-6.
+
+    Another release of the same libraries rounds exp and log otherwise.
+    """
+    pairs = zip(leaves(left), leaves(right), strict=True)
+    return all(a == (b if isinstance(b, str) else pytest.approx(b, rel=1e-6)) for a, b in pairs)
+
+
+def leaves(results: object) -> list[Any]:
+    """The numbers and texts of a result, in order."""
+    if isinstance(results, Mapping):
+        return [leaf for key in sorted(results) for leaf in leaves(results[key])]
+    if isinstance(results, list):
+        return [leaf for each in results for leaf in leaves(each)]
+    return [results]
+
+
+# --- the pages ---
+
+
+def text_of(name: str) -> str:
+    return (GUIDE / "concepts" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def table(before: Results, after: Results) -> str:
+    """The results as the table of a page shows them."""
+    lines = ["| result | TensorFlow 1 | TensorFlow 2 |", "|---|---|---|"]
+    lines += [
+        f"| {quantity} | {cell(before.get(quantity))} | {cell(after.get(quantity))} |"
+        for quantity in dict.fromkeys([*before, *after])
+    ]
+    return "\n".join(lines)
+
+
+def cell(result: object) -> str:
+    if result is None:
+        return ""
+    texts = []
+    for leaf in leaves(result):
+        if isinstance(leaf, bool):
+            texts.append("yes" if leaf else "no")
+        elif isinstance(leaf, str):
+            texts.append(f"``{leaf}``" if "`" in leaf else f"`{leaf}`")
+        else:
+            texts.append(f"{leaf:.6g}")
+    return ", ".join(texts)
+
+
+@pytest.mark.parametrize("name", CONCEPTS)
+def test_the_table_of_a_page_is_what_was_measured(
+    name: str, measured: tuple[dict[str, Results], dict[str, Results]]
+) -> None:
+    before, after = measured
+    assert table(before[name], after[name]) in text_of(name)
+
+
+def test_there_is_a_page_with_snippets_for_each_concept() -> None:
+    folders = sorted(path.parent.name for path in (GUIDE / "snippets").glob("*/before.py"))
+    assert folders == sorted({symbol.concept for symbol in symbols().values()}) == CONCEPTS
+    assert len(CONCEPTS) >= 20
+
+
+HEADINGS = ["Before", "After", "What changes", "Numbers", "Speed", "Traps", "Read more"]
+
+
+def page_complaints(name: str, text: str) -> Iterator[str]:
+    """What is wrong with the form of a page, or with a link that can be checked here."""
+    if not text.startswith(f"(concept-{name})=\n\n# "):
+        yield "does not begin with its label and a title"
+    if re.findall(r"^## (.+)$", text, re.MULTILINE) != HEADINGS:
+        yield "has other headings"
+    for side in ("before", "after"):
+        if f"{{literalinclude}} ../snippets/{name}/{side}.py\n:language: python\n" not in text:
+            yield f"does not show its snippet {side}"
+    known = {f"pitfall-{pitfall.name}" for pitfall in CATALOGUE}
+    known |= {anchor(symbol) for symbol in symbols().values()}
+    for target in re.findall(r"\{ref\}`[^`<]*<([^>]+)>`", text):
+        if target not in known:
+            yield f"refers to {target}"
+    for model, target in re.findall(r'href="\.\./pairs/(\w+)\.html#([\w-]+)"', text):
+        if target not in stage_ids(model):
+            yield f"links to {target} of {model}"
+    if "Official: [" not in text or "Asked: [" not in text:
+        yield "has no official page or no thread"
+
+
+def stage_ids(model: str) -> set[str]:
+    """The ids of the stages on the page of a pair."""
+    from shared.tools.alignment import STAGE
+
+    source = (ROOT / "tf1_style" / f"{PAIRS[model].name}.py").read_text(encoding="utf-8")
+    matches = (STAGE.match(line) for line in source.splitlines())
+    return {match[1].lower() for match in matches if match}
+
+
+def test_every_page_has_the_same_form_and_links_that_lead_somewhere() -> None:
+    complaints = {name: list(page_complaints(name, text_of(name))) for name in CONCEPTS}
+    assert {name: lines for name, lines in complaints.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("## Traps", "## Pitfalls", "has other headings"),
+        ("(concept-metrics)=", "(concept-metric)=", "does not begin with its label"),
+        ("<pitfall-loss-reduction>", "<pitfall-loss>", "refers to pitfall-loss"),
+        ("cnn.html#metrics", "cnn.html#metric", "links to metric of cnn"),
+        ("metrics/after.py", "metrics/other.py", "does not show its snippet after"),
+    ],
+)
+def test_a_mistake_in_a_page_is_noticed(old: str, new: str, complaint: str) -> None:
+    text = text_of("metrics")
+    assert text.count(old) == 1
+    (found,) = page_complaints("metrics", text.replace(old, new))
+    assert found.startswith(complaint)

@@ -1,0 +1,226 @@
+"""The rules of a pair, as functions that return what breaks them; an empty list is a pass.
+
+Every function takes the source texts, so that the tests can show it a broken twin.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from shared.tools.alignment import STAGE
+
+STAGES = [
+    "INPUTS",
+    "PARAMETERS",
+    "FORWARD",
+    "LOSS",
+    "UPDATE",
+    "METRICS",
+    "SUMMARIES",
+    "CHECKPOINT",
+    "SESSION",
+    "RUNNING",
+    "EXPORT",
+]
+
+# Names that only one of the twins may have.
+ONLY_IN_TF1 = {"create_inputs": "placeholders are part of one object's graph"}
+ONLY_IN_TF2 = {
+    "IMAGES": "signatures belong to the class, because its decorators need them",
+    "LABELS": "as IMAGES",
+    "IMAGE_BATCHES": "as IMAGES",
+    "LABEL_BATCHES": "as IMAGES",
+    "INPUTS": "as IMAGES",
+    "TARGETS": "as IMAGES",
+    "INPUT_BATCHES": "as IMAGES",
+    "TARGET_BATCHES": "as IMAGES",
+}
+# Settings that may differ.
+ONLY_IN_TF2_SETTINGS = {"optimizer": "TensorFlow 2 has a choice: Keras's Adam or the old kernel"}
+STYLE_IN_DEFAULT = {"checkpoint_dir": "the two kinds of checkpoint must not share a state file"}
+
+# Where the mathematics may differ: stage -> what to put for what in the TensorFlow 1 text.
+MATHEMATICS = ["FORWARD", "LOSS", "METRICS"]
+RENAMED_IN_TF2 = {
+    "softmax_cross_entropy_with_logits_v2": "softmax_cross_entropy_with_logits",
+}
+
+# Where a pair's mathematics is written in another way on purpose: model -> stage -> reason.
+OTHER_MATHEMATICS = {
+    "mlp": {"FORWARD": "TensorFlow 2 has Keras layers for what TensorFlow 1 writes out"},
+}
+
+# What a style must not use. A name with a dot is looked for after `tf.`, one without anywhere.
+TF1_NAMES = [
+    "tf.compat",
+    "tf.placeholder",
+    "tf.Session",
+    "tf.InteractiveSession",
+    "tf.Graph",
+    "tf.get_variable",
+    "tf.variable_scope",
+    "tf.global_variables_initializer",
+    "tf.gradients",
+    "tf.assign",
+    "tf.assign_add",
+    "tf.assign_sub",
+    "tf.control_dependencies",
+    "tf.gfile",
+    "tf.train.Saver",
+    "tf.train.get_or_create_global_step",
+    "tf.train.GradientDescentOptimizer",
+    "tf.train.AdamOptimizer",
+    "tf.summary.FileWriter",
+    "tf.summary.merge_all",
+    "tf.saved_model.Builder",
+    "tf.saved_model.simple_save",
+    "feed_dict",
+    "session",
+]
+TF2_NAMES = [
+    "tf.function",
+    "tf.GradientTape",
+    "tf.TensorSpec",
+    "tf.TensorArray",
+    "tf.Module",
+    "tf.keras",
+    "tf.raw_ops",
+    "tf.train.Checkpoint",
+    "tf.train.CheckpointManager",
+    "tf.Variable",
+    "tf.summary.create_file_writer",
+    "tf.saved_model.save",
+    "tf.saved_model.load",
+    "numpy",
+]
+
+
+def public_names(source: str) -> list[str]:
+    """Returns the public names that a file defines, in order: `train`, `Config.steps` ..."""
+    names = []
+    for node in ast.parse(source).body:
+        names.extend(_names(node))
+        if isinstance(node, ast.ClassDef):
+            names.extend(f"{node.name}.{name}" for child in node.body for name in _names(child))
+    return [name for name in names if not name.split(".")[-1].startswith("_")]
+
+
+def _names(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        return [node.target.id]
+    if isinstance(node, ast.Assign):
+        return [target.id for target in node.targets if isinstance(target, ast.Name)]
+    return []
+
+
+def order_of_names(tf1: str, tf2: str) -> list[str]:
+    """Same public names in the same order, but for the exceptions above."""
+    tf1_names = [name for name in public_names(tf1) if name.split(".")[-1] not in ONLY_IN_TF1]
+    allowed = {**ONLY_IN_TF2, **ONLY_IN_TF2_SETTINGS}
+    tf2_names = [name for name in public_names(tf2) if name.split(".")[-1] not in allowed]
+    if tf1_names == tf2_names:
+        return []
+    missing = [f"only in tf1_style: {name}" for name in tf1_names if name not in tf2_names]
+    extra = [f"only in tf2_style: {name}" for name in tf2_names if name not in tf1_names]
+    return missing + extra or [f"another order: {tf1_names} against {tf2_names}"]
+
+
+def settings(source: str) -> dict[str, str]:
+    """Returns the source of every setting of `Config` by name, spaces and line breaks evened."""
+    (config,) = (
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ClassDef) and node.name == "Config"
+    )
+    return {
+        node.target.id: ast.unparse(node)
+        for node in config.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+
+
+def same_settings(tf1: str, tf2: str) -> list[str]:
+    """Same flags, defaults and help texts, but for the exceptions above."""
+    tf1_settings, tf2_settings = settings(tf1), settings(tf2)
+    broken = []
+    for name in dict.fromkeys([*tf1_settings, *tf2_settings]):
+        if name in ONLY_IN_TF2_SETTINGS:
+            continue
+        expected = tf1_settings.get(name, "no such setting")
+        if name in STYLE_IN_DEFAULT:
+            expected = expected.replace("tf1_style", "tf2_style")
+        found = tf2_settings.get(name, "no such setting")
+        if expected != found:
+            broken.append(f"{name}: {expected} against {found}")
+    return broken
+
+
+def imports(source: str, style: str) -> list[str]:
+    """A style imports the standard library, NumPy, TensorFlow, `shared` and its own folder."""
+    allowed = {"numpy", "tensorflow", "shared", style, "__future__"}
+    allowed |= {"argparse", "copy", "dataclasses", "functools", "os", "sys"}
+    return [
+        f"imports {module}"
+        for node in ast.walk(ast.parse(source))
+        for module in _imported(node)
+        if module.split(".")[0] not in allowed
+    ]
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return [node.module or ""]
+    return []
+
+
+def foreign_names(source: str, forbidden: list[str]) -> list[str]:
+    """Returns the forbidden names that the code uses; comments and docstrings may speak of them."""
+    used = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute):
+            used |= {ast.unparse(node), node.attr}
+        elif isinstance(node, ast.Name):
+            used.add(node.id)
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            used |= {f"tf.{part}" for name in _imported(node) for part in name.split(".")[1:]}
+    prefixes = {
+        name for name in forbidden if any(use == name or use.startswith(name + ".") for use in used)
+    }
+    return sorted(prefixes)
+
+
+def stages(source: str) -> list[str]:
+    """Returns the labels of the stages, in order."""
+    return [match[1] for match in map(STAGE.match, source.splitlines()) if match]
+
+
+def order_of_stages(source: str) -> list[str]:
+    """Every stage is there, in order."""
+    found = stages(source)
+    return [] if found == STAGES else [f"stages: expected {STAGES}, found {found}"]
+
+
+def stage_code(source: str, stage: str) -> str:
+    """Returns the code of one stage without comments and blank lines."""
+    lines = source.splitlines()
+    labels = [(index, match[1]) for index, line in enumerate(lines) if (match := STAGE.match(line))]
+    start = next(index for index, label in labels if label == stage)
+    end = min((index for index, _ in labels if index > start), default=len(lines))
+    code = [re.sub(r"\s+# .*", "", line) for line in lines[start + 1 : end]]
+    return "\n".join(line for line in code if line.strip() and not line.strip().startswith("#"))
+
+
+def same_mathematics(tf1: str, tf2: str) -> list[str]:
+    """The mathematics reads the same, letter for letter, but for what TensorFlow 2 renamed."""
+    for old, new in RENAMED_IN_TF2.items():
+        tf1 = tf1.replace(old, new)
+    return [
+        f"{stage} differs"
+        for stage in MATHEMATICS
+        if stage_code(tf1, stage) != stage_code(tf2, stage)
+    ]

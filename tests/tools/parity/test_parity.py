@@ -1,0 +1,326 @@
+"""`pairs parity`: what is recorded and compared, and that each kind of row can fail."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
+from shared.errors import SuiteError, UsageError
+from shared.models import PAIRS
+from shared.tools.commands import parity
+from shared.tools.parity import matrix, other_processes, recording, report, runtimes
+from shared.tools.parity.bounds import bound_of
+from shared.tools.parity.matrix import RUNTIMES, Row, measure, row
+from shared.tools.parity.printed import no_longer_holds, read_results
+from shared.tools.parity.recording import Run, Seen, batches_of, record
+from shared.tools.parity.session import run_of
+from shared.tools.parity.watch import Watch
+from shared.trace_recorder import Trace, read_trace
+from tf115_environment import require_tf115
+
+ROOT = Path(__file__).parents[3]
+HERE = [name for name in RUNTIMES if name not in ("tf115", "gpu")]
+QUICK = {
+    "linear_regression": 4,
+    "relu_regression": 30,
+    "softmax_regression": 12,
+    "mlp": 12,
+    "cnn": 3,
+}
+WITH_ADAM = [pair.name for pair in PAIRS.values() if len(pair.variants) > 2]
+
+
+def run(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    parity.add_parser(parser.add_subparsers())
+    parsed = parser.parse_args(["parity", *arguments])
+    return parsed.execute(parsed)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Row]:
+    """A short run of every model under every runtime of the installed TensorFlow."""
+    folder = tmp_path_factory.mktemp("parity")
+    return {
+        (name, runtime): found
+        for name, pair in PAIRS.items()
+        for runtime, found in zip(HERE, measure([pair], HERE, QUICK[name], folder), strict=True)
+    }
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("runtime", ["session", "function", "many-steps", "eager"])
+def test_the_same_kernels_give_the_same_bits(name: str, runtime: str, measured: Any) -> None:
+    found = measured[name, runtime]
+    assert found.bitwise and found.within_bound and found.first_difference is None
+    assert (found.bound, found.curve_difference, found.max_ulp) == (0, 0, 0)
+    assert found.unrecorded_equal
+    stages = ["batch", "logits", "loss", "gradient", "variable"]
+    if any(variant.bound for variant in PAIRS[name].variants):  # Adam
+        stages.insert(4, "slot")
+    assert found.steps == QUICK[name]
+    assert found.compared == dict.fromkeys(stages, QUICK[name])
+
+
+@pytest.mark.parametrize("name", WITH_ADAM)
+def test_keras_adam_is_bounded_and_not_bitwise(name: str, measured: Any) -> None:
+    found = measured[name, "keras"]
+    # (1 - beta1) (g - m) against beta1 m + (1 - beta1) g: the first slot is where they part.
+    assert found.first_difference["step"] == 1 and found.first_difference["stage"] == "slot"
+    assert not found.bitwise and 0 < found.curve_difference <= found.bound
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_xla_is_bounded_and_not_bitwise(name: str, measured: Any) -> None:
+    found = measured[name, "xla"]
+    assert not found.bitwise and found.within_bound
+    assert found.first_difference["step"] == 1
+
+
+def test_the_printed_matrix_holds_in_short_runs(measured: Any) -> None:
+    assert no_longer_holds(read_results()[0], list(measured.values())) == []
+
+
+def test_without_adam_the_keras_row_says_why_it_is_skipped(measured: Any) -> None:
+    assert "no Adam" in measured["softmax_regression", "keras"].skipped
+
+
+@pytest.mark.tf115
+@pytest.mark.parametrize("name", ["linear_regression", "softmax_regression", "mlp"])
+def test_real_tensorflow_1_is_bounded(name: str, tmp_path: Path) -> None:
+    require_tf115()
+    found: Any = next(measure([PAIRS[name]], ["tf115"], QUICK[name], tmp_path))
+    assert found.within_bound and found.curve_difference <= bound_of("tf115", PAIRS[name]).limit
+    assert set(found.compared.values()) == {found.steps} == {QUICK[name]}
+
+
+def test_a_missing_tensorflow_1_skips_with_the_reason(tmp_path: Path) -> None:
+    assert other_processes.why_no_tf115(tmp_path / "python") == "not installed: make tf115"
+
+
+def test_a_failing_process_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError, match=r"expected a trace of no_such_model, found: KeyError"):
+        other_processes.record_on_gpu("no_such_model", 1, str(tmp_path / "x.npz"))
+
+
+# ---- recording --------------------------------------------------------------------------------
+
+
+def recorded(run: Run, name: str, steps: int, path: Path) -> Trace:
+    record(run, batches_of(PAIRS[name], run.config), steps, str(path), name, "")
+    return read_trace(path)
+
+
+@pytest.mark.parametrize("runtime", ["session", "function", "many_steps", "eager", "xla"])
+def test_the_recorded_gradients_are_those_that_the_update_consumed(
+    runtime: str, tmp_path: Path
+) -> None:
+    pair = PAIRS["softmax_regression"]
+    run = getattr(runtimes, runtime)(pair)
+    rate = np.float32(run.config.learning_rate)
+    with recorded(run, pair.name, 1, tmp_path / "a.npz") as trace:
+        for name in ("weights", "biases"):
+            gradient, updated = (trace.whole(kind, name, 1) for kind in ("gradient", "variable"))
+            assert gradient.any() and np.array_equal(updated, -rate * gradient)  # from zeros
+
+
+@pytest.mark.parametrize("runtime", ["session", "function", "many_steps"])
+def test_every_step_is_recorded_where_steps_do_not_fill_the_last_call(
+    runtime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "CHUNK_STEPS", 5)
+    run = getattr(runtimes, runtime)(PAIRS["relu_regression"])
+    with recorded(run, "relu_regression", 12, tmp_path / "a.npz") as trace:
+        for stage, name in (("batch", "0"), ("gradient", "bias"), ("slot", "bias/m")):
+            assert trace.records(stage, name)["step"].tolist() == list(range(1, 13))
+        # Each step's own value, not one of another row.
+        assert len(np.unique(trace.records("gradient", "bias")["norm"])) == 12
+        assert np.array_equal(trace.whole("variable", "bias", 12), run.model.variables()["bias"])
+
+
+@pytest.mark.parametrize(
+    ("name", "runtime"),
+    [
+        ("relu_regression", "keras"),
+        ("relu_regression", "xla"),
+        pytest.param("cnn", "keras", marks=pytest.mark.slow),
+        pytest.param("cnn", "xla", marks=pytest.mark.slow),
+    ],
+)
+def test_the_watch_changes_no_bit_of_bounded_runs_either(
+    name: str, runtime: str, tmp_path: Path
+) -> None:
+    pair = PAIRS[name]
+    path = tmp_path / "recorded.npz"
+    matrix._record_here(runtime, pair, QUICK[name], path)
+    assert matrix._is_same_unrecorded(runtime, pair, path)
+
+
+def test_a_watch_that_changes_a_bit_is_beyond_every_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update = Watch.update
+
+    def changed(self: Watch, gradients: list[Any]) -> None:
+        update(self, [gradient * (1 + 2**-20) for gradient in gradients])
+
+    monkeypatch.setattr(Watch, "update", changed)
+    found = next(measure([PAIRS["softmax_regression"]], ["function"], 3, tmp_path))
+    assert found.is_broken and found.unrecorded_equal is False
+
+
+def test_the_batches_are_those_of_the_style_files(tmp_path: Path) -> None:
+    for name in ("linear_regression", "relu_regression", "softmax_regression", "mlp"):
+        pair = PAIRS[name]
+        module = pair.module("tf1_style")
+        script = tmp_path / "script.npz"
+        checkpoints = str(tmp_path / name)
+        module.train(module.Config(steps=3, checkpoint_dir=checkpoints, trace=str(script)))
+        with (
+            read_trace(script) as a,
+            recorded(runtimes.session(pair), name, 3, tmp_path / "a.npz") as b,
+        ):
+            assert row(pair, "session", a, b).bitwise
+
+
+# ---- rows that must fail ----------------------------------------------------------------------
+
+
+def broken_row(tmp_path: Path, name: str, runtime: str, change: Callable[[Run], Run]) -> Any:
+    """The `Row` of a candidate that `change` breaks."""
+    pair = PAIRS[name]
+    with (
+        recorded(runtimes.session(pair), name, 12, tmp_path / "a.npz") as a,
+        recorded(change(runtimes.session(pair)), name, 12, tmp_path / "b.npz") as b,
+    ):
+        return row(pair, runtime, a, b)
+
+
+def one_percent_faster(run: Run) -> Run:
+    pair = PAIRS["softmax_regression"]
+    return run_of(pair.create("tf1_style", learning_rate=run.config.learning_rate * 1.01))
+
+
+@pytest.mark.parametrize("runtime", ["session", "xla", "tf115"])
+def test_a_learning_rate_one_percent_off_is_beyond_every_bound(
+    runtime: str, tmp_path: Path
+) -> None:
+    found = broken_row(tmp_path, "softmax_regression", runtime, one_percent_faster)
+    assert found.is_broken
+    assert found.first_difference == {"step": 1, "stage": "variable", "tensor": "weights"}
+
+
+@pytest.mark.parametrize("stage", ["gradient", "variable"])
+def test_one_bit_of_one_step_in_the_middle_is_found_there(stage: str, tmp_path: Path) -> None:
+    def one_bit(run: Run) -> Run:
+        def watch(inputs: np.ndarray, steps: int) -> Callable[[], Seen]:
+            seen_since = run.watch(inputs, steps)
+
+            def seen() -> Seen:
+                found = seen_since()
+                found[stage]["biases"][6] = np.nextafter(found[stage]["biases"][6], np.float32(9))
+                return found
+
+            return seen
+
+        return run._replace(watch=watch)
+
+    found = broken_row(tmp_path, "softmax_regression", "function", one_bit)
+    assert found.is_broken and found.curve_difference == 0
+    assert found.first_difference == {"step": 7, "stage": stage, "tensor": "biases"}
+
+
+@pytest.mark.parametrize("runtime", ["session", "xla"])
+def test_other_batches_and_nan_are_beyond_every_bound(runtime: str, tmp_path: Path) -> None:
+    def shifted(run: Run) -> Run:
+        return run._replace(config=PAIRS["softmax_regression"].module("tf1_style").Config(seed=1))
+
+    found = broken_row(tmp_path, "softmax_regression", runtime, shifted)
+    assert found.is_broken and found.first_difference["stage"] == "batch"
+
+    def nan(run: Run) -> Run:
+        def train_steps(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+            return run.train_steps(inputs, targets) * np.float32(np.nan)
+
+        return run._replace(train_steps=train_steps)
+
+    found = broken_row(tmp_path, "softmax_regression", runtime, nan)
+    assert found.is_broken
+    assert found.to_json()["curve_difference"] == "inf"
+
+
+def test_another_start_is_beyond_every_bound_however_small(tmp_path: Path) -> None:
+    def start(run: Run) -> Run:
+        next_to = float(np.nextafter(np.float32(run.config.initial_weight), np.float32(1)))
+        return run_of(PAIRS["relu_regression"].create("tf1_style", initial_weight=next_to))
+
+    found = broken_row(tmp_path, "relu_regression", "xla", start)
+    assert found.curve_difference <= found.bound  # by its losses it would pass
+    assert found.is_broken and found.first_difference["stage"] == "initial"
+
+
+# ---- the command ------------------------------------------------------------------------------
+
+
+def test_the_command_prints_within_80_columns_and_writes_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    file = tmp_path / "rows.json"
+    flags = ["--runtime", "xla", "--runtime", "function", "--runtime", "keras", "--steps", "5"]
+    assert run("linear_regression", *flags, "--json", str(file)) == 0
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "bitwise equal" in printed and "compared at every step: batch, logits, loss" in printed
+    rows = json.loads(file.read_text())["rows"]
+    assert [found["candidate"] for found in rows] == [
+        RUNTIMES[name] for name in ("function", "keras", "xla")
+    ]
+    assert rows[0]["bitwise"] is True and rows[0]["first_difference"] is None
+    assert rows[2]["first_difference"].keys() == {"step", "stage", "tensor"}
+    assert rows[1]["skipped"] and rows[1]["steps"] is None
+    expected = {"model", "reference", "candidate", "steps", "bitwise", "max_ulp", "bound"}
+    expected |= {"max_relative_l2", "first_difference", "within_bound", "skipped"}
+    assert expected <= rows[0].keys()
+
+
+def test_a_broken_row_makes_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = runtimes.session
+
+    def seeded_otherwise(pair: Any) -> Any:
+        return session(pair)._replace(config=pair.module("tf1_style").Config(seed=1))
+
+    monkeypatch.setattr(runtimes, "function", seeded_otherwise)
+    assert run("linear_regression", "--runtime", "function", "--steps", "2") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no_such"], "MODEL: expected one of"),
+        (["--runtime", "jax"], "--runtime: expected one of session, .*; found 'jax'"),
+        (["--json", "/no/such/folder/x.json"], "--json /no/such/folder/x.json: expected"),
+    ],
+)
+def test_bad_arguments_are_refused_before_training(arguments: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        run(*arguments)
+
+
+def test_every_runtime_has_a_bound_with_a_reason() -> None:
+    for pair in PAIRS.values():
+        for runtime in RUNTIMES:
+            assert bound_of(runtime, pair).reason
+
+
+def test_a_difference_beyond_its_bound_says_so() -> None:
+    found = Row("cnn", "", "XLA", steps=3, bitwise=False, curve_difference=0.25, bound=0.0)
+    assert report.result(found) == "2e-01, bound equal bits"
+    assert found.is_broken

@@ -1,0 +1,181 @@
+"""The matrix printed in the README and docs/parity.md holds, and is renewed as a whole.
+
+tests/tools/parity/test_parity.py measures it anew in short runs; the slow test here does in full.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
+from shared.errors import UsageError
+from shared.models import PAIRS
+from shared.tools.commands import parity
+from shared.tools.parity import matrix, printed
+from shared.tools.parity.bounds import bound_of
+from shared.tools.parity.matrix import RUNTIMES, Row, measure
+from shared.tools.parity.printed import PLACES, ROOT, no_longer_holds, read_results, renew
+
+RENEW = "`make parity` renews it"
+
+
+def run(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    parity.add_parser(parser.add_subparsers())
+    parsed = parser.parse_args(["parity", *arguments])
+    return parsed.execute(parsed)
+
+
+@pytest.mark.parametrize("file", PLACES)
+def test_a_file_holds_the_matrix_of_the_results(file: str) -> None:
+    assert printed.printed(file) == PLACES[file](*read_results()), RENEW
+
+
+def test_the_results_are_of_every_model_and_runtime_with_its_steps_and_bound() -> None:
+    rows, measured_on = read_results()
+    keys = [(row.model, row.candidate) for row in rows]
+    assert keys == [(name, label) for name in PAIRS for label in RUNTIMES.values()], RENEW
+    by_label = {label: runtime for runtime, label in RUNTIMES.items()}
+    for row in rows:
+        pair, runtime = PAIRS[row.model], by_label[row.candidate]
+        if row.skipped:
+            assert runtime == "gpu" or row.skipped == matrix._why_not(runtime, pair)
+            continue
+        assert row.steps == matrix.steps_of(pair, runtime), RENEW
+        bound = bound_of(runtime, pair)
+        assert (row.bound, row.reason) == (bound.limit, bound.reason), RENEW
+        assert not row.is_broken and row.bitwise == (bound.limit == 0)
+        assert row.compared and set(row.compared.values()) == {row.steps}
+    assert "1.15.5" in measured_on
+
+
+@pytest.mark.slow
+def test_the_whole_matrix_is_found_again(tmp_path: Path) -> None:
+    rows = list(measure(list(PAIRS.values()), list(RUNTIMES), None, tmp_path))
+    assert no_longer_holds(read_results()[0], rows) == []
+
+
+def test_bitwise_rows_run_in_full_and_bounded_ones_while_they_can_be_told_apart() -> None:
+    mlp = PAIRS["mlp"]
+    assert matrix.steps_of(mlp, "many-steps") == mlp.module("tf1_style").Config().steps
+    assert matrix.steps_of(mlp, "tf115") == matrix.steps_of(mlp, "keras") == 200
+    assert matrix.steps_of(PAIRS["relu_regression"], "tf115") == 10_000
+    assert matrix.steps_of(PAIRS["relu_regression"], "eager") == 500
+    assert matrix.steps_of(mlp, "eager", 1000) == matrix.steps_of(mlp, "tf115", 1000) == 1000
+
+
+# ---- that it can fail -------------------------------------------------------------------------
+
+ROW = Row(
+    "cnn",
+    matrix.REFERENCE,
+    "XLA, masks fed",
+    steps=100,
+    bitwise=False,
+    curve_difference=4e-4,
+    first_difference={"step": 1, "stage": "loss", "tensor": "loss"},
+    bound=5e-3,
+    within_bound=True,
+    versions={"tensorflow": "2.21.0"},
+)
+EQUAL = replace(ROW, bitwise=True, curve_difference=0.0, first_difference=None)
+SKIPPED = Row("cnn", matrix.REFERENCE, "XLA, masks fed", skipped="for a reason")
+
+
+def test_the_same_order_of_magnitude_holds() -> None:
+    assert no_longer_holds([ROW], [replace(ROW, curve_difference=9e-5)]) == []
+    assert no_longer_holds([ROW], [replace(ROW, steps=3, curve_difference=1e-7)]) == []
+    assert no_longer_holds([EQUAL], [EQUAL]) == []
+    assert no_longer_holds([ROW], [SKIPPED]) == no_longer_holds([SKIPPED], [ROW]) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "line"),
+    [
+        (ROW, replace(ROW, curve_difference=4.1e-5 / 2), "printed 4e-04, found 2e-05"),
+        (ROW, replace(ROW, curve_difference=4.5e-3), "printed 4e-04, found 4e-03"),
+        (ROW, replace(ROW, curve_difference=6e-3, within_bound=False), "6e-03, bound 5e-03"),
+        (ROW, EQUAL, "printed 4e-04, found bitwise"),
+        (EQUAL, ROW, "printed bitwise, found 4e-04"),
+        (EQUAL, replace(EQUAL, unrecorded_equal=False), "other bits unrecorded"),
+        (
+            ROW,
+            replace(ROW, first_difference={"step": 2, "stage": "loss", "tensor": "loss"}),
+            "printed with a first difference at step 1, found at step 2",
+        ),
+        (replace(ROW, model="mlp"), ROW, "not printed"),
+    ],
+)
+def test_what_no_longer_holds_is_said(before: Row, now: Row, line: str) -> None:
+    (found,) = no_longer_holds([before], [now])
+    assert found.startswith("cnn, XLA, masks fed: ") and line in found
+
+
+def test_a_figure_edited_by_hand_is_noticed(tmp_path: Path) -> None:
+    for file in PLACES:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text((ROOT / file).read_text().replace("e-04", "e-05"))
+        assert printed.printed(file, tmp_path) != PLACES[file](*read_results())
+
+
+# ---- renewing ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "docs").mkdir()
+    for file in PLACES:
+        shutil.copy(ROOT / file, tmp_path / file)
+    return tmp_path
+
+
+def test_renewing_writes_all_three_files_and_nothing_beside_the_matrix(root: Path) -> None:
+    rows = [replace(row, curve_difference=3e-7) for row in read_results()[0]]
+    assert renew(rows, root) == ["docs/parity.json", *PLACES]
+    again, measured_on = read_results(root)
+    assert [row.to_json() for row in again] == [row.to_json() for row in rows]
+    for file in PLACES:
+        assert printed.printed(file, root) == PLACES[file](rows, measured_on)
+        assert printed._split(root / file)[::2] == printed._split(ROOT / file)[::2]
+        assert "3e-07" in printed.printed(file, root) or "3.0e-07" in printed.printed(file, root)
+
+
+def test_a_file_without_marks_is_refused_before_anything_is_written(root: Path) -> None:
+    (root / "README.md").write_text("no marks\n")
+    with pytest.raises(UsageError, match=r"--renew: expected .*README.md with a line"):
+        renew(read_results()[0], root)
+    assert not (root / "docs" / "parity.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            replace(ROW, within_bound=False),
+            "not renewed: XLA, masks fed of cnn (4e-04, bound 5e-03)",
+        ),
+        (
+            replace(SKIPPED, candidate="TensorFlow 1.15", skipped="not installed: make tf115"),
+            "not renewed: TensorFlow 1.15 is not installed: make tf115",
+        ),
+    ],
+)
+def test_what_must_not_be_printed_is_not(
+    row: Row, message: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr(matrix, "measure", lambda *_: iter([row]))
+    monkeypatch.setattr(printed, "renew", lambda *_: pytest.fail("renewed"))
+    assert run("--renew") == (1 if row.is_broken else 0)
+    assert message in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("more", [["cnn"], ["--runtime", "xla"], ["--steps", "3"]])
+def test_a_part_of_the_matrix_is_not_renewed(more: list[str]) -> None:
+    with pytest.raises(UsageError, match="--renew: expected the whole matrix, found MODEL"):
+        run("--renew", *more)

@@ -1,0 +1,52 @@
+"""The TF1-style side of every pitfall under real TensorFlow 1.15."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pitfall_pins import pins_of
+from shared.errors import SuiteError
+from shared.tools.pitfalls import CATALOGUE, tf115
+from tf115_environment import require_tf115
+
+if TYPE_CHECKING:
+    from shared.tools.pitfalls.pitfall import Measured
+
+PITFALLS = {pitfall.name: pitfall for pitfall in CATALOGUE}
+
+
+@pytest.fixture(scope="module")
+def measured() -> dict[str, Measured]:
+    return tf115.measure(list(PITFALLS), python=require_tf115())
+
+
+@pytest.mark.tf115
+@pytest.mark.parametrize("name", PITFALLS)
+def test_tensorflow_115_shows_what_is_pinned(name: str, measured: dict[str, Measured]) -> None:
+    pins = pins_of(name)
+    assert list(measured[name]) == list(pins)
+    for quantity, value in measured[name].items():
+        assert pins[quantity].close(value, pins[quantity].under_tf115), (quantity, value)
+
+
+@pytest.mark.tf115
+@pytest.mark.parametrize("name", [name for name in PITFALLS if PITFALLS[name].only_tf115])
+def test_only_tensorflow_115_shows_these(name: str, measured: dict[str, Measured]) -> None:
+    readings = PITFALLS[name].measure(measured[name])
+    assert not PITFALLS[name].is_gone(readings)
+    assert all(reading.tf1 == reading.tf2 for reading in readings)
+
+
+def test_a_failing_interpreter_is_named_with_its_last_line(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho first >&2; echo No module named tensorflow >&2; exit 1\n")
+    python.chmod(0o755)
+    with pytest.raises(SuiteError) as error:
+        tf115.measure(["tracing"], python=python)
+    message = str(error.value)
+    assert message.startswith(f"{python}: ")
+    assert message.endswith("found: No module named tensorflow")
+    assert "first" not in message
