@@ -59,7 +59,7 @@ def run_snippets(
 ) -> subprocess.Popen[str]:
     """Starts a process that runs them, in a folder that its `TMPDIR` names."""
     return subprocess.Popen(
-        [python, str(ROOT / "tests" / "run_snippets.py"), side, *names],
+        [python, str(ROOT / "tests" / "helpers" / "run_snippets.py"), side, *names],
         env={**(tf115_environment() if python != sys.executable else os.environ), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
