@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pair_pages import explanations, test_page
-from pair_pages.explanations import ExplanationError, fitting, unnamed_symbols
-from pair_pages.hunks import Hunk, stages
-from pair_pages.sources import pair_names, sources
-from pair_pages.tables import CodeTables
+from pair_pages.generated import tests as test_page
+from pair_pages.side_by_side import explanations
+from pair_pages.side_by_side.explanations import ExplanationError, fitting, unnamed_symbols
+from pair_pages.side_by_side.hunks import Hunk, stages
+from pair_pages.side_by_side.sources import pair_names, sources
+from pair_pages.side_by_side.tables import CodeTables
 from shared.tools.pitfalls import CATALOGUE
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide"

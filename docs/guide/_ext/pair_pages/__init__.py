@@ -7,7 +7,9 @@ from typing import Any
 
 from sphinx.errors import ExtensionError
 
-from pair_pages import directive, generated, links, measured
+from pair_pages import generated, links
+from pair_pages.numbers import measured
+from pair_pages.side_by_side import directive
 from shared.errors import SuiteError
 
 

@@ -7,7 +7,7 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
-from pair_pages.places import Place, places
+from pair_pages.side_by_side.places import Place, places
 from shared.tools.alignment import Line, Row, align
 
 # Differing lines with fewer common lines between them are one hunk: the line of a `def` and its

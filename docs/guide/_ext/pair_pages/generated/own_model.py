@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from measuring.own_model import COMMANDS, FOLDER
-from pair_pages.ladder_page import diff
+from pair_pages.generated.ladder import diff
 from pair_pages.markdown_text import code
-from pair_pages.measured import measured
+from pair_pages.numbers.measured import measured
 
 NAMES = tuple(COMMANDS)
 _TABLE = "relative difference"  # what `pairs compare` says above its table, which is left out

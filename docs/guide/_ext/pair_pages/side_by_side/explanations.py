@@ -14,8 +14,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pair_pages.hunks import Hunk
-from pair_pages.places import Place
+from pair_pages.side_by_side.hunks import Hunk
+from pair_pages.side_by_side.places import Place
 from shared.errors import SuiteError
 
 if sys.version_info >= (3, 11):
@@ -23,7 +23,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-FOLDER = Path(__file__).resolve().parents[2] / "hunks"
+FOLDER = Path(__file__).resolve().parents[3] / "hunks"
 
 
 class ExplanationError(SuiteError):

@@ -6,8 +6,8 @@ import ast
 from functools import cache
 from pathlib import Path
 
-from pair_pages import explanations
 from pair_pages.markdown_text import code
+from pair_pages.side_by_side import explanations
 from shared.tools.child_process import ROOT
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from measuring.ladder import FOLDER, ORIGINAL, RUNGS, UPGRADED
-from pair_pages.hunks import Hunk, parts
 from pair_pages.markdown_text import code, escaped, table
-from pair_pages.measured import measured
-from pair_pages.tables import CodeTables
+from pair_pages.numbers.measured import measured
+from pair_pages.side_by_side.hunks import Hunk, parts
+from pair_pages.side_by_side.tables import CodeTables
 from shared.tools.run.verdict import curve_difference
 
 Runs = Mapping[str, Any]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pair_pages.markdown_text import code, escaped, table
-from pair_pages.measured import measured
+from pair_pages.numbers.measured import measured
 
 _HEADER = ("measured", "TensorFlow 1.15", "Session", "ported naively", "written as below")
 

@@ -20,7 +20,7 @@ from shared.errors import SuiteError
 from shared.tools.child_process import ROOT, TF115_PYTHON
 
 KEPT = ROOT / "build" / "guide-measured"
-_EXTENSIONS = Path(__file__).resolve().parents[1]
+_EXTENSIONS = Path(__file__).resolve().parents[2]
 NAMES = ("ladder", "own_model", "pitfalls")
 # What the measurements come from.
 _SOURCES = (

@@ -6,24 +6,24 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-from pair_pages import ladder_page, own_model_page, pitfall_page, result_pages, test_page
+from pair_pages.generated import ladder, own_model, pitfalls, results, tests
 from shared.tools.lookup.page import symbol_index_page
 
 _MARK = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.MULTILINE)
 GENERATORS: dict[str, Callable[[], str]] = {
-    "pitfalls": pitfall_page.markdown,
-    "parity": result_pages.parity,
-    "speed": result_pages.speed,
-    "pairs": result_pages.pairs,
-    "concepts": result_pages.concepts,
+    "pitfalls": pitfalls.markdown,
+    "parity": results.parity,
+    "speed": results.speed,
+    "pairs": results.pairs,
+    "concepts": results.concepts,
     "symbols": symbol_index_page,
-    "tests": test_page.markdown,
-    "own-environment": own_model_page.environment,
-    "own-program": own_model_page.program,
-    "own-correction": own_model_page.correction,
-    **{f"own-{name}": partial(own_model_page.step, name) for name in own_model_page.NAMES},
-    "ladder": ladder_page.summary,
-    **{f"rung-{number}": partial(ladder_page.rung, number) for number in range(1, 8)},
+    "tests": tests.markdown,
+    "own-environment": own_model.environment,
+    "own-program": own_model.program,
+    "own-correction": own_model.correction,
+    **{f"own-{name}": partial(own_model.step, name) for name in own_model.NAMES},
+    "ladder": ladder.summary,
+    **{f"rung-{number}": partial(ladder.rung, number) for number in range(1, 8)},
 }
 
 

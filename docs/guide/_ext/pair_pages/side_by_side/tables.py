@@ -6,8 +6,8 @@ import html
 import itertools
 from collections.abc import Iterator, Sequence
 
-from pair_pages.code_lines import Token, to_html, tokens_by_line
-from pair_pages.hunks import Hunk, Stretch
+from pair_pages.side_by_side.code_lines import Token, to_html, tokens_by_line
+from pair_pages.side_by_side.hunks import Hunk, Stretch
 from shared.tools.alignment import STAGE, Line, Row, changed_spans
 
 SIDES = ("tf1", "tf2")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pair_pages import results
-from pair_pages.hunks import stages
 from pair_pages.markdown_text import table
-from pair_pages.sources import pair_names, sources
+from pair_pages.numbers import committed
+from pair_pages.side_by_side.hunks import stages
+from pair_pages.side_by_side.sources import pair_names, sources
 from shared.tools.alignment import share_of_common_lines
 from shared.tools.child_process import ROOT
 from shared.tools.parity.printed import compact, read_results
@@ -18,7 +18,7 @@ def parity() -> str:
 
 def speed() -> str:
     """Returns the committed speeds: a line for each way, a column for each model."""
-    found = results.speeds()
+    found = committed.speeds()
     models = list(dict.fromkeys(each.model for each in found))
     ratios = {(each.way, each.model): f"{each.ratio:.3g}" for each in found}
     ways = dict.fromkeys(each.way for each in found)
@@ -43,5 +43,5 @@ def pairs() -> str:
         lines = [row for stage in cut for part in stage.parts for row in part.rows]
         count = sum(len(stage.hunks) for stage in cut)
         share = f"{share_of_common_lines(lines):.0%}"
-        rows.append([f"{{doc}}`/pairs/{pair}`", share, str(count), results.parity_of(pair)])
+        rows.append([f"{{doc}}`/pairs/{pair}`", share, str(count), committed.parity_of(pair)])
     return table(["pair", "lines in common", "differences", "parity"], rows)

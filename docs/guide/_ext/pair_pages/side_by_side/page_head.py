@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pair_pages import results
-from pair_pages.explanations import StageText
-from pair_pages.hunks import Stage
-from pair_pages.places import FILE, MODEL, PROGRAM
+from pair_pages.numbers import committed
+from pair_pages.side_by_side.explanations import StageText
+from pair_pages.side_by_side.hunks import Stage
+from pair_pages.side_by_side.places import FILE, MODEL, PROGRAM
 from shared.tools.alignment import Row, share_of_common_lines
 
 
@@ -18,8 +18,8 @@ def markdown(pair: str, stages: Sequence[Stage], texts: Mapping[str, StageText])
         ("In common", f"{share_of_common_lines(rows):.0%} of the lines"),
         ("Identical stages", _identical(stages, texts)),
         ("Differences", _differences(stages, rows)),
-        ("Parity", results.parity_of(pair)),
-        ("Speed", results.speed_of(pair)),
+        ("Parity", committed.parity_of(pair)),
+        ("Speed", committed.speed_of(pair)),
     ]
     body = "\n".join(f"| {name} | {value} |" for name, value in lines)
     return f":::{{table}}\n:class: facts\n\n| This pair | |\n|---|---|\n{body}\n:::\n"

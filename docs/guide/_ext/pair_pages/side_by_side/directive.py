@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from pair_pages import explanations, facts, test_page
-from pair_pages.hunks import Hunk, Stage, Stretch, stages
-from pair_pages.places import places
-from pair_pages.sources import sources
-from pair_pages.tables import CodeTables
+from pair_pages.generated import tests
+from pair_pages.side_by_side import explanations, page_head
+from pair_pages.side_by_side.hunks import Hunk, Stage, Stretch, stages
+from pair_pages.side_by_side.places import places
+from pair_pages.side_by_side.sources import sources
+from pair_pages.side_by_side.tables import CodeTables
 from shared.models import STYLES
 
 
@@ -32,7 +33,7 @@ class PairDirective(SphinxDirective):
         self.names = places(left)
         self.hunks = [hunk for stage in self.stages for hunk in stage.hunks]
         return [
-            *self.parse_text_to_nodes(facts.markdown(self.pair, self.stages, self.texts)),
+            *self.parse_text_to_nodes(page_head.markdown(self.pair, self.stages, self.texts)),
             _raw(_toolbar(self.pair)),
             *(self._section(stage) for stage in self.stages),
         ]
@@ -79,8 +80,7 @@ class PairDirective(SphinxDirective):
             "Concept": [f"{{doc}}`/concepts/{name}`" for name in self._concepts(explanation)],
             "Pitfall": [f"{{ref}}`{n} <pitfall-{n}>`" for n in explanation.pitfalls],
             "Held by": [
-                f"{{ref}}`{test_page.name(test)} <{test_page.label(test)}>`"
-                for test in explanation.tests
+                f"{{ref}}`{tests.name(test)} <{tests.label(test)}>`" for test in explanation.tests
             ],
         }.items():
             if links:

@@ -1,0 +1,1 @@
+"""Where the figures on the pages come from: committed results, and what a build measures."""
