@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import UsageError
@@ -28,7 +28,8 @@ def add_parser(subparsers: Any) -> None:
         description=(
             "For each SYMBOL, such as tf.placeholder, says what to write in TensorFlow 2, what "
             "changes, where the pairs show it, and whether the installed TensorFlow still has "
-            "the old name, which is tried. Without SYMBOL, lists all by kind."
+            "the old name, which is tried. Every public name of TensorFlow 1.15 is known. "
+            "Without SYMBOL, lists by kind those with an answer of their own."
         ),
     )
     parser.add_argument(
@@ -76,7 +77,7 @@ def _named(names: Sequence[str]) -> list[Symbol]:
             close = close_matches(name)
             hint = f"; did you mean {' or '.join(close)}?" if close else ""
             raise UsageError(
-                f"SYMBOL: expected one that `pairs lookup` lists, found {name!r}{hint}"
+                f"SYMBOL: expected a public name of TensorFlow 1.15 or 2, found {name!r}{hint}"
             )
         found.update((symbol.name, symbol) for symbol in matches)
     return list(found.values())
@@ -118,11 +119,11 @@ def _show_text(symbol: Symbol, console: Console) -> None:
     from shared.tools.lookup.pair_lines import pair_lines
 
     console.print(Text.assemble((symbol.title, "bold"), f"  {symbol.kind}"))
-    _row("TensorFlow 2", symbol.tf2.splitlines(), console, style="green")
+    _row("TensorFlow 2", symbol.tf2.splitlines() or ["-"], console, style="green")
     _row("Changes", [symbol.change], console)
     _row("In the pairs", _uses_text(pair_lines(symbol.name)), console)
     _row("Pitfalls", [f"pairs pitfalls {name}" for name in symbol.pitfalls], console)
-    _row("Concept", [_concept_page(symbol)], console)
+    _row("Concept", filter(None, [_concept_page(symbol)]), console)
 
 
 def _uses_text(uses: Sequence[PairLine]) -> list[str]:
@@ -130,14 +131,15 @@ def _uses_text(uses: Sequence[PairLine]) -> list[str]:
     from shared.tools.lookup.pair_lines import by_stage
 
     lines = []
+    width = 2 + max((len(use.stage or "") for use in uses), default=0)
     for group in by_stage(uses):
         use, numbers = group[0], ",".join(str(use.line) for use in group)
-        lines.append(f"{use.stage or '':<12}{use.file}:{numbers}")
-        lines.append(f"{'':<12}{use.twin}:{use.twin_line}")
+        lines.append(f"{use.stage or '':<{width}}{use.file}:{numbers}")
+        lines.append(f"{'':<{width}}{use.twin}:{use.twin_line}")
     return lines
 
 
-def _row(label: str, lines: Sequence[str], console: Console, style: str = "") -> None:
+def _row(label: str, lines: Iterable[str], console: Console, style: str = "") -> None:
     """Prints lines beside their label; nothing where there are none."""
     from rich.padding import Padding
     from rich.table import Table
@@ -151,8 +153,8 @@ def _row(label: str, lines: Sequence[str], console: Console, style: str = "") ->
     console.print(Padding(table, (0, 0, 0, 2)))
 
 
-def _concept_page(symbol: Symbol) -> str:
-    return f"docs/guide/concepts/{symbol.concept}.md"
+def _concept_page(symbol: Symbol) -> str | None:
+    return f"docs/guide/concepts/{symbol.concept}.md" if symbol.concept else None
 
 
 def _state(symbol: Symbol) -> State:
@@ -170,6 +172,7 @@ def _as_json(symbol: Symbol, probe: bool) -> dict[str, Any]:
     return {
         "name": symbol.title,
         "kind": symbol.kind,
+        "specific": symbol.is_specific,
         "tf2": symbol.tf2,
         "change": symbol.change,
         "pitfalls": list(symbol.pitfalls),

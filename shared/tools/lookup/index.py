@@ -6,9 +6,10 @@ import difflib
 import functools
 import re
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
+from shared.tools.lookup import known_names
 from shared.tools.lookup.names import canonical
 
 if sys.version_info >= (3, 11):
@@ -23,7 +24,10 @@ KINDS = {
     "renamed": "another name, the same thing",
     "argument change": "other arguments or defaults",
     "new way": "written in another way",
+    "compat.v1 only": "no name in TensorFlow 2's own tf.",
+    "legacy Keras": "comes back with the package tf_keras and TF_USE_LEGACY_KERAS=1",
     "gone": "nothing in TensorFlow took its place",
+    "internal": "from inside TensorFlow, never part of its public names",
 }
 
 
@@ -40,6 +44,7 @@ class Symbol:
         example: a smallest call, with which its state in the installed TensorFlow is tried.
         pitfalls: names that `pairs pitfalls` explains.
         is_family: whether it stands for all names below it that have no entry of their own.
+        is_specific: whether somebody wrote the answer, and not only the state was found.
     """
 
     name: str
@@ -50,6 +55,7 @@ class Symbol:
     example: str | None = None
     pitfalls: tuple[str, ...] = ()
     is_family: bool = False
+    is_specific: bool = True
 
     @property
     def title(self) -> str:
@@ -80,28 +86,33 @@ def symbols() -> dict[str, Symbol]:
 def find(name: str) -> list[Symbol]:
     """Returns the symbols that a name means.
 
-    That is the symbol of this name, else the nearest family above it, else every symbol that ends
-    in it: `tf.compat.v1.train.Saver`, `train.Saver` and `Saver` are the same. None when there is
-    no such symbol.
+    That is the symbol of this name, else every symbol that ends in it: `tf.compat.v1.train.Saver`,
+    `train.Saver` and `Saver` are the same. Every public name of TensorFlow 1.15 and of TensorFlow
+    2 is known, and those of the members of classes; of what has no entry in the file, the answer
+    rests on what trying the name showed. None when there is no such name.
     """
+    from shared.tools.lookup.generated import answer
+
     name = canonical(name)
-    known = symbols()
-    if name in known:
-        return [known[name]]
-    family = name
-    while family := family.rpartition(".")[0]:
-        if family in known and known[family].is_family:
-            # The state of this very name is wanted, not that of the family's example.
-            return [replace(known[family], name=name, is_family=False, example=None)]
-    return [symbol for symbol in known.values() if symbol.name.endswith("." + name)]
+    found = answer(name)
+    if found is not None:
+        return [found]
+    ending = [symbol for symbol in symbols().values() if symbol.name.endswith("." + name)]
+    if ending:
+        return ending
+    others = sorted(other for other in known_names.everyday() if other.endswith("." + name))
+    return [symbol for other in others if (symbol := answer(other)) is not None]
 
 
 def close_matches(name: str) -> list[str]:
-    """Returns up to three names of the index that look like `name`, best first."""
-    known = symbols()
-    by_text = {text: key for key in known for text in (key.rpartition(".")[2].lower(), key.lower())}
+    """Returns up to three known names that look like `name`, best first."""
+    known = [*symbols(), *(other for other in known_names.everyday() if other not in symbols())]
+    by_text: dict[str, str] = {}
+    for key in known:
+        for text in (key.lower(), key.rpartition(".")[2].lower()):
+            by_text.setdefault(text, key)
     close = difflib.get_close_matches(canonical(name).lower(), by_text, n=3)
-    return list(dict.fromkeys(known[by_text[text]].title for text in close))
+    return list(dict.fromkeys(f"tf.{by_text[text]}" for text in close))
 
 
 def anchor(symbol: Symbol) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import inspect
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from shared.tools.lookup import known_names, legacy_keras
 from shared.tools.lookup.index import Symbol
 
 WORKS = "works"
@@ -17,11 +19,15 @@ WORKS = "works"
 STATES = {
     "same": "still there under this name, unchanged",
     "changed": "still there under this name, with other arguments or behaviour",
+    "keras 3": "still there under this name, as Keras 3 has it",
     "compat": "in tf.compat.v1 only; a small call runs in a graph and in eager mode",
     "named": "in tf.compat.v1 only; not called",
     "graph only": "in tf.compat.v1 only; a small call runs in a graph, and raises in eager mode",
     "raises": "in tf.compat.v1 only, and raises when used",
-    "gone": "gone, from tf.compat.v1 too",
+    "legacy keras": "with legacy Keras only: package tf_keras, and TF_USE_LEGACY_KERAS=1",
+    "gone": "gone, from tf.compat.v1 too, and legacy Keras does not bring it back",
+    "internal": "of TensorFlow's inside, which any release may move",
+    "new": "a name of TensorFlow 2, which TensorFlow 1.15 did not have",
 }
 
 
@@ -40,6 +46,10 @@ class State:
         in_eager: the same in eager mode.
         as_tf2: the same example with TensorFlow 2's `tf.`, in eager mode; None where TensorFlow 2
             has no such name or the very same object.
+        with_legacy_keras: outcome, in a process with `TF_USE_LEGACY_KERAS=1`, of the example as
+            compat.v1 in a graph, or of the name where there is no example; None where the name
+            works without it.
+        renamed: the name under which TensorFlow 2 has the very same object; None without one.
         upgraded: the name that `tf_upgrade_v2` writes instead; None where it leaves the name.
     """
 
@@ -51,6 +61,8 @@ class State:
     in_graph: str | None
     in_eager: str | None
     as_tf2: str | None
+    with_legacy_keras: str | None
+    renamed: str | None
     upgraded: str | None
 
     @property
@@ -67,9 +79,11 @@ class State:
             "in a graph": self.in_graph,
             "in eager mode": self.in_eager,
             "with TensorFlow 2's tf.": self.as_tf2,
+            "with legacy Keras": self.with_legacy_keras if self.code != "gone" else None,
         }.items():
-            if outcome is not None and outcome != WORKS:
+            if outcome is not None and (outcome != WORKS or where == "with legacy Keras"):
                 lines.append((where, outcome))
+        lines += [("the same as", f"tf.{self.renamed}")] if self.renamed else []
         return lines + ([("tf_upgrade_v2 writes", self.upgraded)] if self.upgraded else [])
 
 
@@ -78,30 +92,71 @@ def state(symbol: Symbol) -> State:
     """Tries a symbol in the installed TensorFlow, once a process; takes milliseconds.
 
     Its name is looked up in `tf` and in `tf.compat.v1`; its example is run as compat.v1 in a graph
-    of its own, as compat.v1 in eager mode, and with TensorFlow 2's `tf`.
+    of its own, as compat.v1 in eager mode, and with TensorFlow 2's `tf`. What failed is tried with
+    legacy Keras, which takes a process of its own unless this TensorFlow is the recorded one.
     """
+    found = state_without_legacy_keras(symbol)
+    if symbol.name.startswith("python."):
+        return replace(found, code="internal", lookup=_import_error(symbol.name))
+    if found.code not in ("gone", "raises"):
+        return found
+    outcome = legacy_keras.outcome(symbol.name, symbol.example, found.version)
+    code = "legacy keras" if outcome == WORKS else found.code
+    return replace(found, code=code, with_legacy_keras=outcome)
+
+
+@functools.cache
+def state_without_legacy_keras(symbol: Symbol) -> State:
+    """Tries a symbol as `state` does, in this process only."""
     from shared.tensorflow_loading import load_tensorflow
 
     load_tensorflow()
     import tensorflow as tf
 
-    native, _ = _look_up(tf, symbol.name)
-    legacy, lookup = _look_up(tf.compat.v1, symbol.name)
-    tried = legacy is not None and symbol.example is not None
-    is_same = native is not None and _original(native) is _original(legacy)
-    in_graph = _outcome(symbol.example, tf.compat.v1, tf.Graph) if tried else None
-    in_eager = _outcome(symbol.example, tf.compat.v1) if tried else None
+    native, missing = look_up(tf, symbol.name)
+    legacy, lookup = look_up(tf.compat.v1, symbol.name)
+    is_native = missing is None
+    tried = lookup is None and symbol.example is not None
+    is_same = is_native and lookup is None and _original(native) is _original(legacy)
+    in_graph = outcome_of(symbol.example, tf.compat.v1, tf.Graph) if tried else None
+    in_eager = outcome_of(symbol.example, tf.compat.v1) if tried else None
     return State(
-        code=_code(native, legacy, is_same, in_graph, in_eager),
+        code=_code(symbol.name, missing, lookup, is_same, in_graph, in_eager),
         version=tf.__version__,
         example=symbol.example,
-        lookup=lookup,
+        lookup=None if is_native else lookup,
         lost=_lost_arguments(legacy, native),
         in_graph=in_graph,
         in_eager=in_eager,
-        as_tf2=_outcome(symbol.example, tf) if tried and native and not is_same else None,
+        as_tf2=outcome_of(symbol.example, tf) if tried and is_native and not is_same else None,
+        with_legacy_keras=None,
+        renamed=None if is_native else _native_name(legacy),
         upgraded=upgrade_table().get(f"tf.{symbol.name}"),
     )
+
+
+def _import_error(inside: str) -> str | None:
+    """Why `tensorflow.python.…` cannot be imported now; None where it can."""
+    module, _, name = inside.rpartition(".")
+    try:
+        found = importlib.import_module(f"tensorflow.{module}")
+    except ImportError as error:
+        return _one_line(error)
+    return look_up(found, name)[1]
+
+
+def _native_name(found: Any) -> str | None:
+    """The name that TensorFlow gives the very same object in its own `tf.`."""
+    import tensorflow as tf
+    from tensorflow.python.util import tf_export
+
+    if not _is_code(found):
+        return None
+    for name in tf_export.get_v2_names(tf_export.tf_decorator.unwrap(found)[1]):
+        native, _ = look_up(tf, name)
+        if native is not None and _original(native) is _original(found):
+            return str(name)
+    return None
 
 
 def upgrade_table() -> dict[str, str]:
@@ -112,13 +167,18 @@ def upgrade_table() -> dict[str, str]:
 
 
 def _code(
-    native: Any, legacy: Any, is_same: bool, in_graph: str | None, in_eager: str | None
+    name: str,
+    missing: str | None,
+    missing_in_v1: str | None,
+    is_same: bool,
+    in_graph: str | None,
+    in_eager: str | None,
 ) -> str:
-    if is_same:
-        return "same"
-    if native is not None:
-        return "changed"
-    if legacy is None:
+    if not known_names.is_of_tf1(name) and (missing is None or missing_in_v1 is None):
+        return "new"
+    if missing is None:
+        return "keras 3" if name.startswith("keras.") else "same" if is_same else "changed"
+    if missing_in_v1 is not None:
         return "gone"
     if in_graph not in (WORKS, None):
         return "raises"
@@ -127,7 +187,7 @@ def _code(
     return "compat" if in_eager == WORKS else "graph only"
 
 
-def _look_up(root: Any, name: str) -> tuple[Any, str | None]:
+def look_up(root: Any, name: str) -> tuple[Any, str | None]:
     """Returns what a dotted name stands for, or None and the error."""
     found = root
     try:
@@ -140,7 +200,12 @@ def _look_up(root: Any, name: str) -> tuple[Any, str | None]:
 
 def _original(found: Any) -> Any:
     """What a function was before TensorFlow wrapped it for each of its names."""
-    return inspect.unwrap(found) if callable(found) else found
+    return inspect.unwrap(found) if _is_code(found) else found
+
+
+def _is_code(found: Any) -> bool:
+    """Whether it is a function or class; asking more of a flags object makes it parse `argv`."""
+    return inspect.isroutine(found) or inspect.isclass(found)
 
 
 def _lost_arguments(legacy: Any, native: Any) -> tuple[str, ...]:
@@ -151,7 +216,7 @@ def _lost_arguments(legacy: Any, native: Any) -> tuple[str, ...]:
         return ()
 
 
-def _outcome(
+def outcome_of(
     example: str | None, namespace: Any, graph: Callable[[], Any] = contextlib.nullcontext
 ) -> str:
     """Runs an example, in a graph of its own if one is given; returns `WORKS` or the error."""
