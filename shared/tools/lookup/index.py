@@ -8,6 +8,7 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from shared.tools.lookup import known_names
 from shared.tools.lookup.names import canonical
@@ -18,6 +19,10 @@ else:
     import tomli as tomllib
 
 SYMBOLS_FILE = Path(__file__).with_name("symbols.toml")
+MORE_FILES = [
+    Path(__file__).with_name(f"symbols_{part}.toml")
+    for part in ("rewritten", "everyday", "same", "contrib")
+]
 
 KINDS = {
     "unchanged": "the same name and arguments",
@@ -44,6 +49,11 @@ class Symbol:
         example: a smallest call, with which its state in the installed TensorFlow is tried.
         pitfalls: names that `pairs pitfalls` explains.
         is_family: whether it stands for all names below it that have no entry of their own.
+        given: code that defines what both styles use.
+        old: TensorFlow 1 code; its last line is what `tf2` is held against.
+        then: TensorFlow 2 code after `tf2`, whose last line is what `tf2` gives; empty where `tf2`
+            ends with an expression.
+        tolerance: how far the two may be apart, relative to the largest number; None for the usual.
         is_specific: whether somebody wrote the answer, and not only the state was found.
     """
 
@@ -55,6 +65,10 @@ class Symbol:
     example: str | None = None
     pitfalls: tuple[str, ...] = ()
     is_family: bool = False
+    given: str = ""
+    old: str | None = None
+    then: str = ""
+    tolerance: float | None = None
     is_specific: bool = True
 
     @property
@@ -66,21 +80,36 @@ class Symbol:
 @functools.cache
 def symbols() -> dict[str, Symbol]:
     """Returns every symbol of the index by name, in the order of the file."""
-    concepts = tomllib.loads(SYMBOLS_FILE.read_text(encoding="utf-8"))
-    return {
-        key.removesuffix(".*"): Symbol(
-            name=key.removesuffix(".*"),
-            concept=concept,
-            kind=entry["kind"],
-            tf2=entry["tf2"],
-            change=entry["change"],
-            example=entry.get("example"),
-            pitfalls=tuple(entry.get("pitfalls", ())),
-            is_family=key.endswith(".*"),
-        )
-        for concept, entries in concepts.items()
-        for key, entry in entries.items()
-    }
+    found = {}
+    for file in (SYMBOLS_FILE, *MORE_FILES):
+        for concept, entries in tomllib.loads(file.read_text(encoding="utf-8")).items():
+            for key, entry in entries.items():
+                found[key.removesuffix(".*")] = _symbol(concept, key, entry)
+    return found
+
+
+def _symbol(concept: str, key: str, entry: dict[str, Any] | str) -> Symbol:
+    if isinstance(entry, str):  # a call that is the same in both
+        entry = {
+            "kind": "unchanged",
+            "tf2": entry,
+            "old": entry,
+            "change": "The same call gives the same.",
+        }
+    return Symbol(
+        name=key.removesuffix(".*"),
+        concept=concept,
+        kind=entry["kind"],
+        tf2=entry["tf2"].strip(),
+        change=entry["change"],
+        example=entry.get("example"),
+        pitfalls=tuple(entry.get("pitfalls", ())),
+        is_family=key.endswith(".*"),
+        given=entry.get("given", ""),
+        old=entry.get("old"),
+        then=entry.get("then", ""),
+        tolerance=entry.get("tolerance"),
+    )
 
 
 def find(name: str) -> list[Symbol]:

@@ -48,7 +48,7 @@ def outcome(name: str, example: str | None, version: str) -> str:
         found = known_names.recorded(name)
         if found is not None and found.code == "legacy keras":
             return "works"
-        if found is not None and found.code == "gone":
+        if found is None or found.code == "gone":
             return "not there"
     if installed() is None:
         return _MISSING

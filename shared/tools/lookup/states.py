@@ -117,7 +117,7 @@ def state_without_legacy_keras(symbol: Symbol) -> State:
     legacy, lookup = look_up(tf.compat.v1, symbol.name)
     is_native = missing is None
     tried = lookup is None and symbol.example is not None
-    is_same = is_native and lookup is None and _original(native) is _original(legacy)
+    is_same = is_native and lookup is None and _is_same(native, legacy)
     in_graph = outcome_of(symbol.example, tf.compat.v1, tf.Graph) if tried else None
     in_eager = outcome_of(symbol.example, tf.compat.v1) if tried else None
     return State(
@@ -201,6 +201,12 @@ def look_up(root: Any, name: str) -> tuple[Any, str | None]:
 def _original(found: Any) -> Any:
     """What a function was before TensorFlow wrapped it for each of its names."""
     return inspect.unwrap(found) if _is_code(found) else found
+
+
+def _is_same(native: Any, legacy: Any) -> bool:
+    left, right = _original(native), _original(legacy)
+    # A method of a class is another object at each look, and an equal one.
+    return left is right or (inspect.isroutine(left) and bool(left == right))
 
 
 def _is_code(found: Any) -> bool:
