@@ -31,6 +31,8 @@ Results = dict[str, Any]
 
 # Sets up the devices of its process, which must not have run anything before.
 ALONE = "distribution"
+# Its TensorFlow 2 side needs a switch that is for a whole process.
+LEGACY = "legacy-keras"
 # What must be done before the first operation goes first.
 FIRST = "devices"
 
@@ -75,11 +77,12 @@ def results_of(process: subprocess.Popen[str]) -> dict[str, Results]:
 
 def measured_results(folder: str) -> tuple[dict[str, Results], dict[str, Results]]:
     """Runs every snippet in the installed TensorFlow; returns those before and those after."""
-    together = [FIRST, *(name for name in CONCEPTS if name not in (FIRST, ALONE))]
-    before = run_snippets("before", [*together, ALONE], TMPDIR=folder)
+    together = [FIRST, *(name for name in CONCEPTS if name not in (FIRST, ALONE, LEGACY))]
+    before = run_snippets("before", [*together, ALONE, LEGACY], TMPDIR=folder)
     after = run_snippets("after", together, TMPDIR=folder)
     alone = run_snippets("after", [ALONE], TMPDIR=folder)
-    return results_of(before), {**results_of(after), **results_of(alone)}
+    legacy = run_snippets("after", [LEGACY], TMPDIR=folder, TF_USE_LEGACY_KERAS="1")
+    return results_of(before), {**results_of(after), **results_of(alone), **results_of(legacy)}
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +115,7 @@ def test_before_and_after_give_the_same_numbers(
     errors = {name: each["error"] for name, each in after.items() if "error" in each}
     errors.update({name: each["error"] for name, each in before.items() if "error" in each})
     assert errors.pop("keras") == "AttributeError: `dense` is not available with Keras 3."
+    assert errors.pop(LEGACY) == "AttributeError: `LSTMCell` is not available with Keras 3."
     assert errors == {}
     found = [line for name in CONCEPTS for line in disagreements(name, before[name], after[name])]
     assert found == []
@@ -132,8 +136,9 @@ def test_the_snippets_before_run_under_tensorflow_115(
     process = run_snippets("before", CONCEPTS, str(require_tf115()), TMPDIR=str(tmp_path))
     old = results_of(process)
     assert old["keras"] == after["keras"]
+    assert all(close(result, after[LEGACY][quantity]) for quantity, result in old[LEGACY].items())
     mask = ("seeds-and-dropout", "nn.dropout")
-    for name in set(CONCEPTS) - {"keras"}:
+    for name in set(CONCEPTS) - {"keras", LEGACY}:
         for quantity, result in old[name].items():
             same = close(result, before[name][quantity])
             assert same == ((name, quantity) != mask), (name, quantity)

@@ -76,7 +76,7 @@ def _results(process: subprocess.Popen[str], request: str) -> dict[str, dict[str
     output, errors = process.communicate(request)
     if process.returncode != 0:
         last_line = (errors.strip() or "no message").splitlines()[-1]
-        raise SuiteError(f"{process.args}: expected the results of answers, found: {last_line}")
+        raise SuiteError(f"{process.args!r}: expected results of answers, found: {last_line}")
     results: dict[str, dict[str, Any]] = json.loads(output.splitlines()[-1])
     return results
 

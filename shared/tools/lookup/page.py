@@ -6,9 +6,12 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Sequence
+from html import escape
 from pathlib import Path
 
+from shared.tools.lookup.generated import answer
 from shared.tools.lookup.index import KINDS, Symbol, anchor, symbols
+from shared.tools.lookup.known_names import everyday, recorded_versions, what_it_is
 from shared.tools.lookup.pair_lines import PairLine, by_stage, pair_lines
 from shared.tools.lookup.states import state
 
@@ -22,7 +25,18 @@ _TEXT = """\
 What became of each, and what the installed TensorFlow {version} says when the old name is tried;
 that was done when this page was built. In a terminal, `pairs lookup tf.placeholder` shows the same.
 Here are all symbols that the pairs use, and the most used others: counted in the {files:,} files of
-{packages} published TensorFlow 1 packages that use TensorFlow.
+{packages} published TensorFlow 1 packages that use TensorFlow. Of the others of {public:,} public
+names of TensorFlow 1.15 there is {{ref}}`a table <other-symbols>` at the end.
+
+"""
+
+_OTHERS = """\
+(other-symbols)=
+
+## Other names
+
+Their state was found by trying them in TensorFlow {version}, with legacy Keras too. Names below
+`tf.contrib` that are gone and `tf.raw_ops` are left out: `pairs lookup` knows those as well.
 
 """
 
@@ -47,12 +61,37 @@ def symbol_index_page() -> str:
     options = "".join(f"<option>{kind}</option>" for kind in KINDS)
     counted = json.loads(_USES.read_text(encoding="utf-8"))["packages"]
     files = sum(package["files"] for package in counted.values())
-    text = _TEXT.format(version=version, files=files, packages=len(counted))
+    public = len(what_it_is())
+    text = _TEXT.format(version=version, files=files, packages=len(counted), public=public)
     parts = [text, _raw(_FILTER.format(options=options))]
     for letter, group in by_letter:
         parts += [f"\n## {letter}\n\n", *(_entry(symbol) for symbol in group)]
+    parts += [_OTHERS.format(version=recorded_versions()[0]), _raw(_table(_other_names()))]
     script = _SCRIPT.read_text(encoding="utf-8")
     return "".join([*parts, _raw(f"<script>\n{script}</script>")])
+
+
+def _other_names() -> list[str]:
+    """The names of 1.15 that have no entry, less those that the page says it leaves out."""
+    return [name for name in sorted(everyday(), key=str.lower) if name not in symbols()]
+
+
+def _table(names: Sequence[str]) -> str:
+    """A table with a row for each name: what it is now and what to write."""
+    rows = []
+    for name in names:
+        symbol = answer(name)
+        assert symbol is not None, name
+        cells = (f"<code>tf.{name}</code>", symbol.kind, f"<code>{escape(symbol.tf2)}</code>")
+        kind_class = "kind-" + symbol.kind.replace(" ", "-")
+        rows.append(f'<tr class="symbol {kind_class}">{_cells("td", cells)}</tr>')
+    head = _cells("th", ("TensorFlow 1", "kind", "TensorFlow 2"))
+    body = "\n".join(rows)
+    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+
+
+def _cells(tag: str, texts: Sequence[str]) -> str:
+    return "".join(f"<{tag}>{text}</{tag}>" for text in texts)
 
 
 def line_address(use: PairLine) -> str:
@@ -65,13 +104,11 @@ def _raw(html: str) -> str:
 
 
 def _entry(symbol: Symbol) -> str:
+    code = ["```python", symbol.tf2, "```", ""] if symbol.tf2 else []
     lines = [
         f"**{_code(symbol.title)}** {symbol.kind}",
         "",
-        "```python",
-        symbol.tf2,
-        "```",
-        "",
+        *code,
         symbol.change,
         "",
         *_facts(symbol),

@@ -87,7 +87,7 @@ def computed(code: str, seed: int) -> Any:
         return plain(run(code, names))
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(seed)
-        loaded = []
+        loaded: list[Any] = []
 
         def load(*values: Any) -> None:
             """Gives the variables these values, in the order in which they were made."""

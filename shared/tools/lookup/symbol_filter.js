@@ -4,7 +4,7 @@
   const filter = document.getElementById("symbol-filter");
   const kind = document.getElementById("symbol-kind");
   const count = document.getElementById("symbol-count");
-  const rows = [...document.querySelectorAll("div.symbol")].map((row) => ({
+  const rows = [...document.querySelectorAll("div.symbol, tr.symbol")].map((row) => ({
     row,
     text: row.textContent.toLowerCase(),
     section: row.closest("section"),

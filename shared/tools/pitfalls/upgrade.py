@@ -140,10 +140,12 @@ def _removed_names_instead() -> Measured:
 
 REMOVED_NAMES = Pitfall(
     name="removed-names",
-    title="compat.v1.layers, the guides' migration helpers and estimators are gone",
+    title="compat.v1.layers and the guides' helpers need legacy Keras; estimators are gone",
     what="Code that follows TensorFlow's own migration guides stops with an AttributeError: "
     "compat.v1.layers.dense, tf.estimator, and the two helpers for TensorFlow 2, "
-    "track_tf1_style_variables and DeterministicRandomTestTool.",
+    "track_tf1_style_variables and DeterministicRandomTestTool. With the package tf_keras and "
+    "TF_USE_LEGACY_KERAS=1, set for the whole process before TensorFlow is imported, the layers "
+    "and the helpers are there again; tf.estimator and tf.contrib are not.",
     why="TensorFlow 2.16 made Keras 3 its Keras and removed tf.estimator; the layers and the "
     "helpers belonged to Keras 2, which is now the separate package tf_keras.",
     sources=(
