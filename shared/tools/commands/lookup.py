@@ -121,9 +121,15 @@ def _show_text(symbol: Symbol, console: Console) -> None:
     console.print(Text.assemble((symbol.title, "bold"), f"  {symbol.kind}"))
     _row("TensorFlow 2", symbol.tf2.splitlines() or ["-"], console, style="green")
     _row("Changes", [symbol.change], console)
+    _row("Compared", _compared(symbol), console)
     _row("In the pairs", _uses_text(pair_lines(symbol.name)), console)
     _row("Pitfalls", [f"pairs pitfalls {name}" for name in symbol.pitfalls], console)
     _row("Concept", filter(None, [_concept_page(symbol)]), console)
+
+
+def _compared(symbol: Symbol) -> list[str]:
+    """Says so where a test holds the code against the old call."""
+    return ["this code with the old call under TensorFlow 1.15, by a test"] if symbol.old else []
 
 
 def _uses_text(uses: Sequence[PairLine]) -> list[str]:
@@ -173,6 +179,7 @@ def _as_json(symbol: Symbol, probe: bool) -> dict[str, Any]:
         "name": symbol.title,
         "kind": symbol.kind,
         "specific": symbol.is_specific,
+        "compared_with_1_15": symbol.old is not None,
         "tf2": symbol.tf2,
         "change": symbol.change,
         "pitfalls": list(symbol.pitfalls),

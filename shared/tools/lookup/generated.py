@@ -44,7 +44,7 @@ def answer(name: str) -> Symbol | None:
     """
     if name in symbols():
         return symbols()[name]
-    if name.startswith("python."):
+    if is_inside(name):
         return _inside(name)
     found = known_names.recorded(name)
     if found is None:
@@ -54,6 +54,11 @@ def answer(name: str) -> Symbol | None:
         text = f"In 1.15 the same as tf.{entry.name}. {entry.change}"
         return replace(entry, name=name, change=text, example=_example(entry, name))
     return _from_state(name, found)
+
+
+def is_inside(name: str) -> bool:
+    """Whether a canonical name is of `tensorflow.python`, or of the inside of `tf.contrib`."""
+    return name.startswith("python.") or (name.startswith("contrib.") and ".python" in name)
 
 
 def _entry_of_the_same(name: str) -> Symbol | None:
@@ -90,7 +95,7 @@ def _inside(name: str) -> Symbol:
 
 def _from_state(name: str, found: Recorded) -> Symbol:
     family = _family(name)
-    kind = "renamed" if found.renamed else _KIND[found.code]
+    kind = "renamed" if found.renamed or found.upgraded else _KIND[found.code]
     return Symbol(
         name=name,
         concept=family.concept if family else _concept(kind),
@@ -116,14 +121,16 @@ def _concept(kind: str) -> str:
 
 def _code(name: str, found: Recorded, family: Symbol | None) -> str:
     """What to write; nothing where nothing is left to write."""
-    if found.renamed:
-        return f"tf.{found.renamed}"
+    if found.renamed or found.upgraded:
+        return f"tf.{found.renamed or found.upgraded}"
     if found.code in ("same", "new", "changed", "keras 3"):
         return f"tf.{name}"
     return "" if found.code == "gone" else f"tf.compat.v1.{name}"
 
 
 def _change(name: str, found: Recorded, kind: str, family: Symbol | None) -> str:
+    if found.upgraded:
+        return f"Gone; tf_upgrade_v2 writes tf.{found.upgraded}. Compare arguments and defaults."
     if kind == "renamed":
         return f"The same {_what(name)} under another name."
     if found.code == "gone" and family is not None:

@@ -24,10 +24,12 @@ class Recorded:
     Attributes:
         code: one of `shared.tools.lookup.states.STATES`.
         renamed: the name under which TensorFlow 2 has the very same object; None without one.
+        upgraded: the name that `tf_upgrade_v2` writes for one that is gone; None without one.
     """
 
     code: str
     renamed: str | None = None
+    upgraded: str | None = None
 
 
 @functools.cache
@@ -130,7 +132,8 @@ def recorded_versions() -> tuple[str, str]:
 def _states() -> dict[str, Recorded]:
     table = _read(STATES_FILE)
     return {
-        name: Recorded(code, table["renamed"].get(name)) for name, code in _flat(table["states"])
+        name: Recorded(code, table["renamed"].get(name), table.get("upgraded", {}).get(name))
+        for name, code in _flat(table["states"])
     }
 
 

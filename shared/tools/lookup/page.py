@@ -123,6 +123,8 @@ def _facts(symbol: Symbol) -> Iterator[str]:
     yield f"- In TensorFlow {found.version}: {found.summary}"
     for label, text in found.details():
         yield f"  - {label}: {_code(text)}"
+    if symbol.old is not None:
+        yield "- Compared with the old call under TensorFlow 1.15, by a test"
     uses = [_lines(group) for group in by_stage(pair_lines(symbol.name))]
     if uses:
         yield f"- In the pairs: {'; '.join(uses)}"

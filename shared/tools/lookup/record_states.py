@@ -15,7 +15,13 @@ from typing import Any
 
 from shared.tools.lookup import known_names, legacy_keras
 from shared.tools.lookup.index import Symbol, symbols
-from shared.tools.lookup.states import WORKS, State, look_up, state_without_legacy_keras
+from shared.tools.lookup.states import (
+    WORKS,
+    State,
+    look_up,
+    state_without_legacy_keras,
+    upgrade_table,
+)
 from shared.tools.lookup.walk import as_lines, walk
 
 
@@ -38,7 +44,20 @@ def states_now() -> dict[str, Any]:
         "tf_keras": legacy_keras.installed(),
         "states": _by_module(codes),
         "renamed": renamed,
+        "upgraded": _upgraded(codes),
     }
+
+
+def _upgraded(codes: Mapping[str, str]) -> dict[str, str]:
+    """What `tf_upgrade_v2` writes for names that are gone, if TensorFlow 2 has that."""
+    import tensorflow as tf
+
+    found = {}
+    for old, new in upgrade_table().items():
+        name, target = old.removeprefix("tf."), new.removeprefix("tf.").replace("compat.v2.", "")
+        if codes.get(name) == "gone" and look_up(tf, target)[1] is None:
+            found[name] = target
+    return dict(sorted(found.items()))
 
 
 def _symbol(name: str) -> Symbol:

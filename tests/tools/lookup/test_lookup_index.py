@@ -14,10 +14,17 @@ from shared.models import PAIRS
 from shared.tensorflow_loading import load_tensorflow
 from shared.tools.lookup.count_uses import count
 from shared.tools.lookup.index import KINDS, Symbol, anchor, find, symbols
+from shared.tools.lookup.known_names import everyday
 from shared.tools.lookup.names import symbols_used
 from shared.tools.lookup.page import symbol_index_page
 from shared.tools.lookup.pair_lines import names_in_pairs, pair_lines
-from shared.tools.lookup.states import WORKS, look_up, state, upgrade_table
+from shared.tools.lookup.states import (
+    WORKS,
+    look_up,
+    state,
+    state_without_legacy_keras,
+    upgrade_table,
+)
 from shared.tools.pitfalls import CATALOGUE
 
 load_tensorflow()
@@ -75,6 +82,13 @@ def test_the_150_most_used_symbols_of_tensorflow_1_are_in_it() -> None:
     assert len(names) == 150
     assert {"Session", "placeholder", "layers.dense"} <= set(names)
     assert [name for name in names if not is_known(name)] == []
+
+
+def test_every_symbol_that_packages_use_is_known() -> None:
+    uses = json.loads((ROOT / "shared/tools/lookup/uses.json").read_text())["uses"]
+    names = [name for name in uses if "__" not in name]
+    unknown = [name for name in names if not is_known(name)]
+    assert unknown == []
 
 
 def test_uses_are_counted_by_package_and_by_file(tmp_path: Path) -> None:
@@ -182,8 +196,9 @@ def test_a_state_says_what_was_found() -> None:
 
 def test_a_call_that_fails_everywhere_is_not_said_to_work() -> None:
     broken = dataclasses.replace(symbols()["train.Saver"], example="tf.train.Saver(no_such_name)")
-    assert state(broken).code == "raises"
-    assert (state(broken).in_graph or "").startswith("NameError")
+    found = state_without_legacy_keras(broken)
+    assert found.code == "raises"
+    assert (found.in_graph or "").startswith("NameError")
 
 
 def state_complaints(entries: list[Symbol]) -> Iterator[str]:
@@ -230,6 +245,14 @@ def line_of(file: str, number: int) -> str:
 
 
 # --- the page ---
+
+
+def test_names_without_an_entry_stand_in_the_table(page: str) -> None:
+    row = "<td><code>tf.logical_xor</code></td><td>renamed</td><td><code>tf.math.logical_xor</code>"
+    assert row in page
+    entries, _, table = page.partition("(other-symbols)=")
+    assert "<tr class" not in entries
+    assert table.count("<tr class") == len(set(everyday()) - symbols().keys())
 
 
 @pytest.fixture(scope="module")
