@@ -31,7 +31,7 @@ ONCE_WRONG = [
     "saved_model.loader.load",
     "train.import_meta_graph",
 ]
-QUICK = [*HELD[::8], *(symbols()[name] for name in ONCE_WRONG)]
+QUICK = [*HELD[::12], *(symbols()[name] for name in ONCE_WRONG)]
 
 
 def test_many_answers_are_held_against_the_old_call() -> None:
