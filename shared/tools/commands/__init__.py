@@ -15,6 +15,7 @@ from shared.program.progress import Stopped
 _COMMANDS = [
     "run",
     "diff",
+    "scan",
     "lookup",
     "parity",
     "bench",

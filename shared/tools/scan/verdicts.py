@@ -1,0 +1,159 @@
+"""What became of a symbol that the scanned code uses, and what its use needs."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.tools.lookup import known_names
+from shared.tools.scan import trying
+from shared.tools.scan.old_names import OLD_NAMES
+
+if TYPE_CHECKING:
+    from shared.tools.lookup.index import Symbol
+
+# In the order of how much each asks for.
+KINDS = {
+    "unchanged": "works in TensorFlow 2 as it stands",
+    "renamed": "another name, the same thing",
+    "numbers change": "written in the obvious way, TensorFlow 2 gives other numbers",
+    "behaviour changes": "done in another way, or with other arguments",
+    "with legacy Keras": "works with the package tf_keras and TF_USE_LEGACY_KERAS=1 only",
+    "internal": "of TensorFlow's inside, which any release may move",
+    "gone": "nothing of this name is left, not in tf.compat.v1 either",
+}
+# Pitfalls that change numbers; the others change what runs, or when.
+_NUMBERS = {
+    "adam-epsilon", "adam-state", "adam-rounding", "rmsprop-defaults", "adagrad-epsilon",
+    "momentum-rate", "dropout-seed", "dropout-nan", "loss-reduction", "unreduced-loss",
+    "label-gradient", "naive-cross-entropy", "batch-norm-variance", "initializer-stddev",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one symbol.
+
+    Attributes:
+        symbol: as people write it, such as "tf.train.Saver".
+        state: one of `shared.tools.lookup.states.STATES`, or "unknown".
+        summary: the state in a few words.
+        kind: one of `KINDS`.
+        write: what to write in TensorFlow 2; None where nothing is known.
+        change: what becomes different; empty where nothing does.
+        pitfalls: names that `pairs pitfalls` explains.
+        concept: id of a page of the guide; None without one.
+        pair: file and line of the pairs that use it, and of the twin; None without one.
+        note: what else to know about the name, such as its name since 1.0; may be empty.
+    """
+
+    symbol: str
+    state: str
+    summary: str
+    kind: str
+    write: str | None
+    change: str
+    pitfalls: tuple[str, ...]
+    concept: str | None
+    pair: tuple[str, str] | None
+    note: str = ""
+
+
+def is_known(path: str) -> bool:
+    """Whether TensorFlow 1.15 or 2 has a name; `path` starts with "tf."."""
+    name = path.removeprefix("tf.")
+    return known_names.recorded(name) is not None or known_names.is_of_tf1(name)
+
+
+def is_stray_member(path: str) -> bool:
+    """Whether a path is of a class that 1.15 has, and is none of its members."""
+    owner, _, last = path.removeprefix("tf.").rpartition(".")
+    members = known_names.members(owner)
+    return bool(members) and last not in members
+
+
+@functools.cache
+def verdict(path: str) -> Verdict:
+    """Returns what became of a symbol; `path` starts with "tf."."""
+    name = path.removeprefix("tf.")
+    now = OLD_NAMES.get(name)
+    code, renamed = trying.state(name)
+    symbol = _symbol(now or name)
+    if code == "unknown" and now:
+        code = "gone"
+    kind = _kind(name, code, renamed, symbol)
+    public = known_names.public_name(name) if name.startswith("python.") else None
+    notes = [
+        f"since TensorFlow 1.0 it was tf.{now}" if now else "",
+        f"its public name is tf.{public}" if public else "",
+    ]
+    write = symbol.tf2 if symbol else (f"tf.{renamed}" if renamed else None)
+    if kind == "unchanged" and not symbol:
+        write = f"tf.{name}"
+    if public and not symbol:
+        write = f"tf.{public}"
+    return Verdict(
+        symbol=f"tf.{name}",
+        state=code,
+        summary=trying.summary(code),
+        kind=kind,
+        write=write,
+        change=symbol.change if symbol else "",
+        pitfalls=symbol.pitfalls if symbol else (),
+        concept=symbol.concept if symbol else None,
+        pair=_pair(symbol.name if symbol else name),
+        note="; ".join(filter(None, notes)),
+    )
+
+
+def _kind(name: str, code: str, renamed: str | None, symbol: Symbol | None) -> str:
+    if code == "internal":
+        return "internal"
+    if code == "legacy keras":
+        return "with legacy Keras"
+    if code in ("gone", "raises", "unknown") or (symbol and symbol.kind == "gone"):
+        return "gone"
+    if code == "new":
+        return "unchanged"
+    if symbol is not None:
+        if symbol.kind in ("unchanged", "renamed"):
+            return symbol.kind
+        return "numbers change" if _NUMBERS.intersection(symbol.pitfalls) else "behaviour changes"
+    if code == "same":
+        return "unchanged"
+    return "renamed" if renamed else "behaviour changes"
+
+
+def _symbol(name: str) -> Symbol | None:
+    """The entry of the index for a name, its other names, or the member of a class above it."""
+    from shared.tools.lookup.index import find
+
+    for candidate in _candidates(name):
+        for symbol in find(candidate):
+            if symbol.name == candidate:
+                return symbol
+    return None
+
+
+def _candidates(name: str) -> list[str]:
+    found = [name]
+    if name.startswith("python.") and (public := known_names.public_name(name)):
+        found.append(public)
+    found += known_names.aliases(name)
+    owner, _, last = name.rpartition(".")
+    above = known_names.base(owner)
+    while above is not None and last in known_names.members(above):
+        found.append(f"{above}.{last}")
+        above = known_names.base(above)
+    return found
+
+
+def _pair(name: str) -> tuple[str, str] | None:
+    from shared.tools.lookup.pair_lines import pair_lines
+
+    owner = name.rpartition(".")[0]
+    uses = pair_lines(name) or (pair_lines(owner) if known_names.members(owner) else ())
+    if not uses:
+        return None
+    return f"{uses[0].file}:{uses[0].line}", f"{uses[0].twin}:{uses[0].twin_line}"
