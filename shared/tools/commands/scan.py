@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,7 @@ def execute(arguments: argparse.Namespace) -> int:
         UsageError: the path or a flag cannot be used.
     """
     from shared.tools.scan import baseline, upgrade
-    from shared.tools.scan.formats import text
+    from shared.tools.scan.formats import pieces
 
     kinds = _kinds(arguments.fail_on)
     if arguments.jobs is not None and arguments.jobs < 1:
@@ -64,17 +65,17 @@ def execute(arguments: argparse.Namespace) -> int:
     known = baseline.read(Path(arguments.baseline)) if arguments.baseline else frozenset()
     found = _scan(arguments)
     if arguments.write_baseline:
-        _write(arguments.write_baseline, baseline.as_text(found), "--write-baseline")
+        _write(arguments.write_baseline, [baseline.as_text(found)], "--write-baseline")
     left_out = baseline.without(found, known)
     if left_out:
         print(f"{left_out} findings of the baseline are left out", file=sys.stderr)
     if not arguments.no_upgrade_script:
         found.upgrade = upgrade.summarize(found)
-    report = text(found, arguments.format)
+    report = pieces(found, arguments.format)
     if arguments.out:
         _write(arguments.out, report, "--out")
     else:
-        sys.stdout.write(report)
+        sys.stdout.writelines(report)
     return int(any(finding.kind in kinds for finding in found.findings))
 
 
@@ -118,7 +119,11 @@ def _scan_with_progress(arguments: argparse.Namespace) -> Scan:
         )
 
 
-def _write(path: str, text: str, flag: str) -> None:
-    from shared.atomic_files import write_text
+def _write(path: str, report: Iterable[str], flag: str) -> None:
+    from shared.atomic_files import write_whole
 
-    write_text(Path(path), text, flag)
+    def write(new: Path) -> None:
+        with new.open("w", encoding="utf-8") as stream:
+            stream.writelines(report)
+
+    write_whole(Path(path), write, flag)

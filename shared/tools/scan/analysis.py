@@ -41,7 +41,9 @@ def analyze(tree: ast.Module, facts: Facts, modules: ModuleIndex) -> None:
     Raises:
         RecursionError: the tree is too deep.
     """
-    _Analysis(facts, modules).module(tree)
+    analysis = _Analysis(facts, modules)
+    analysis.module(tree)
+    analysis.handlers.clear()  # they hold the analysis, and it them
 
 
 class _Scope:
@@ -308,10 +310,7 @@ class _Analysis:
         self.branches([node.body, node.orelse])
 
     def try_(self, node: ast.Try) -> None:
-        if node.orelse:
-            whole = [*node.body, *node.orelse]
-        else:
-            whole = node.body
+        whole = [*node.body, *node.orelse]
         for handler in node.handlers:
             if handler.type is not None:
                 self.visit(handler.type)
@@ -328,7 +327,7 @@ class _Analysis:
             results.append(names)
         bound: _Names = {}
         for name in dict.fromkeys(name for names in results for name in names):
-            found, before = self.scopes[-1].get(name)
+            _, before = self.scopes[-1].get(name)
             given = [names.get(name, before) for names in results]
             value = given[0]
             for other in given[1:]:
@@ -681,10 +680,11 @@ def _unpacked(node: ast.Assign) -> list[tuple[ast.expr, ast.expr]]:
     """The parts of `a, b = x, y`; none for another assignment."""
     target, value = node.targets[0], node.value
     kinds = (ast.Tuple, ast.List)
-    if len(node.targets) == 1 and isinstance(target, kinds) and isinstance(value, kinds):
-        if len(target.elts) == len(value.elts):
-            return list(zip(target.elts, value.elts, strict=True))
-    return []
+    if len(node.targets) != 1 or not (isinstance(target, kinds) and isinstance(value, kinds)):
+        return []
+    if len(target.elts) != len(value.elts):
+        return []
+    return list(zip(target.elts, value.elts, strict=True))
 
 
 def _instance(declared: Value) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -148,6 +149,9 @@ _analyzer: Analyzer | None = None
 
 def _begin(root: Path, paths: Sequence[str]) -> None:
     global _analyzer
+    # Syntax trees are many small objects without circles: looking for circles in them takes a third
+    # of the time and finds nothing.
+    gc.disable()
     _analyzer = Analyzer(root, paths)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from shared.tools.scan import source_files, trying, upgrade
 from shared.tools.scan.behaviours import behaviours
 from shared.tools.scan.effort import Effort
-from shared.tools.scan.facts import Facts, Place, Sign, Unresolved, Use
+from shared.tools.scan.facts import Facts, Place, Sign, Use
 from shared.tools.scan.files import Analyzer, Outcome, analyze_all, default_jobs
 from shared.tools.scan.idioms import Idiom, idioms_of
 from shared.tools.scan.linking import link
@@ -20,12 +19,19 @@ from shared.tools.scan.port_order import port_order
 from shared.tools.scan.reading import Source
 from shared.tools.scan.signs import BATCH_NORM, RUNS_UPDATES
 from shared.tools.scan.source_files import Problem
-from shared.tools.scan.verdicts import KINDS, Verdict, is_known, is_stray_member, verdict
+from shared.tools.scan.verdicts import (
+    KINDS,
+    Verdict,
+    is_known,
+    is_stray_member,
+    stands_for_member,
+    verdict,
+)
 
 STDIN = "<stdin>"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One use of a symbol, one sign of behaviour, or one thing that could not be resolved.
 
@@ -55,7 +61,7 @@ class Finding:
     kind: str
     message: str
     minutes: float
-    fingerprint: str = ""
+    fingerprint: str
 
     @property
     def place(self) -> str:
@@ -175,7 +181,7 @@ def _judged(found: Scan, outcomes: Iterable[Outcome]) -> Scan:
     effort = Effort()
     for group in groups:
         for name in group:
-            found.findings += _numbered(_findings(files[name], effort))
+            found.findings += _findings(files[name], effort)
     found.verdicts = {finding.name: verdict(finding.name) for finding in found.of("use")}
     found.idioms = idioms_of(found.findings)
     trying.keep()
@@ -191,8 +197,8 @@ def _of_tensorflow(uses: Iterable[Use]) -> Iterator[Use]:
             last.startswith("_") or is_stray_member(path)
         ):
             # Of objects whose members 1.15 does not list, the class stands for all of them.
-            has_no_members = use.form == "method" and is_known(owner) and not is_known(path)
-            yield replace(use, value=owner) if has_no_members else use
+            without = use.form == "method" and is_known(owner) and stands_for_member(path)
+            yield replace(use, value=owner) if without else use
 
 
 def _imports_of(files: Mapping[str, Facts], name: str, using: Mapping[str, Facts]) -> set[str]:
@@ -223,51 +229,49 @@ def _add_update_ops(files: Mapping[str, Facts]) -> None:
 
 
 def _findings(facts: Facts, effort: Effort) -> Iterator[Finding]:
-    """What one file holds, by line."""
-    everything: list[tuple[Place, Finding]] = []
+    """What one file holds, by line, each with its fingerprint."""
+    counts: collections.Counter[tuple[str, str, str]] = collections.Counter()
+    for place, what, name, written, form, kind, message in sorted(_rows(facts)):
+        written = " ".join(written.split())
+        counts[what, name, written] += 1
+        number = counts[what, name, written]
+        text = "\0".join([facts.path, what, name, written, str(number)])
+        cell, line = _cell(facts, place.line)
+        free = form == "import" or kind == "unchanged"
+        yield Finding(
+            path=facts.path,
+            line=line,
+            column=place.column,
+            cell=cell,
+            what=what,
+            name=name,
+            written=written,
+            form=form,
+            kind=kind,
+            message=message,
+            minutes=0 if free else effort.minutes(f"{what} {name or written}", kind),
+            fingerprint=hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32],
+        )
+
+
+def _rows(facts: Facts) -> Iterator[tuple[Place, str, str, str, str, str, str]]:
+    """Place, what, name, written, form, kind and message of each finding."""
     for use in facts.uses:
         judged = verdict(str(use.value))
-        minutes = 0 if use.form == "import" else effort.minutes(judged.symbol, judged.kind)
-        finding = _finding(facts, use.place, "use", judged.symbol, use.written)
-        everything.append(
-            (use.place, replace(finding, form=use.form, kind=judged.kind, minutes=minutes))
-        )
+        yield use.place, "use", judged.symbol, use.written, use.form, judged.kind, ""
     for sign in facts.signs:
         meant = behaviours()[sign.behaviour]
-        finding = _finding(facts, sign.place, "behaviour", meant.name, sign.written)
-        minutes = effort.minutes(meant.name, meant.kind)
-        everything.append(
-            (sign.place, replace(finding, kind=meant.kind, message=meant.title, minutes=minutes))
-        )
+        yield sign.place, "behaviour", meant.name, sign.written, "", meant.kind, meant.title
     for unknown in facts.unresolved:
-        everything.append((unknown.place, _unresolved(facts, unknown, effort)))
-    everything.sort(key=lambda pair: (pair[0].line, pair[0].column))
-    return (finding for _, finding in everything)
+        name = unknown.likely or ""
+        yield unknown.place, "unresolved", name, unknown.written, "", "unresolved", unknown.reason
 
 
-def _unresolved(facts: Facts, unknown: Unresolved, effort: Effort) -> Finding:
-    name = unknown.likely or ""
-    finding = _finding(facts, unknown.place, "unresolved", name, unknown.written)
-    minutes = effort.minutes(f"? {name or unknown.written}", "unresolved")
-    return replace(finding, kind="unresolved", message=unknown.reason, minutes=minutes)
-
-
-def _finding(facts: Facts, place: Place, what: str, name: str, written: str) -> Finding:
-    cell, line = None, place.line
-    if facts.cells is not None and facts.cells:
-        cell, line = facts.cells[min(place.line, len(facts.cells)) - 1]
-    written = re.sub(r"\s+", " ", written)
-    return Finding(facts.path, line, place.column, cell, what, name, written, "", "", "", 0)
-
-
-def _numbered(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Gives each finding of a file its fingerprint: of what it is, and which one of those."""
-    counts: collections.Counter[tuple[str, ...]] = collections.Counter()
-    for finding in findings:
-        key = (finding.path, finding.what, finding.name, finding.written)
-        counts[key] += 1
-        text = "\0".join([*key, str(counts[key])])
-        yield replace(finding, fingerprint=hashlib.sha256(text.encode()).hexdigest()[:32])
+def _cell(facts: Facts, line: int) -> tuple[int | None, int]:
+    """The cell of a notebook and the line in it; of a Python file None and its line."""
+    if not facts.cells:
+        return None, line
+    return facts.cells[min(line, len(facts.cells)) - 1]
 
 
 def by_symbol(findings: Sequence[Finding]) -> dict[str, list[Finding]]:

@@ -18,7 +18,7 @@ KINDS = {
     "unchanged": "works in TensorFlow 2 as it stands",
     "renamed": "another name, the same thing",
     "numbers change": "written in the obvious way, TensorFlow 2 gives other numbers",
-    "behaviour changes": "done in another way, or with other arguments",
+    "behaviour changes": "other arguments, or done in another way than tf.compat.v1 does it",
     "with legacy Keras": "works with the package tf_keras and TF_USE_LEGACY_KERAS=1 only",
     "internal": "of TensorFlow's inside, which any release may move",
     "gone": "nothing of this name is left, not in tf.compat.v1 either",
@@ -29,6 +29,12 @@ _NUMBERS = {
     "momentum-rate", "dropout-seed", "dropout-nan", "loss-reduction", "unreduced-loss",
     "label-gradient", "naive-cross-entropy", "batch-norm-variance", "initializer-stddev",
 }  # fmt: skip
+
+
+_WITHOUT_ANSWER = {
+    "gone": "Gone, and nothing in TensorFlow 2 has this name.",
+    "unknown": "Not a name of TensorFlow 1.15 or 2: one from before 1.15, or a mistake.",
+}
 
 
 @dataclass(frozen=True)
@@ -73,80 +79,60 @@ def is_stray_member(path: str) -> bool:
     return bool(members) and last not in members
 
 
+def stands_for_member(path: str) -> bool:
+    """Whether the class of a member answers for it.
+
+    That is so where 1.15 does not list the members, and for the fields of a protocol buffer, which
+    objects have and the class has not.
+    """
+    name = path.removeprefix("tf.")
+    found = known_names.recorded(name)
+    if found is None:
+        return True
+    return found.code == "gone" and "ParseFromString" in known_names.members(
+        name.rpartition(".")[0]
+    )
+
+
 @functools.cache
 def verdict(path: str) -> Verdict:
     """Returns what became of a symbol; `path` starts with "tf."."""
+    from shared.tools.lookup.generated import answer
+
     name = path.removeprefix("tf.")
     now = OLD_NAMES.get(name)
     code, renamed = trying.state(name)
-    symbol = _symbol(now or name)
     if code == "unknown" and now:
         code = "gone"
-    kind = _kind(name, code, renamed, symbol)
-    public = known_names.public_name(name) if name.startswith("python.") else None
-    notes = [
-        f"since TensorFlow 1.0 it was tf.{now}" if now else "",
-        f"its public name is tf.{public}" if public else "",
-    ]
-    write = symbol.tf2 if symbol else (f"tf.{renamed}" if renamed else None)
-    if kind == "unchanged" and not symbol:
-        write = f"tf.{name}"
-    if public and not symbol:
-        write = f"tf.{public}"
+    symbol = answer(now or name)
     return Verdict(
         symbol=f"tf.{name}",
         state=code,
         summary=trying.summary(code),
-        kind=kind,
-        write=write,
-        change=symbol.change if symbol else "",
+        kind=_kind(code, renamed, symbol),
+        write=symbol.tf2 or None if symbol else None,
+        change=symbol.change if symbol else _WITHOUT_ANSWER.get(code, ""),
         pitfalls=symbol.pitfalls if symbol else (),
-        concept=symbol.concept if symbol else None,
+        concept=symbol.concept or None if symbol else None,
         pair=_pair(symbol.name if symbol else name),
-        note="; ".join(filter(None, notes)),
+        note=f"Since TensorFlow 1.0 it was tf.{now}." if now else "",
     )
 
 
-def _kind(name: str, code: str, renamed: str | None, symbol: Symbol | None) -> str:
+def _kind(code: str, renamed: str | None, symbol: Symbol | None) -> str:
     if code == "internal":
         return "internal"
     if code == "legacy keras":
         return "with legacy Keras"
     if code in ("gone", "raises", "unknown") or (symbol and symbol.kind == "gone"):
         return "gone"
-    if code == "new":
-        return "unchanged"
     if symbol is not None:
         if symbol.kind in ("unchanged", "renamed"):
             return symbol.kind
         return "numbers change" if _NUMBERS.intersection(symbol.pitfalls) else "behaviour changes"
-    if code == "same":
+    if code in ("same", "new"):
         return "unchanged"
     return "renamed" if renamed else "behaviour changes"
-
-
-def _symbol(name: str) -> Symbol | None:
-    """The entry of the index for a name, its other names, or the member of a class above it."""
-    from shared.tools.lookup.index import find
-
-    for candidate in _candidates(name):
-        for symbol in find(candidate):
-            if symbol.name == candidate:
-                return symbol
-    return None
-
-
-def _candidates(name: str) -> list[str]:
-    found = [name]
-    if name.startswith("python.") and (public := known_names.public_name(name)):
-        found.append(public)
-    found += known_names.aliases(name)
-    owner, _, last = name.rpartition(".")
-    above = known_names.base(owner)
-    while above is not None and last in known_names.members(above):
-        found.append(f"{above}.{last}")
-        above = known_names.base(above)
-    return found
 
 
 def _pair(name: str) -> tuple[str, str] | None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from shared.tools.scan.formats import gitlab, html_page, json_report, sarif, terminal
 from shared.tools.scan.project import Scan
 
 FORMATS = {
-    "text": terminal.text,
-    "json": json_report.text,
-    "html": html_page.text,
-    "sarif": sarif.text,
-    "gitlab": gitlab.text,
+    "text": terminal.pieces,
+    "json": json_report.pieces,
+    "html": html_page.pieces,
+    "sarif": sarif.pieces,
+    "gitlab": gitlab.pieces,
 }
 
 
-def text(scan: Scan, form: str) -> str:
-    """Returns a scan as one of `FORMATS`, ending with a line break."""
+def pieces(scan: Scan, form: str) -> Iterator[str]:
+    """Yields a scan as one of `FORMATS`, piece by piece."""
     return FORMATS[form](scan)

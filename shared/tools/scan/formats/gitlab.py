@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 
+from shared.tools.scan.formats import streaming
 from shared.tools.scan.formats.sarif import message, rule_id
 from shared.tools.scan.project import Scan
 
@@ -18,9 +19,9 @@ SEVERITIES = {
 }
 
 
-def text(scan: Scan) -> str:
-    """Returns the report; uses that stay as they are are left out."""
-    issues = [
+def pieces(scan: Scan) -> Iterator[str]:
+    """Yields the report; uses that stay as they are are left out."""
+    issues = (
         {
             "description": message(scan, finding),
             "check_name": rule_id(finding),
@@ -30,5 +31,5 @@ def text(scan: Scan) -> str:
         }
         for finding in scan.findings
         if finding.kind != "unchanged"
-    ]
-    return json.dumps(issues, indent=1) + "\n"
+    )
+    return streaming.pieces(streaming.here(), issues)

@@ -14,7 +14,7 @@ from shared.tools.scan.verdicts import KINDS
 
 _FOLDER = Path(__file__).parent
 
-_PAGE = """\
+_HEAD = """\
 <!DOCTYPE html>
 <html lang="en">
 <head>
@@ -28,7 +28,10 @@ _PAGE = """\
 </head>
 <body>
 <main>
-{body}
+<h1>{title}</h1>
+"""
+
+_FOOT = """\
 </main>
 <script>
 {script}</script>
@@ -45,23 +48,14 @@ _FILTER = """\
 </form>"""
 
 
-def text(scan: Scan) -> str:
-    """Returns the page; all that comes from the scanned code is escaped."""
-    body = [
-        f"<h1>TensorFlow in {_escaped(scan.root)}</h1>",
-        *_totals(scan),
-        *_order(scan),
-        *_idioms(scan),
-        *_upgrade(scan),
-        *_entries(scan),
-        *_problems(scan),
-    ]
-    return _PAGE.format(
-        title=f"TensorFlow in {_escaped(scan.root)}",
-        style=(_FOLDER / "page.css").read_text(encoding="utf-8"),
-        script=(_FOLDER / "page.js").read_text(encoding="utf-8"),
-        body="\n".join(body),
-    )
+def pieces(scan: Scan) -> Iterator[str]:
+    """Yields the page; all that comes from the scanned code is escaped."""
+    title = f"TensorFlow in {_escaped(scan.root)}"
+    yield _HEAD.format(title=title, style=(_FOLDER / "page.css").read_text(encoding="utf-8"))
+    for part in [_totals, _order, _idioms, _upgrade, _entries, _problems]:
+        for piece in part(scan):
+            yield piece + "\n"
+    yield _FOOT.format(script=(_FOLDER / "page.js").read_text(encoding="utf-8"))
 
 
 def _escaped(text: str) -> str:
@@ -203,7 +197,7 @@ def _entry(title: str, kind: str, group: Sequence[Finding], facts: Iterable[str]
     places = "\n".join(_place(finding) for finding in group)
     return (
         f'<details class="symbol {kind_class}" data-kind="{kind}"><summary>{_code(title)} '
-        f"<span class=kind>{kind}, {len(group):,}×</span></summary>\n"
+        f"<span class=kind>{kind}, {len(group):,} places</span></summary>\n"
         + "\n".join(facts)
         + f"\n<ul class=places>\n{places}\n</ul></details>"
     )

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, fields
 from typing import Any
 
 from shared.tools.scan.behaviours import behaviours
 from shared.tools.scan.effort import MINUTES
+from shared.tools.scan.formats import streaming
 from shared.tools.scan.project import Finding, Scan
 from shared.tools.scan.verdicts import KINDS
 
+_MEMBERS = [field.name for field in fields(Finding)]
 VERSION = 1  # grows when a member changes its meaning or goes; new members may come without
 
 
-def text(scan: Scan) -> str:
-    """Returns the report as indented JSON."""
-    return json.dumps(report(scan), indent=1) + "\n"
+def pieces(scan: Scan) -> Iterator[str]:
+    """Yields the report as JSON, a finding on each line."""
+    return streaming.pieces(_report(scan), map(_finding, scan.findings))
 
 
-def report(scan: Scan) -> dict[str, Any]:
-    """Returns the report as JSON can hold it."""
+def _report(scan: Scan) -> dict[str, Any]:
     return {
         "format": "pairs-scan",
         "format_version": VERSION,
@@ -47,7 +48,7 @@ def report(scan: Scan) -> dict[str, Any]:
             name: {key: value for key, value in asdict(meant).items() if key != "name"}
             for name, meant in behaviours().items()
         },
-        "findings": [_finding(finding) for finding in scan.findings],
+        "findings": streaming.here(),
         "not_scanned": [asdict(problem) for problem in scan.problems],
         "not_python_3": scan.tolerant,
         "port_order": scan.order,
@@ -57,14 +58,14 @@ def report(scan: Scan) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    return asdict(finding)
+    return {name: getattr(finding, name) for name in _MEMBERS}
 
 
 def _upgrade(scan: Scan) -> dict[str, Any] | None:
     found = scan.upgrade
     if found is None:
         return None
-    table = asdict(found)
+    table = {field.name: getattr(found, field.name) for field in fields(found)}
     table["numbers"] = [
         {"place": use.place, "symbol": use.name, "writes": text, "why": why}
         for use, text, why in found.numbers

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 from shared.tools.scan.behaviours import behaviours
+from shared.tools.scan.formats import streaming
 from shared.tools.scan.project import Finding, Scan
 
 LEVELS = {
@@ -22,8 +22,8 @@ LEVELS = {
 }
 
 
-def text(scan: Scan) -> str:
-    """Returns the report; uses that stay as they are and files that were not scanned are no results.
+def pieces(scan: Scan) -> Iterator[str]:
+    """Yields the report; uses that stay as they are are left out.
 
     A file that was not scanned is a notification of the run.
     """
@@ -40,14 +40,14 @@ def text(scan: Scan) -> str:
                 "toolExecutionNotifications": list(_notifications(scan)),
             }
         ],
-        "results": [_result(scan, finding, places) for finding in found],
+        "results": streaming.here(),
     }
     log = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [run],
     }
-    return json.dumps(log, indent=1) + "\n"
+    return streaming.pieces(log, (_result(scan, finding, places) for finding in found))
 
 
 def rule_id(finding: Finding) -> str:

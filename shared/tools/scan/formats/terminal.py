@@ -14,20 +14,12 @@ WIDTH = 80
 _MOST_UNRESOLVED = 20  # lines; JSON and HTML list all
 
 
-def text(scan: Scan) -> str:
-    """Returns the whole report, without control characters of the scanned code."""
-    parts = [
-        *_files(scan),
-        *_symbols(scan),
-        *_behaviours(scan),
-        *_unresolved(scan),
-        *_problems(scan),
-        *_order(scan),
-        *_idioms(scan),
-        *_upgrade(scan),
-        *_totals(scan),
-    ]
-    return "\n".join(parts) + "\n"
+def pieces(scan: Scan) -> Iterator[str]:
+    """Yields the report line by line, without control characters of the scanned code."""
+    parts = [_files, _symbols, _behaviours, _unresolved, _problems, _order, _idioms, _upgrade]
+    for part in [*parts, _totals]:
+        for line in part(scan):
+            yield line + "\n"
 
 
 def printable(text: str) -> str:
