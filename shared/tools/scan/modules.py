@@ -10,7 +10,9 @@ class ModuleIndex:
     """The Python files of a tree by their dotted names, such as "models.cnn"."""
 
     def __init__(self, paths: Iterable[str]) -> None:
-        self.modules = {dotted(path) for path in paths if path.endswith(".py")}
+        python = [path for path in paths if path.endswith(".py")]
+        self.modules = {dotted(path) for path in python}
+        self.packages = {dotted(path) for path in python if path.endswith("/__init__.py")}
         self._by_last: dict[str, list[str]] = defaultdict(list)
         for module in sorted(self.modules):
             self._by_last[module.rpartition(".")[2]].append(module)
@@ -27,7 +29,9 @@ class ModuleIndex:
             importer: dotted name of the importing module.
             level: the number of leading dots.
         """
-        folder = importer.split(".")[: -max(level, 1)]
+        # What a package's __init__ imports stands beside it in the package's own folder.
+        inside = ["__init__"] if importer in self.packages else []
+        folder = [*importer.split("."), *inside][: -max(level, 1)]
         while True:
             candidate = ".".join([*folder, name] if name else folder)
             if candidate in self.modules:

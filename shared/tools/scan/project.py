@@ -193,7 +193,9 @@ def _of_tensorflow(uses: Iterable[Use]) -> Iterator[Use]:
     for use in uses:
         path = str(use.value)
         owner, _, last = path.rpartition(".")
-        if use.form not in ("method", "name") or not (
+        if path == "tf.__version__":
+            yield use
+        elif use.form not in ("method", "name") or not (
             last.startswith("_") or is_stray_member(path)
         ):
             # Of objects whose members 1.15 does not list, the class stands for all of them.

@@ -77,7 +77,9 @@ def _without_trying(name: str) -> Found | None:
     """What is recorded for the installed version, or kept; None where neither knows the name."""
     if name.startswith("python."):
         return "internal", None
-    if known_names.recorded_versions()[0] == version():
+    if name == "__version__":  # which every release has, and which is no public name
+        return "same", None
+    if known_names.recorded_versions()[0] == version() and not _is_member_of_changed(name):
         above = name
         while above:
             found = known_names.recorded(above)
@@ -85,6 +87,18 @@ def _without_trying(name: str) -> Found | None:
                 return found.code, found.renamed
             above = above.rpartition(".")[0]
     return _kept().get(name)
+
+
+def _is_member_of_changed(name: str) -> bool:
+    """Whether a class stands for a member in what is recorded, and may be wrong about it.
+
+    A class that TensorFlow 2 has changed still has members that are the same.
+    """
+    pair = known_names.member(name)
+    if pair is None or name in known_names.what_it_is():
+        return False
+    found = known_names.recorded(name)
+    return found is not None and found.code == "changed"
 
 
 def summary(code: str) -> str:

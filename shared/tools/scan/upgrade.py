@@ -16,20 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.tools.scan import trying
+from shared.tools.scan.images import RESIZING
 
 if TYPE_CHECKING:
     from shared.tools.scan.project import Finding, Scan
 
 _FORM = 1
 _NAME = re.compile(r"^tf(\.[A-Za-z_]\w*)+$")
-# A call of each of these, rewritten by the script, gives other numbers than before. A test runs
-# both on the same input and compares.
-CHANGES_NUMBERS = {
-    "tf.image.resize_bilinear": "samples at the centres of pixels, where TF1 sampled at corners",
-    "tf.image.resize_bicubic": "samples at the centres of pixels, and with another cubic kernel",
-    "tf.image.resize_nearest_neighbor": "samples at the centres of pixels",
-    "tf.image.resize_images": "samples at the centres of pixels",
-}
 
 
 @dataclass(frozen=True)
@@ -42,7 +35,7 @@ class Summary:
         native: uses that it rewrites to TensorFlow 2's own names.
         compat: uses that it rewrites to `tf.compat.v1`.
         left: uses that it sees and leaves as they are.
-        left_gone: of those the ones that are gone.
+        still_gone: uses that it sees and that are gone after it, too, whatever it writes.
         numbers: the places where its rewrite changes numbers, with what it writes and why.
         rewrites: by symbol, what it writes for `tf.NAME(x)`.
     """
@@ -52,7 +45,7 @@ class Summary:
     native: int
     compat: int
     left: int
-    left_gone: int
+    still_gone: int
     numbers: tuple[tuple[Finding, str, str], ...]
     rewrites: dict[str, str]
 
@@ -71,11 +64,11 @@ def summarize(scan: Scan) -> Summary:
         native=len(native),
         compat=len(compat),
         left=len(left),
-        left_gone=sum(use.kind in ("gone", "with legacy Keras") for use in left),
+        still_gone=sum(
+            use.kind in ("gone", "with legacy Keras") and not _is_native(use, after) for use in seen
+        ),
         numbers=tuple(
-            (use, after[use.name], CHANGES_NUMBERS[use.name])
-            for use in native
-            if use.name in CHANGES_NUMBERS
+            (use, after[use.name], RESIZING[use.name]) for use in seen if use.name in RESIZING
         ),
         rewrites=after,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from shared.tools.lookup import known_names
 from shared.tools.scan import trying
+from shared.tools.scan.images import RESIZING
 from shared.tools.scan.old_names import OLD_NAMES
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ KINDS = {
     "unchanged": "works in TensorFlow 2 as it stands",
     "renamed": "another name, the same thing",
     "numbers change": "written in the obvious way, TensorFlow 2 gives other numbers",
-    "behaviour changes": "other arguments, or done in another way than tf.compat.v1 does it",
+    "behaviour changes": "other arguments, or written in another way",
     "with legacy Keras": "works with the package tf_keras and TF_USE_LEGACY_KERAS=1 only",
     "internal": "of TensorFlow's inside, which any release may move",
     "gone": "nothing of this name is left, not in tf.compat.v1 either",
@@ -101,38 +102,58 @@ def verdict(path: str) -> Verdict:
 
     name = path.removeprefix("tf.")
     now = OLD_NAMES.get(name)
-    code, renamed = trying.state(name)
+    code = trying.state(name)[0]
     if code == "unknown" and now:
         code = "gone"
     symbol = answer(now or name)
+    owner = _answer_of_class(now or name, symbol)
+    kind = _kind(code, symbol)
+    notes = [
+        f"Since TensorFlow 1.0 it was tf.{now}." if now else "",
+        f"What follows is about its class, tf.{owner.name}." if owner else "",
+    ]
+    symbol = owner or symbol
     return Verdict(
         symbol=f"tf.{name}",
         state=code,
         summary=trying.summary(code),
-        kind=_kind(code, renamed, symbol),
+        kind=kind,
         write=symbol.tf2 or None if symbol else None,
         change=symbol.change if symbol else _WITHOUT_ANSWER.get(code, ""),
         pitfalls=symbol.pitfalls if symbol else (),
         concept=symbol.concept or None if symbol else None,
         pair=_pair(symbol.name if symbol else name),
-        note=f"Since TensorFlow 1.0 it was tf.{now}." if now else "",
+        note=" ".join(filter(None, notes)),
     )
 
 
-def _kind(code: str, renamed: str | None, symbol: Symbol | None) -> str:
+def _kind(code: str, symbol: Symbol | None) -> str:
     if code == "internal":
         return "internal"
     if code == "legacy keras":
         return "with legacy Keras"
-    if code in ("gone", "raises", "unknown") or (symbol and symbol.kind == "gone"):
+    if code in ("gone", "raises", "unknown"):
         return "gone"
-    if symbol is not None:
-        if symbol.kind in ("unchanged", "renamed"):
-            return symbol.kind
-        return "numbers change" if _NUMBERS.intersection(symbol.pitfalls) else "behaviour changes"
-    if code in ("same", "new"):
-        return "unchanged"
-    return "renamed" if renamed else "behaviour changes"
+    if symbol is None or (code == "same" and not symbol.is_specific):
+        return "unchanged" if code in ("same", "new") else "behaviour changes"
+    if symbol.kind in ("unchanged", "renamed"):
+        return symbol.kind
+    is_module = known_names.what_it_is().get(symbol.name) == "module"
+    if is_module and code in ("changed", "keras 3"):
+        return "unchanged"  # its members are uses of their own
+    changes_numbers = _NUMBERS.intersection(symbol.pitfalls) or f"tf.{symbol.name}" in RESIZING
+    return "numbers change" if changes_numbers else "behaviour changes"
+
+
+def _answer_of_class(name: str, symbol: Symbol | None) -> Symbol | None:
+    """The written answer for the class of a member that has none; None where it is not needed."""
+    from shared.tools.lookup.generated import answer
+
+    if symbol is None or symbol.is_specific or symbol.kind == "unchanged":
+        return None
+    pair = known_names.member(name)
+    owner = answer(pair[0]) if pair else None
+    return owner if owner is not None and owner.is_specific else None
 
 
 def _pair(name: str) -> tuple[str, str] | None:

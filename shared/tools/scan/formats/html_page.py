@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shared.tools.scan.behaviours import behaviours
 from shared.tools.scan.effort import MINUTES, as_time
-from shared.tools.scan.formats.terminal import printable
+from shared.tools.scan.formats.terminal import counted, printable
 from shared.tools.scan.project import Finding, Scan, by_symbol
 from shared.tools.scan.verdicts import KINDS
 
@@ -68,9 +68,10 @@ def _code(text: str) -> str:
 
 def _totals(scan: Scan) -> Iterator[str]:
     yield (
-        f"<p>{scan.lines:,} lines in {scan.files:,} files; {scan.using:,} of them use TensorFlow, "
-        f"{len(scan.tolerant):,} of these are Python 2 or have errors. {len(scan.problems):,} "
-        f"files were not scanned, {scan.ignored:,} are left out by <code>.gitignore</code>. What "
+        f"<p>{counted(scan.lines, 'line')} in {counted(scan.files, 'file')}, of which "
+        f"{scan.using:,} use TensorFlow; {len(scan.tolerant):,} of these are Python 2, or have "
+        f"errors. Not scanned: {counted(len(scan.problems), 'file')}; "
+        f"left out by <code>.gitignore</code>: {scan.ignored:,}. What "
         f"became of a name was tried in TensorFlow {_escaped(scan.version)}.</p>"
     )
     rows = [
@@ -143,7 +144,7 @@ def _upgrade(scan: Scan) -> Iterator[str]:
     yield (
         f"<p>It sees {found.seen:,} uses and misses {found.missed:,}; it rewrites {found.native:,} "
         f"to TensorFlow 2 and {found.compat:,} to <code>tf.compat.v1</code>, and leaves "
-        f"{found.left:,}, of which {found.left_gone:,} do not work any more.</p>"
+        f"{found.left:,} as they are. {found.still_gone:,} that it sees are gone after it, too.</p>"
     )
     if found.numbers:
         yield "<p>Its rewrite changes numbers here:</p><ul>"
@@ -197,7 +198,7 @@ def _entry(title: str, kind: str, group: Sequence[Finding], facts: Iterable[str]
     places = "\n".join(_place(finding) for finding in group)
     return (
         f'<details class="symbol {kind_class}" data-kind="{kind}"><summary>{_code(title)} '
-        f"<span class=kind>{kind}, {len(group):,} places</span></summary>\n"
+        f"<span class=kind>{kind}, {counted(len(group), 'place')}</span></summary>\n"
         + "\n".join(facts)
         + f"\n<ul class=places>\n{places}\n</ul></details>"
     )

@@ -32,6 +32,11 @@ def printable(text: str) -> str:
     )
 
 
+def counted(number: int, noun: str) -> str:
+    """Returns a number and its noun: "1 use", "2 uses"."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def _files(scan: Scan) -> Iterator[str]:
     """For each file, in the order to port, its uses that need something."""
     by_file: dict[str, list[Finding]] = {}
@@ -47,8 +52,9 @@ def _files(scan: Scan) -> Iterator[str]:
         for name, group in by_symbol([f for f in findings if f.what == "behaviour"]).items():
             yield from _row(f"({name})", group[0].kind, _places(group))
         unknown = sum(finding.what == "unresolved" for finding in findings)
-        facts = [f"{len(unchanged)} uses unchanged", f"{unknown} unresolved", as_time(minutes)]
-        yield "  " + ", ".join(fact for fact in facts if not fact.startswith("0 u"))
+        facts = [f"{counted(len(unchanged), 'use')} unchanged"] if unchanged else []
+        facts += [f"{unknown} unresolved"] if unknown else []
+        yield "  " + ", ".join([*facts, as_time(minutes)])
         yield ""
 
 
@@ -86,8 +92,7 @@ def _symbols(scan: Scan) -> Iterator[str]:
 
 
 def _symbol(verdict: Verdict, uses: Sequence[Finding]) -> Iterator[str]:
-    places = "1 use" if len(uses) == 1 else f"{len(uses)} uses"
-    yield from _wrapped(f"{verdict.symbol}  {places}, first {uses[0].place}", 0)
+    yield from _wrapped(f"{verdict.symbol}  {counted(len(uses), 'use')}, first {uses[0].place}", 0)
     yield from _wrapped(f"state: {verdict.summary}", 4)
     if verdict.note:
         yield from _wrapped(verdict.note, 4)
@@ -176,9 +181,9 @@ def _upgrade(scan: Scan) -> Iterator[str]:
     if found is None:
         return
     yield from _heading("what tf_upgrade_v2 would do")
-    yield f"sees {found.seen} uses, misses {found.missed} (aliases, methods, getattr)"
+    yield f"sees {counted(found.seen, 'use')}, misses {found.missed} (aliases, methods, getattr)"
     yield f"rewrites {found.native} to TensorFlow 2, {found.compat} to tf.compat.v1"
-    yield f"leaves {found.left} as they are, of which {found.left_gone} do not work any more"
+    yield f"leaves {found.left} as they are; {found.still_gone} that it sees are gone after it, too"
     for use, text, why in found.numbers:
         yield from _wrapped(f"changes numbers: {use.place}  {use.name} becomes {text}: {why}", 0)
     yield ""
@@ -186,7 +191,8 @@ def _upgrade(scan: Scan) -> Iterator[str]:
 
 def _totals(scan: Scan) -> Iterator[str]:
     yield from _heading(f"{scan.root} with TensorFlow {scan.version}")
-    yield f"{scan.lines:,} lines in {scan.files:,} files, {scan.using:,} of them use TensorFlow"
+    size = f"{counted(scan.lines, 'line')} in {counted(scan.files, 'file')}"
+    yield f"{size}; with TensorFlow {scan.using:,}"
     if scan.tolerant:
         yield f"{len(scan.tolerant):,} of them are Python 2, or have errors"
     if scan.problems or scan.ignored:

@@ -1,0 +1,2 @@
+import tensorflow.contrib.layers
+net = tensorflow.contrib.layers.flatten(None)

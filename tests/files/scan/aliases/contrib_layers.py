@@ -1,0 +1,2 @@
+from tensorflow.contrib import layers
+net = layers.batch_norm(None)

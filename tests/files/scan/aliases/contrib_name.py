@@ -1,0 +1,2 @@
+from tensorflow.contrib.layers import xavier_initializer as xavier
+init = xavier()

@@ -1,0 +1,5 @@
+def build():
+    import tensorflow as tf
+    return tf.no_op()
+def other(tf):
+    return tf.no_op()

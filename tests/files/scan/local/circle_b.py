@@ -1,0 +1,4 @@
+import tensorflow as tf
+import circle_a
+def b():
+    return tf.size(circle_a.a())

@@ -1,0 +1,2 @@
+from common import optimizer
+step = optimizer.minimize(None)

@@ -1,0 +1,3 @@
+from common import *
+cell = rnn.BasicLSTMCell(10)
+q = tf.abs(-1.0)

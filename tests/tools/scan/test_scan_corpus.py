@@ -1,0 +1,83 @@
+"""The uses, states and kinds in the files of `tests/files/scan`, whose answers people checked."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+sys.path.insert(0, str(Path(__file__).parent))
+from scanning import FILES, mark
+
+from shared.tools.lookup import known_names
+from shared.tools.scan import trying
+from shared.tools.scan.project import scan
+
+EXPECTED: dict[str, Any] = tomllib.loads((FILES / "expected.toml").read_text(encoding="utf-8"))
+FOLDERS = sorted({name.partition("/")[0] for name in EXPECTED["files"]})
+
+
+def found_in(folder: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {
+        name: [] for name in EXPECTED["files"] if name.startswith(f"{folder}/")
+    }
+    for finding in scan(FILES / folder, jobs=1).findings:
+        found[f"{folder}/{finding.path}"].append(mark(finding))
+    return {name: sorted(marks) for name, marks in found.items()}
+
+
+def test_there_are_enough_files() -> None:
+    files = [p for p in FILES.rglob("*") if p.suffix in (".py", ".ipynb")]
+    assert len(files) >= 60
+    assert {p.relative_to(FILES).as_posix() for p in files} == set(EXPECTED["files"])
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_use_is_found_and_nothing_else(folder: str) -> None:
+    expected = {
+        name: sorted(marks)
+        for name, marks in EXPECTED["files"].items()
+        if name.startswith(f"{folder}/")
+    }
+    assert found_in(folder) == expected
+
+
+def test_every_state_and_kind_is_right() -> None:
+    verdicts = {}
+    for folder in FOLDERS:
+        verdicts.update(scan(FILES / folder, jobs=1).verdicts)
+    found = {name: [verdict.state, verdict.kind] for name, verdict in verdicts.items()}
+    assert found == EXPECTED["symbols"]
+
+
+def test_what_is_recorded_is_what_trying_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Legacy Keras, which takes a process of its own, is left to the tests of the look-up."""
+    names = [
+        name.removeprefix("tf.")
+        for name, (state, _) in EXPECTED["symbols"].items()
+        if state in ("same", "changed", "keras 3", "unknown", "gone") and name != "tf.__version__"
+    ]
+    recorded = {name: trying.state(name)[0] for name in names}
+    monkeypatch.setattr(known_names, "recorded_versions", lambda: ("another version", ""))
+    monkeypatch.setattr(trying, "_kept", dict)
+    from shared.tools.lookup.index import Symbol
+    from shared.tools.lookup.states import state_without_legacy_keras
+
+    tried = {n: state_without_legacy_keras(Symbol(n, "", "", "", "")).code for n in names}
+    differ = {n: (recorded[n], tried[n]) for n in names if recorded[n] != tried[n]}
+    # A name that 1.15 had not is gone for TensorFlow, and unknown for whoever wrote it.
+    assert {n: d for n, d in differ.items() if d != ("unknown", "gone")} == {}
+
+
+def test_a_wrong_answer_is_caught() -> None:
+    wrong = dict(EXPECTED["files"])
+    name = "aliases/assigned.py"
+    wrong[name] = [m.replace("tf.layers.dense", "tf.nn.dense") for m in wrong[name]]
+    assert found_in("aliases")[name] != sorted(wrong[name])
