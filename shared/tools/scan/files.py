@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -78,81 +79,104 @@ class Analyzer:
         return found
 
 
-def analyze_all(root: Path, paths: Sequence[str], jobs: int, report: Report) -> list[Outcome]:
+Make = Callable[[Path, Sequence[str]], Analyzer]
+
+
+def analyze_all(
+    root: Path, paths: Sequence[str], jobs: int, report: Report, make: Make = Analyzer
+) -> list[Outcome]:
     """Returns what each file holds, in the order of `paths`.
 
     A file that does not name TensorFlow is analyzed if it imports a module that hands it on.
+
+    Args:
+        root: the folder of the tree.
+        paths: of its files, from `root`.
+        jobs: processes at the same time.
+        report: is called after some files, with their number.
+        make: makes the analyzer of a process.
     """
-    found = dict(_analyze(root, paths, paths, False, jobs, report))
-    facts = {each.module: each for each in found.values() if isinstance(each, Facts)}
-    handing_on = exporting(facts)
+    crew = _Crew(root, paths, jobs, make)
+    found = dict(crew.analyze(paths, False, report))
     while True:
+        facts = {each.module: each for each in found.values() if isinstance(each, Facts)}
+        handing_on = exporting(facts)
         more = [
             each.path
             for each in facts.values()
             if not each.parser and each.imports & handing_on and each.path.endswith(".py")
         ]
         if not more:
-            break
-        found.update(_analyze(root, paths, more, True, jobs, lambda done: None))
-        facts = {each.module: each for each in found.values() if isinstance(each, Facts)}
-        handing_on = exporting(facts)
-    return [found[path] for path in paths]
+            return [found[path] for path in paths]
+        found.update(crew.analyze(more, True, lambda done: None))
 
 
-def _analyze(
-    root: Path, paths: Sequence[str], some: Sequence[str], fully: bool, jobs: int, report: Report
-) -> Iterator[tuple[str, Outcome]]:
-    batches = [some[start : start + _BATCH] for start in range(0, len(some), _BATCH)]
-    outcomes: Iterable[list[Outcome]]
-    if jobs == 1 or len(some) <= _FEW:
-        analyzer = Analyzer(root, paths)
-        outcomes = ([analyzer.file(path, fully) for path in batch] for batch in batches)
-    else:
-        outcomes = _in_processes(root, paths, batches, fully, jobs)
-    done = 0
-    for batch, results in zip(batches, outcomes, strict=True):
-        yield from zip(batch, results, strict=True)
-        done += len(batch)
-        report(done)
+class _Crew:
+    """The processes that analyze a tree."""
 
+    def __init__(self, root: Path, paths: Sequence[str], jobs: int, make: Make) -> None:
+        self.begin = (root, paths, make)
+        self.jobs = jobs
+        # Not by a plain fork: this process may have threads, those of TensorFlow among them.
+        methods = multiprocessing.get_all_start_methods()
+        method = "forkserver" if "forkserver" in methods else "spawn"
+        self.context = multiprocessing.get_context(method)
 
-def _in_processes(
-    root: Path, paths: Sequence[str], batches: Sequence[Sequence[str]], fully: bool, jobs: int
-) -> Iterator[list[Outcome]]:
-    start = 0
-    while start < len(batches):
-        with ProcessPoolExecutor(jobs, initializer=_begin, initargs=(root, paths)) as pool:
+    def analyze(
+        self, paths: Sequence[str], fully: bool, report: Report
+    ) -> Iterator[tuple[str, Outcome]]:
+        batches = [paths[start : start + _BATCH] for start in range(0, len(paths), _BATCH)]
+        outcomes: Iterable[list[Outcome]]
+        if self.jobs == 1 or len(paths) <= _FEW:
+            root, every, make = self.begin
+            analyzer = make(root, every)
+            outcomes = ([analyzer.file(path, fully) for path in batch] for batch in batches)
+        else:
+            outcomes = self.in_processes(batches, fully)
+        done = 0
+        for batch, results in zip(batches, outcomes, strict=True):
+            yield from zip(batch, results, strict=True)
+            done += len(batch)
+            report(done)
+
+    def in_processes(
+        self, batches: Sequence[Sequence[str]], fully: bool
+    ) -> Iterator[list[Outcome]]:
+        start = 0
+        while start < len(batches):
+            with self.pool(self.jobs) as pool:
+                try:
+                    waiting = batches[start:]
+                    for results in pool.map(_batch, waiting, [fully] * len(waiting)):
+                        yield results
+                        start += 1
+                    continue
+                except BrokenProcessPool:
+                    pass
+            # A file ended its process, which no exception told of: one by one to find which.
+            yield [self.alone(path, fully) for path in batches[start]]
+            start += 1
+
+    def alone(self, path: str, fully: bool) -> Outcome:
+        with self.pool(1) as pool:
             try:
-                waiting = batches[start:]
-                for results in pool.map(_batch, waiting, [fully] * len(waiting)):
-                    yield results
-                    start += 1
-                continue
+                return next(iter(pool.map(_batch, [[path]], [fully])))[0]
             except BrokenProcessPool:
-                pass
-        # A file ended its process, which no exception told of: one by one to find which.
-        yield [_alone(root, paths, path, fully) for path in batches[start]]
-        start += 1
+                return Problem(path, "ends the process that parses it")
 
-
-def _alone(root: Path, paths: Sequence[str], path: str, fully: bool) -> Outcome:
-    with ProcessPoolExecutor(1, initializer=_begin, initargs=(root, paths)) as pool:
-        try:
-            return next(iter(pool.map(_batch, [[path]], [fully])))[0]
-        except BrokenProcessPool:
-            return Problem(path, "ends the process that parses it")
+    def pool(self, jobs: int) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(jobs, self.context, initializer=_begin, initargs=self.begin)
 
 
 _analyzer: Analyzer | None = None
 
 
-def _begin(root: Path, paths: Sequence[str]) -> None:
+def _begin(root: Path, paths: Sequence[str], make: Make) -> None:
     global _analyzer
     # Syntax trees are many small objects without circles: looking for circles in them takes a third
     # of the time and finds nothing.
     gc.disable()
-    _analyzer = Analyzer(root, paths)
+    _analyzer = make(root, paths)
 
 
 def _batch(paths: Sequence[str], fully: bool) -> list[Outcome]:

@@ -164,7 +164,7 @@ def _while(node: Any) -> ast.stmt:
 
 
 def _with(node: Any) -> ast.stmt:
-    items = []
+    items: list[ast.withitem] = []
     for clause in _of_type(node, "with_clause"):
         for item in clause.named_children:
             value = item.child_by_field_name("value") if item.type == "with_item" else item
@@ -333,7 +333,7 @@ def _string(node: Any) -> ast.expr:
     return ast.Constant(value=content)
 
 
-def _boolean(value: object) -> Callable[[Any], ast.expr]:
+def _boolean(value: bool | None) -> Callable[[Any], ast.expr]:
     return lambda node: ast.Constant(value=value)
 
 

@@ -11,11 +11,12 @@ from typing import Any
 import jsonschema
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from scanning import FILES, as_json, of_tree, tree
-
+from scanned_trees import FILES, CrashingAnalyzer, as_json, of_tree, tree
 from shared.tools.commands import main
+from shared.tools.scan.files import analyze_all
 from shared.tools.scan.port_order import port_order
+from shared.tools.scan.project import scan
+from shared.tools.scan.source_files import Problem
 
 WHOLE = FILES / "whole"
 
@@ -327,36 +328,16 @@ def test_a_long_chain_of_imports_needs_no_deep_stack() -> None:
 
 
 def test_several_processes_find_the_same() -> None:
-    from shared.tools.scan.project import scan
-
     alone, together = scan(FILES, jobs=1), scan(FILES, jobs=2)
     assert alone.findings == together.findings
     assert len(alone.findings) > 250
 
 
-def test_a_file_that_ends_its_process_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import os
-
-    from shared.tools.scan import files
-
+def test_a_file_that_ends_its_process_is_named(tmp_path: Path) -> None:
     good = "import tensorflow as tf\ntf.zeros([1])\n"
     tree(tmp_path, **{f"m{n}_py": good for n in range(40)}, bad_py=good)
-    parse = files.parse
-
-    def crash(text: str) -> Any:
-        os._exit(11)
-
-    def analyze(self: files.Analyzer, path: str, fully: bool = False) -> Any:
-        monkeypatch.setattr(files, "parse", crash if path == "bad.py" else parse)
-        return files.Analyzer.source(self, path, files.read(self.root / path), fully)
-
-    monkeypatch.setattr(files.Analyzer, "file", analyze)
-    from shared.tools.scan.project import scan
-
-    found = scan(tmp_path, jobs=2)
-    assert [(p.path, p.reason) for p in found.problems] == [
-        ("bad.py", "ends the process that parses it")
-    ]
-    assert len(found.of("use")) == 40
+    paths = sorted(path.name for path in tmp_path.iterdir())
+    outcomes = analyze_all(tmp_path, paths, 2, lambda done: None, CrashingAnalyzer)
+    problems = [outcome for outcome in outcomes if isinstance(outcome, Problem)]
+    assert problems == [Problem("bad.py", "ends the process that parses it")]
+    assert len(outcomes) == 41

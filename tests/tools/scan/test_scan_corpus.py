@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +12,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-sys.path.insert(0, str(Path(__file__).parent))
-from scanning import FILES, mark
-
+from scanned_trees import FILES, mark
 from shared.tools.lookup import known_names
 from shared.tools.scan import trying
 from shared.tools.scan.project import scan

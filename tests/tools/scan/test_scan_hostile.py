@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parent))
-from scanning import as_json, of_tree, tree
-
+from scanned_trees import as_json, of_tree, tree
 from shared.tools.commands import main
 from shared.tools.scan.formats import FORMATS, pieces
 from shared.tools.scan.project import scan_text

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from scanning import FILES
-
+from scanned_trees import FILES
 from shared.tools.scan import trying, upgrade
 from shared.tools.scan.images import RESIZING
 from shared.tools.scan.project import scan

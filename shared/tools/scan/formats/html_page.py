@@ -79,7 +79,7 @@ def _totals(scan: Scan) -> Iterator[str]:
         for kind, count in scan.totals().items()
     ]
     yield _table(
-        ["kind", "", "uses"],
+        ["kind", "which means", "uses"],
         [[_escaped(kind), _escaped(meaning), f"{count:,}"] for kind, meaning, count in rows],
         numbers={2},
     )

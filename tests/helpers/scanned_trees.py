@@ -1,17 +1,28 @@
-"""Small trees to scan, for the tests beside this file."""
+"""Small trees to scan, for the tests of `pairs scan`."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from shared.tools.commands import main
+from shared.tools.scan.files import Analyzer, Outcome
 from shared.tools.scan.project import Finding, Scan, scan, scan_text
 
-FILES = Path(__file__).resolve().parents[2] / "files" / "scan"
+FILES = Path(__file__).resolve().parents[1] / "files" / "scan"
+
+
+class CrashingAnalyzer(Analyzer):
+    """One whose process ends at a file named bad.py."""
+
+    def file(self, path: str, fully: bool = False) -> Outcome:
+        if path == "bad.py":
+            os._exit(11)
+        return super().file(path, fully)
 
 
 def tree(folder: Path, **files: str | bytes) -> Path:
