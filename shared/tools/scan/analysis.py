@@ -31,6 +31,7 @@ from shared.tools.scan.values import (
 )
 
 _BUILTINS = frozenset(dir(builtins)) | {"unicode", "xrange", "raw_input", "long", "basestring"}
+_OF_TENSORS = (Instance("tf.Tensor"), Instance("tf.Variable"))
 _ROOTS = ("tensorflow.compat.v1", "tensorflow")
 _Names = dict[str, Value]
 
@@ -124,7 +125,7 @@ class _Analysis:
         handler = self.handlers.get(type(node))
         if handler is not None:
             return handler(node)
-        for child in ast.iter_child_nodes(node):
+        for child in _children(node):
             self.visit(child)
         # Lists and the like are no tensors; what an index or an unpacking gives is unknown.
         return OTHER if isinstance(node, (ast.List, ast.Dict, ast.Set, ast.JoinedStr)) else None
@@ -454,11 +455,10 @@ class _Analysis:
         return merged(self.visit(node.body), self.visit(node.orelse))
 
     def operation(self, node: Any) -> Value:
-        values = [self.visit(child) for child in ast.iter_child_nodes(node)]
-        of_tensors = {Instance("tf.Tensor"), Instance("tf.Variable")}
-        if any(value in of_tensors for value in values):
+        values = [self.visit(child) for child in _children(node)]
+        if any(value in _OF_TENSORS for value in values):
             return Instance("tf.Tensor")
-        return OTHER if all(v is OTHER or isinstance(v, Constant) for v in values[::2]) else None
+        return OTHER if all(v == OTHER or isinstance(v, Constant) for v in values) else None
 
     def compare(self, node: ast.Compare) -> Value:
         values = [self.visit(part) for part in [node.left, *node.comparators]]
@@ -660,6 +660,21 @@ class _Analysis:
 
     def sign(self, node: ast.AST, behaviour: str, written: str) -> None:
         self.facts.signs.append(Sign(_place(node), behaviour, written))
+
+
+def _children(node: ast.AST) -> Iterator[ast.AST]:
+    """The parts of a node, without operators and contexts, which hold nothing."""
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if type(value) is list:
+            for item in value:
+                if isinstance(item, ast.AST):
+                    yield item
+        elif isinstance(value, ast.AST) and not isinstance(value, _EMPTY):
+            yield value
+
+
+_EMPTY = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop)
 
 
 def _tensorflow(module: str) -> str | None:

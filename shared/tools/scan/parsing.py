@@ -273,14 +273,12 @@ def _expression(node: Any) -> ast.expr:
 
 def _parts(node: Any) -> ast.expr:
     """Whatever else: its parts, in their order."""
-    found: list[ast.expr] = []
-    for child in node.named_children:
-        if child.type in _STATEMENTS or child.type == "block":
-            # Only damage puts statements here; what is written in them still counts.
-            found += [s.value for s in _statements(node) if isinstance(s, ast.Expr)]
-            break
-        if child.type != "comment":
-            found.append(_expression(child))
+    children = node.named_children
+    if any(child.type in _STATEMENTS or child.type == "block" for child in children):
+        # Only damage puts statements here; what is written in them still counts.
+        found = [each.value for each in _statements(node) if isinstance(each, ast.Expr)]
+    else:
+        found = [_expression(child) for child in children if child.type != "comment"]
     return _placed(ast.Tuple(elts=found, ctx=ast.Load()), node)
 
 
