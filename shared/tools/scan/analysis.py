@@ -13,8 +13,19 @@ from contextlib import contextmanager
 from typing import Any
 
 from shared.tools.scan import signs
-from shared.tools.scan.facts import Facts, Place, Sign, Unresolved, Use
+from shared.tools.scan.facts import Facts, Sign, Unresolved, Use
 from shared.tools.scan.modules import ModuleIndex
+from shared.tools.scan.nodes import (
+    children,
+    instance_of,
+    is_none,
+    last_name,
+    place_of,
+    short_text,
+    tensorflow_path,
+    unpacked,
+    whole_name,
+)
 from shared.tools.scan.suspects import suspect
 from shared.tools.scan.values import (
     OTHER,
@@ -32,7 +43,6 @@ from shared.tools.scan.values import (
 
 _BUILTINS = frozenset(dir(builtins)) | {"unicode", "xrange", "raw_input", "long", "basestring"}
 _OF_TENSORS = (Instance("tf.Tensor"), Instance("tf.Variable"))
-_ROOTS = ("tensorflow.compat.v1", "tensorflow")
 _Names = dict[str, Value]
 
 
@@ -125,7 +135,7 @@ class _Analysis:
         handler = self.handlers.get(type(node))
         if handler is not None:
             return handler(node)
-        for child in _children(node):
+        for child in children(node):
             self.visit(child)
         # Lists and the like are no tensors; what an index or an unpacking gives is unknown.
         return OTHER if isinstance(node, (ast.List, ast.Dict, ast.Set, ast.JoinedStr)) else None
@@ -196,7 +206,7 @@ class _Analysis:
 
     def import_(self, node: ast.Import) -> None:
         for alias in node.names:
-            path = _tensorflow(alias.name)
+            path = tensorflow_path(alias.name)
             if path is not None:
                 self.facts.mentions = True
                 if path != "tf":
@@ -219,7 +229,7 @@ class _Analysis:
 
     def import_from(self, node: ast.ImportFrom) -> None:
         module = node.module or ""
-        path = None if node.level else _tensorflow(module)
+        path = None if node.level else tensorflow_path(module)
         if module == "__future__":
             return
         for alias in node.names:
@@ -233,9 +243,9 @@ class _Analysis:
         if alias.name == "*":
             self.facts.wildcards.append(path)
             if path != "tf":
-                self.add(node, path, _whole(path), "import")
+                self.add(node, path, whole_name(path), "import")
             return
-        found = _tensorflow(f"{_whole(path)}.{alias.name}") or path
+        found = tensorflow_path(f"{whole_name(path)}.{alias.name}") or path
         if found != "tf":
             self.add(node, found, f"{node.module}.{alias.name}", "import")
         self.bind(alias.asname or alias.name, found)
@@ -262,7 +272,7 @@ class _Analysis:
     # ---- statements ----
 
     def assign(self, node: ast.Assign) -> None:
-        pairs = _unpacked(node)
+        pairs = unpacked(node)
         if pairs:
             values = [self.visit(value) for _, value in pairs]
             for (target, _), value in zip(pairs, values, strict=True):
@@ -276,7 +286,7 @@ class _Analysis:
     def annotated(self, node: ast.AnnAssign) -> None:
         declared = self.visit(node.annotation)
         value = self.visit(node.value) if node.value is not None else None
-        self.bind_target(node.target, value if value is not None else _instance(declared))
+        self.bind_target(node.target, value if value is not None else instance_of(declared))
 
     def augmented(self, node: ast.AugAssign) -> None:
         value = self.visit(node.value)
@@ -395,7 +405,7 @@ class _Analysis:
         for argument in every:
             annotation = argument.annotation
             declared = self.visit(annotation) if annotation is not None else None
-            self.bind(argument.arg, _instance(declared))
+            self.bind(argument.arg, instance_of(declared))
 
     def class_(self, node: ast.ClassDef) -> None:
         for part in [*node.decorator_list, *node.bases, *(word.value for word in node.keywords)]:
@@ -455,7 +465,7 @@ class _Analysis:
         return merged(self.visit(node.body), self.visit(node.orelse))
 
     def operation(self, node: Any) -> Value:
-        values = [self.visit(child) for child in _children(node)]
+        values = [self.visit(child) for child in children(node)]
         if any(value in _OF_TENSORS for value in values):
             return Instance("tf.Tensor")
         return OTHER if all(v == OTHER or isinstance(v, Constant) for v in values) else None
@@ -488,7 +498,7 @@ class _Analysis:
             return reference
         if name in ("tf", "slim") and names:
             self.facts.unresolved.append(
-                Unresolved(_place(node), written, f"no import binds {name}", f"tf.{names[0]}")
+                Unresolved(place_of(node), written, f"no import binds {name}", f"tf.{names[0]}")
             )
         return None
 
@@ -507,7 +517,7 @@ class _Analysis:
             if not found:
                 return self.unbound(node, base.id, names)
             return self.follow(node, value, names, is_called, base.id)
-        return self.follow(node, self.visit(base), names, is_called, _short(base))
+        return self.follow(node, self.visit(base), names, is_called, short_text(base))
 
     def self_chain(
         self, node: ast.Attribute, lowest: ast.Attribute, names: list[str], is_called: bool
@@ -536,7 +546,7 @@ class _Analysis:
             found = suspect(names, base, is_called)
             if found is not None:
                 self.facts.unresolved.append(
-                    Unresolved(_place(node), written, f"the class of {base} is not plain", found)
+                    Unresolved(place_of(node), written, f"the class of {base} is not plain", found)
                 )
             return None
         for name in names:
@@ -569,7 +579,7 @@ class _Analysis:
 
     def several(self, node: ast.AST, value: Several, written: str) -> None:
         self.facts.unresolved.append(
-            Unresolved(_place(node), written, "one of " + ", ".join(value.paths), value.paths[0])
+            Unresolved(place_of(node), written, "one of " + ", ".join(value.paths), value.paths[0])
         )
 
     def value_of(self, node: ast.expr) -> Value:
@@ -599,15 +609,15 @@ class _Analysis:
             given = self.visit(argument)
             if given == "tf" and isinstance(argument, ast.Name):
                 self.facts.unresolved.append(
-                    Unresolved(_place(argument), argument.id, "TensorFlow itself is passed on")
+                    Unresolved(place_of(argument), argument.id, "TensorFlow itself is passed on")
                 )
         for word in node.keywords:
             self.visit(word.value)
-            if word.arg == "updates_collections" and _is_none(word.value):
+            if word.arg == "updates_collections" and is_none(word.value):
                 self.facts.updates_in_place = True
         signs.call(self.sign, node, value, self.loops)
         is_partial = (
-            isinstance(function, (ast.Name, ast.Attribute)) and _last(function) == "partial"
+            isinstance(function, (ast.Name, ast.Attribute)) and last_name(function) == "partial"
         )
         if is_partial and node.args and isinstance(node.args[0], (ast.Name, ast.Attribute)):
             return self.value_of(node.args[0])
@@ -615,12 +625,12 @@ class _Analysis:
 
     def special_call(self, node: ast.Call) -> Value:
         """`getattr`, `import_module` and `__import__`; None where it is none of them."""
-        name = _last(node.func)
+        name = last_name(node.func)
         if name == "getattr" and len(node.args) >= 2:
             return self.getattr_call(node)
         if name in ("import_module", "__import__") and node.args:
             text = self.visit(node.args[0])
-            path = _tensorflow(text.text) if isinstance(text, Constant) else None
+            path = tensorflow_path(text.text) if isinstance(text, Constant) else None
             if path is not None and path != "tf":
                 self.add(node, path, ast.unparse(node), "import")
             if path is not None and name == "__import__":
@@ -638,11 +648,11 @@ class _Analysis:
             if isinstance(base, ast.Attribute) and value is None:
                 self.visit(base)
             return None
-        written = _short(node)
+        written = short_text(node)
         if not isinstance(text, Constant):
             of = value if isinstance(value, str) else value.of
             self.facts.unresolved.append(
-                Unresolved(_place(node), written, f"the name in {of} is computed when it runs")
+                Unresolved(place_of(node), written, f"the name in {of} is computed when it runs")
             )
             return OTHER
         names = text.text.split(".")
@@ -656,81 +666,7 @@ class _Analysis:
     # ---- what is found ----
 
     def add(self, node: ast.AST, value: Value, written: str, form: str) -> None:
-        self.facts.uses.append(Use(_place(node), value, written, form))
+        self.facts.uses.append(Use(place_of(node), value, written, form))
 
     def sign(self, node: ast.AST, behaviour: str, written: str) -> None:
-        self.facts.signs.append(Sign(_place(node), behaviour, written))
-
-
-def _children(node: ast.AST) -> Iterator[ast.AST]:
-    """The parts of a node, without operators and contexts, which hold nothing."""
-    for name in node._fields:
-        value = getattr(node, name, None)
-        if type(value) is list:
-            for item in value:
-                if isinstance(item, ast.AST):
-                    yield item
-        elif isinstance(value, ast.AST) and not isinstance(value, _EMPTY):
-            yield value
-
-
-_EMPTY = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop)
-
-
-def _tensorflow(module: str) -> str | None:
-    """The path of a module of TensorFlow: "tf.contrib.slim" of "tensorflow.contrib.slim"."""
-    for root in _ROOTS:
-        if module == root:
-            return "tf"
-        if module.startswith(root + "."):
-            return "tf" + module[len(root) :]
-    return None
-
-
-def _whole(path: str) -> str:
-    return "tensorflow" + path[2:]
-
-
-def _unpacked(node: ast.Assign) -> list[tuple[ast.expr, ast.expr]]:
-    """The parts of `a, b = x, y`; none for another assignment."""
-    target, value = node.targets[0], node.value
-    kinds = (ast.Tuple, ast.List)
-    if len(node.targets) != 1 or not (isinstance(target, kinds) and isinstance(value, kinds)):
-        return []
-    if len(target.elts) != len(value.elts):
-        return []
-    return list(zip(target.elts, value.elts, strict=True))
-
-
-def _instance(declared: Value) -> Value:
-    return Instance(declared) if isinstance(declared, str) and declared != "tf" else None
-
-
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
-
-
-def _last(node: ast.expr) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _short(node: ast.AST) -> str:
-    """The code of an expression, in 40 characters at most."""
-    if isinstance(node, ast.Call):
-        return f"{_short(node.func)}(…)" if _last(node.func) != "getattr" else _getattr_text(node)
-    try:
-        text = ast.unparse(node)
-    except (AttributeError, ValueError):  # a node that tree-sitter's damage left incomplete
-        return "…"
-    return text if len(text) <= 40 else text[:39] + "…"
-
-
-def _getattr_text(node: ast.Call) -> str:
-    parts = ", ".join(_short(argument) for argument in node.args[:2])
-    return f"getattr({parts})"
-
-
-def _place(node: Any) -> Place:
-    return Place(node.lineno, node.col_offset + 1)
+        self.facts.signs.append(Sign(place_of(node), behaviour, written))

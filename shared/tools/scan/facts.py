@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from shared.tools.scan.values import Value
@@ -89,3 +89,17 @@ class Facts:
     imports: set[str] = field(default_factory=set)
     cells: list[tuple[int, int]] | None = None
     updates_in_place: bool = False
+
+    def count_characters(self, text: str) -> None:
+        """Makes the columns, which parsers count in bytes of UTF-8, those of characters."""
+        if text.isascii():
+            return
+        lines = [line.encode("utf-8", "replace") for line in text.split("\n")]
+
+        def moved(place: Place) -> Place:
+            before = lines[place.line - 1][: place.column - 1]
+            return Place(place.line, len(before.decode("utf-8", "replace")) + 1)
+
+        self.uses = [replace(use, place=moved(use.place)) for use in self.uses]
+        self.signs = [replace(sign, place=moved(sign.place)) for sign in self.signs]
+        self.unresolved = [replace(each, place=moved(each.place)) for each in self.unresolved]

@@ -59,6 +59,7 @@ class Analyzer:
         try:
             tree, facts.parser = parse(source.text)
             analyze(tree, facts, self.modules)
+            facts.count_characters(source.text)
         except Unreadable as error:
             return Problem(path, str(error))
         except (RecursionError, MemoryError):

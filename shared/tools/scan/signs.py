@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
+from shared.tools.scan.nodes import last_name
 from shared.tools.scan.values import Instance, Value
 
 Add = Callable[[ast.AST, str, str], None]
@@ -21,8 +21,6 @@ _SCHEDULES = re.compile(
 )
 _SEEDS = {"tf.set_random_seed", "tf.random.set_random_seed"}
 _FLAGS = re.compile(r"^tf\.(app\.)?flags\.(DEFINE_\w+)$")
-_UPDATES = {"tf.contrib.training.create_train_op", "tf.contrib.slim.learning.create_train_op"}
-_UPDATES |= {"tf.contrib.layers.optimize_loss", "tf.contrib.slim.optimize_loss"}
 BATCH_NORM = re.compile(
     r"^tf\.(layers\.(batch_normalization|BatchNormalization)"
     r"|contrib\.(layers|slim|framework)\.batch_norm)$"
@@ -61,7 +59,11 @@ def call(add: Add, node: ast.Call, function: Value, loops: int) -> None:
     if "feed_dict" in words:
         add(node, "feed-dict", "feed_dict=")
     if not isinstance(function, str):
-        if _last(node.func) == "run" and len(node.args) > 1 and isinstance(node.args[1], ast.Dict):
+        if (
+            last_name(node.func) == "run"
+            and len(node.args) > 1
+            and isinstance(node.args[1], ast.Dict)
+        ):
             add(node, "feed-dict", "a dict as second argument of run")
         return
     if function.endswith("Session.run") and len(node.args) > 1 and "feed_dict" not in words:
@@ -86,8 +88,8 @@ def assignment(add: Add, node: ast.Assign, value: Value) -> None:
     """Adds a placeholder that is assigned to a name such as is_training, if not of type bool."""
     if not isinstance(node.value, ast.Call):
         return
-    name = _last(node.targets[0])
-    call_name = _last(node.value.func)
+    name = last_name(node.targets[0])
+    call_name = last_name(node.value.func)
     words = {word.arg: word.value for word in node.value.keywords}
     if (
         call_name in ("placeholder", "placeholder_with_default")
@@ -102,7 +104,7 @@ def _is_bool(words: dict[str | None, ast.expr], arguments: Sequence[ast.expr]) -
     """Whether a placeholder holds truth values."""
     given = [*arguments[:1], *filter(None, [words.get("dtype"), words.get("input")])]
     for value in given:
-        if _last(value) == "bool":
+        if last_name(value) == "bool":
             return True
         if isinstance(value, ast.Constant) and (
             isinstance(value.value, bool) or value.value == "bool"
@@ -126,9 +128,3 @@ def context(add: Add, node: ast.AST, value: Value) -> None:
     """Adds `with tf.device(...)`."""
     if isinstance(node, ast.Call) and value == "tf.device":
         add(node, "device", "tf.device")
-
-
-def _last(node: Any) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""

@@ -15,7 +15,7 @@ from scanned_trees import FILES, CrashingAnalyzer, as_json, of_tree, tree
 from shared.tools.commands import main
 from shared.tools.scan.files import analyze_all
 from shared.tools.scan.port_order import port_order
-from shared.tools.scan.project import scan
+from shared.tools.scan.project import scan, scan_text
 from shared.tools.scan.source_files import Problem
 
 WHOLE = FILES / "whole"
@@ -232,6 +232,13 @@ def test_fingerprints_stay_when_lines_move(tmp_path: Path) -> None:
     after = of_tree(tree(tmp_path, a_py="\n# moved\n" + code))
     assert [f.fingerprint for f in before.findings] == [f.fingerprint for f in after.findings]
     assert [f.line for f in before.findings] != [f.line for f in after.findings]
+
+
+@pytest.mark.parametrize("python2", ["", "print 1\n"])
+def test_columns_count_characters(python2: str) -> None:
+    text = f"import tensorflow as tf\n{python2}x = 'äöü€😀'; y = tf.log(1.0)\n"
+    (use,) = scan_text(text).of("use")
+    assert use.column == text.splitlines()[-1].index("tf.log") + 1
 
 
 # ---- GitLab ----
