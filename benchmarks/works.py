@@ -12,8 +12,7 @@ from benchmarks.clock import Running, cycled, repeated
 from benchmarks.ways import REFERENCE, Way
 from benchmarks.workloads import PeerStart, Workload
 from shared.data.regression_points import exact_line, noisy_line
-from shared.models import Pair
-from shared.tools.parity.recording import IMAGES
+from shared.models import IMAGES, Pair
 
 
 def open_work(work: str, way: Way, workload: Workload, start: PeerStart | None = None) -> Running:

@@ -10,6 +10,8 @@ from typing import Any
 from shared.data.digits import load_digits
 from shared.data.fashion import load_fashion
 from shared.errors import UsageError
+from shared.program import Program
+from shared.program.tasks import Task
 
 STYLES = ("tf1_style", "tf2_style")
 IMAGES: dict[str, Any] = {"digits": load_digits, "fashion": load_fashion}
@@ -62,6 +64,16 @@ class Pair:
     def module(self, style: str) -> Any:
         """Imports and returns the model's file of `style`."""
         return importlib.import_module(f"{style}.{self.name}")
+
+    def program(self, style: str) -> Program:
+        """Returns what the model's file of `style` does as a program."""
+        program: Program = self.module(style).PROGRAM
+        return program
+
+    @property
+    def task(self) -> Task:
+        """What the model is trained on, in either style."""
+        return self.program("tf1_style").task
 
     def create(self, style: str, optimizer: str | None = None, **settings: Any) -> Any:
         """Makes the model of `style` at step 0.

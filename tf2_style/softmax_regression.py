@@ -3,9 +3,7 @@
 One layer, 784 pixels to 10 logits, from zeros; gradient descent on the cross-entropy summed over
 a batch. After 1,000 steps of 50 images about 0.91 of all of MNIST's test digits are right.
 
-Twin:  tf1_style/softmax_regression.py
-Run:   python -m tf2_style.softmax_regression train
-       python -m tf2_style.softmax_regression predict
+Twin: tf1_style/softmax_regression.py. Run: python -m tf2_style.softmax_regression train, predict.
 """
 
 from __future__ import annotations
@@ -16,66 +14,39 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from shared.checkpoints import (
-    by_path,
-    checkpoint_errors,
-    claim_folder,
-    newest_checkpoint,
-    require_variables,
-    saving,
-)
-from shared.data.batch_order import batch_rows, chunks, crosses
-from shared.data.digits import load_digits
-from shared.program import command_line as script
-from shared.program.log_dir import LOG_DIR_HELP, require_tensorboard
-from shared.program.progress import PrintedProgress, Stopped, print_warning, stop_signals
-from shared.program.settings import count, positive, seed, setting, whole
-from shared.program.tracing import EVERY_HELP, STEPS_HELP, TRACE_HELP, open_training
+from shared.program import DIGITS, ImageSettings, Program, setting
+from tf2_style import checkpoints, export, summaries
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
-    """Settings of one run, each a flag of the command line."""
+class Config(ImageSettings):
+    """Hyperparameters. Each is a flag, and so are the settings of every program."""
 
-    data: str = setting("sample", script.DATA_HELP, to_restore=True)
-    steps: int = setting(1000, "step to reach, counted from the very first run", count)
-    batch_size: int = setting(50, "images a step", count)
-    learning_rate: float = setting(0.01, "step size; it multiplies a summed gradient", positive)
-    seed: int = setting(0, "seed of the batch order", seed)
-    checkpoint_dir: str = setting(
-        "checkpoints/tf2_style/softmax_regression", script.CHECKPOINT_HELP, to_restore=True
-    )
-    checkpoint_every: int = setting(500, "steps between two checkpoints", count)
-    report_every: int = setting(100, "steps between two progress reports", count)
-    log_dir: str = setting("", LOG_DIR_HELP)
-    trace: str = setting("", TRACE_HELP)
-    trace_every: int = setting(0, EVERY_HELP, whole)
-    trace_steps: str = setting("", STEPS_HELP)
+    steps: int = setting(1000, "train until this step, counted from the very first run")
+    batch_size: int = setting(50, "images per step")
+    learning_rate: float = setting(0.01, "step size; it multiplies a summed gradient")
+    checkpoint_dir: str = setting("checkpoints/tf2_style/softmax_regression")
 
 
 class SoftmaxRegression:
     """Images [batch, 784] to logits [batch, 10] by one matrix and one vector."""
 
     def __init__(self, config):
-        self.config = config
-        # No graph to describe: the methods below run when they are called.
+        self.config = config  # there is no graph to describe: the methods compute when called
         self.create_parameters()
         self.create_optimizer()
-        self.create_summaries()
         self.create_checkpoint()
         self.create_session()
 
-    # ---- INPUTS ------------------------------------------------------------------------------
-
-    # Arguments take the place of placeholders. With a signature, a function is traced once;
-    # without one, every new batch size would be traced anew.
+    # ---- INPUTS --------------------------------------------------------------------------------
     IMAGES = tf.TensorSpec([None, 784], tf.float32, name="images")
     LABELS = tf.TensorSpec([None, 10], tf.float32, name="labels")
     IMAGE_BATCHES = tf.TensorSpec([None, None, 784], tf.float32, name="image_batches")
     LABEL_BATCHES = tf.TensorSpec([None, None, 10], tf.float32, name="label_batches")
+    # Function arguments replace placeholders. With a signature a tf.function is traced once;
+    # without one it is traced again for every new batch size.
 
-    # ---- PARAMETERS --------------------------------------------------------------------------
-
+    # ---- PARAMETERS ----------------------------------------------------------------------------
     def create_parameters(self):
         """Creates weights [784, 10], biases [10], both zero, and the step count."""
         # A variable holds its value at once. Its name is only for people to read.
@@ -84,23 +55,20 @@ class SoftmaxRegression:
         self.parameters = {"weights": self.weights, "biases": self.biases}
         self.global_step = tf.Variable(0, dtype=tf.int64, name="global_step")
 
-    # ---- FORWARD -----------------------------------------------------------------------------
-
+    # ---- FORWARD -------------------------------------------------------------------------------
     def forward(self, images):
         """Returns the logits [batch, 10] of images [batch, 784]."""
         return tf.matmul(images, self.weights) + self.biases
 
-    # ---- LOSS --------------------------------------------------------------------------------
-
+    # ---- LOSS ----------------------------------------------------------------------------------
     def loss(self, logits, labels):
         """Returns the cross-entropy summed over the batch, a scalar."""
         # From logits: -sum(labels * log(softmax)) is NaN as soon as a softmax rounds to 0.
-        # This is the `_v2` of TensorFlow 1, which lets gradients reach the labels.
+        # This is TF1's `_v2`, which lets gradients reach the labels.
         losses = tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits)
         return tf.reduce_sum(losses)
 
-    # ---- UPDATE ------------------------------------------------------------------------------
-
+    # ---- UPDATE --------------------------------------------------------------------------------
     def create_optimizer(self):
         """Creates plain gradient descent."""
         self.optimizer = tf.keras.optimizers.SGD(self.config.learning_rate)
@@ -110,8 +78,7 @@ class SoftmaxRegression:
 
     def differentiate(self, images, labels):
         """Returns the loss and its gradients in the order of `parameters`."""
-        # There is no finished graph to walk back through: the tape records the forward pass
-        # while it runs, so forward and loss must be called inside its block.
+        # The tape records the forward pass while it runs, so it must be called inside the block.
         with tf.GradientTape() as tape:
             loss = self.loss(self.forward(images), labels)
         return loss, tape.gradient(loss, list(self.parameters.values()))
@@ -119,83 +86,35 @@ class SoftmaxRegression:
     def update(self, gradients):
         """Applies the gradients and counts the step."""
         self.optimizer.apply_gradients(zip(gradients, self.parameters.values()))
-        self.global_step.assign_add(1)  # no `global_step=` argument does it by the way
+        self.global_step.assign_add(1)  # `apply_gradients` has no `global_step` argument
 
-    # ---- METRICS -----------------------------------------------------------------------------
-
+    # ---- METRICS -------------------------------------------------------------------------------
     def correct(self, logits, labels):
         """Returns how many images have their largest logit at the right digit."""
         matches = tf.equal(tf.argmax(logits, axis=1), tf.argmax(labels, axis=1))
         return tf.reduce_sum(tf.cast(matches, tf.int32))
 
-    # ---- SUMMARIES ---------------------------------------------------------------------------
-
-    def create_summaries(self):
-        """Nothing to create: a summary is written by the very call that names it."""
-        if self.config.log_dir:
-            require_tensorboard()  # whose code `tf.summary.scalar` is, in TensorFlow 2
-
-    def open_summaries(self, directory):
-        """Starts an event file in `directory`, beside those of earlier runs, with the graph."""
-        self.writer = tf.summary.create_file_writer(directory)
-        with self.writer.as_default():
-            # There is no graph of the model, only one of each function.
-            tf.summary.graph(self.train_step.get_concrete_function().graph)
-
-    def write_summaries(self, images, labels):
-        """Writes the summaries of this step, measured on one batch: images [batch, 784]."""
-        loss, correct = self.measure(images, labels)
-        # Without a default writer the calls below would write nothing, in silence; without a
-        # step they would raise. A tag is a string, written as it stands.
-        with self.writer.as_default(step=self.step()):  # flushes at its end
-            tf.summary.scalar("loss", loss)
-            tf.summary.scalar("accuracy", correct / len(labels))
-            tf.summary.scalar("learning_rate", self.config.learning_rate)
-            for name, parameter in self.parameters.items():
-                tf.summary.histogram("parameters/" + name, parameter)
-
-    def close_summaries(self):
-        """Ends the event file; what was not flushed before would be lost in a crash."""
-        self.writer.close()
-
-    # ---- CHECKPOINT --------------------------------------------------------------------------
-
-    def create_checkpoint(self):
-        """Creates what saves and restores parameters, optimizer and step."""
-        # A Checkpoint keeps the objects it is given, under the names they are given here.
-        self.checkpoint = tf.train.Checkpoint(
-            global_step=self.global_step, optimizer=self.optimizer, **self.parameters
-        )
-
-    # ---- SESSION -----------------------------------------------------------------------------
-
+    # ---- SESSION -------------------------------------------------------------------------------
     def create_session(self):
         """Nothing to start or to run: a variable holds its value once it is created."""
 
-    # ---- RUNNING -----------------------------------------------------------------------------
-
+    # ---- RUNNING -------------------------------------------------------------------------------
     @tf.function(input_signature=[IMAGES, LABELS])
     def train_step(self, images, labels):
         """Updates the parameters on one batch; returns its loss from before the update."""
         loss, gradients = self.differentiate(images, labels)
-        self.update(gradients)  # runs because it stands here; nothing has to fetch it
+        self.update(gradients)  # runs because it is called; nothing has to fetch it
         return loss
 
     @tf.function(input_signature=[IMAGE_BATCHES, LABEL_BATCHES])
     def train_steps(self, images, labels):
         """Trains on images [steps, batch, 784], labels [steps, batch, 10]; returns the losses."""
-        # The loop becomes part of the graph: entering it is paid for once, not at every step.
+        # The loop is part of the graph: entering it is paid for once, not at every step.
         steps = tf.shape(images)[0]
         losses = tf.TensorArray(tf.float32, steps)
         for step in tf.range(steps):
             losses = losses.write(step, self.train_step(images[step], labels[step]))
         return losses.stack()
-
-    @tf.function(input_signature=[IMAGES, LABELS])
-    def gradients(self, images, labels):
-        """Returns the gradient of one batch's loss by parameter name; updates nothing."""
-        _, gradients = self.differentiate(images, labels)
-        return dict(zip(self.parameters, gradients))
 
     @tf.function(input_signature=[IMAGES, LABELS])
     def measure(self, images, labels):
@@ -213,119 +132,58 @@ class SoftmaxRegression:
         """Returns the logits [n, 10] of images [n, 784]."""
         return self.forward(images)
 
+    @tf.function(input_signature=[IMAGES, LABELS])
+    def gradients(self, images, labels):
+        """Returns the gradient of one batch's loss by parameter name; updates nothing."""
+        _, gradients = self.differentiate(images, labels)
+        return dict(zip(self.parameters, gradients))
+
     def variables(self):
         """Returns the value of every parameter by name."""
         return {name: parameter.numpy() for name, parameter in self.parameters.items()}
 
     def slots(self):
-        """Returns the optimizer's state by name: none, gradient descent remembers nothing."""
+        """Returns the optimizer slots by name: none, gradient descent remembers nothing."""
         return {}
+
+    slot_variables = slots  # the variables behind the values
 
     def step(self):
         """Returns how many updates have been made."""
         return int(self.global_step)
 
+    # ---- CHECKPOINT ----------------------------------------------------------------------------
+    def create_checkpoint(self):
+        """Creates what saves and restores parameters, optimizer and step."""
+        # A Checkpoint keeps the objects it is given, under the names of these arguments.
+        self.checkpoint = tf.train.Checkpoint(
+            global_step=self.global_step, optimizer=self.optimizer, **self.parameters
+        )
+
     def save(self, directory):
-        """Writes a checkpoint named after the step into `directory`; the last 3 are kept."""
-        # A manager calls a checkpoint the newest before it is on disk; here it counts afterwards.
-        with saving(directory, self.step()):
-            # Made anew, it knows the files of an earlier run from the file `checkpoint`.
-            manager = tf.train.CheckpointManager(
-                self.checkpoint, directory, max_to_keep=3, checkpoint_name="model"
-            )
-            return manager.save(checkpoint_number=self.step())
+        """Writes the checkpoint model-STEP into `directory`; returns its path."""
+        manager = tf.train.CheckpointManager(self.checkpoint, directory, 3, checkpoint_name="model")
+        return manager.save(checkpoint_number=self.step())
 
-    def restore(self, directory, warn=print_warning):
-        """Loads the newest checkpoint in `directory`; returns its path, None if there is none."""
-        # `tf.train.latest_checkpoint` returns None, and training would start over, when the file
-        # `checkpoint` is damaged; it does not look whether the newest one is intact either.
-        path = newest_checkpoint(directory, tf.train.load_checkpoint, warn)
-        if path is None:
-            return None
-        with checkpoint_errors(path):
-            # The assertion below comes when the variables have been assigned.
-            reader = tf.train.load_checkpoint(path)
-            require_variables(path, reader, by_path(tf.train.TrackableView(self.checkpoint)))
-            # Without the assertion, whatever finds no partner is left as it is, in silence.
-            self.checkpoint.restore(path).assert_consumed()
-        # Keras saves the learning rate too; the one asked for now must win.
-        self.optimizer.learning_rate = self.config.learning_rate
-        return path
+    def restore(self, path):
+        """Loads the checkpoint at `path`."""
+        # Without the assertion, a variable that finds no partner silently keeps its value.
+        self.checkpoint.restore(path).assert_consumed()
+        self.optimizer.learning_rate = self.config.learning_rate  # Keras restores the old one
 
-    # ---- EXPORT ------------------------------------------------------------------------------
-
+    # ---- EXPORT --------------------------------------------------------------------------------
     def export(self, directory):
         """Writes what `predict` does as a SavedModel into the new folder `directory`."""
-
-        @tf.function(input_signature=[self.IMAGES])
-        def serve(images):
-            # What `tf.saved_model.load` makes of this checks no shape, whatever the signature.
-            logits = self.forward(tf.ensure_shape(images, [None, 784]))
-            return {"logits": logits}
-
-        # What this object holds is written, so no optimizer and no slots. A variable that `serve`
-        # uses must be among it; without the signature, there would be nothing to call.
-        served = tf.Module()
-        served.parameters = self.parameters
-        tf.saved_model.save(served, directory, signatures={"serving_default": serve})
+        export.write(self, directory, inputs=self.IMAGES, output_name="logits")
 
 
-def train(config, progress=None):
-    """Trains until `config.steps`, from the newest checkpoint on; returns a TrainingResult."""
-    digits = load_digits(config.data)
-    model = SoftmaxRegression(config)
-    progress = progress or PrintedProgress()
-    folder = claim_folder(config.checkpoint_dir)  # refused while another process trains into it
-    checkpoint = model.restore(config.checkpoint_dir, progress.warn)
-    progress.begin(model.step(), config.steps, checkpoint)
-    with folder, stop_signals() as stop, open_training(config, model, "tf2_style") as training:
-        for steps in chunks(model.step(), config.steps, config.report_every):
-            rows = batch_rows(len(digits.train_images), config.batch_size, steps, config.seed)
-            losses = training.train_steps(
-                steps, digits.train_images[rows], digits.train_labels[rows]
-            )
-            progress.report(steps, losses)
-            if config.log_dir:
-                model.write_summaries(digits.train_images[rows[-1]], digits.train_labels[rows[-1]])
-            if stop.received:
-                raise Stopped(model.step(), model.save(config.checkpoint_dir))
-            if crosses(steps, config.checkpoint_every) or steps.stop == config.steps:
-                model.save(config.checkpoint_dir)
-    return progress.finish(
-        model.variables(), model.evaluate(digits.test_images, digits.test_labels)
-    )
+def train(model, run):
+    """Trains until the last step; `run` hands out batches, reports, and saves on the way."""
+    for images, labels in run.batches():  # [steps, batch, 784] and [steps, batch, 10]
+        run.report(model.train_steps(images, labels))
 
 
-def restored(config):
-    """Returns the model of the newest checkpoint in `config.checkpoint_dir`."""
-    model = SoftmaxRegression(config)
-    script.require_checkpoint(model.restore(config.checkpoint_dir), config.checkpoint_dir)
-    return model
-
-
-def evaluate(config):
-    """Returns the metrics of a saved model on the test images."""
-    digits = load_digits(config.data)
-    model = restored(config)  # named: a tf.function method does not keep its object alive
-    return model.evaluate(digits.test_images, digits.test_labels)
-
-
-def predict(config):
-    """Returns what a saved model reads in the first ten test images, beside the truth."""
-    digits = load_digits(config.data)
-    model = restored(config)
-    logits = model.predict(digits.test_images[:10])
-    return {
-        "image": range(10),
-        "prediction": np.argmax(logits, axis=1),
-        "truth": np.argmax(digits.test_labels[:10], axis=1),
-    }
-
-
-def main(arguments=None):
-    """Runs the command line; returns the exit code."""
-    return script.run(__doc__, Config, train, evaluate, predict, arguments)
-
+PROGRAM = Program(__doc__, Config, SoftmaxRegression, train, DIGITS, checkpoints, summaries)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(PROGRAM.main())

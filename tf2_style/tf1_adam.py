@@ -13,6 +13,18 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from shared.program import setting
+
+
+def optimizer_flag():
+    """Returns the setting `--optimizer` of a model that trains with Adam."""
+    return setting(
+        "keras",
+        "Adam of Keras, or of TensorFlow 1's kernel; their checkpoints differ",
+        choices=["keras", "tf1"],
+        to_restore=True,
+    )
+
 
 class TF1Adam(tf.Module):
     """The part of a Keras optimizer's interface that the pairs use, on TensorFlow 1's kernel.
@@ -39,6 +51,10 @@ class TF1Adam(tf.Module):
         """The state as a list in Keras's order: two numbers, then `m` and `v` of each parameter."""
         slots = [slot for pair in zip(self.m, self.v) for slot in pair]
         return [self.beta1_power, self.beta2_power, *slots]
+
+    def powers(self):
+        """Returns the powers of beta by their names in a TensorFlow 1 checkpoint."""
+        return {"beta1_power": self.beta1_power, "beta2_power": self.beta2_power}
 
     def apply_gradients(self, gradients_and_variables):
         """Updates every variable; takes (gradient, variable) in the order given to `build`."""

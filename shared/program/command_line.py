@@ -11,18 +11,9 @@ from shared.checkpoints import check_folder
 from shared.errors import CheckpointError, SuiteError
 from shared.program.broken_pipe import run_until_closed
 from shared.program.progress import Stopped
+from shared.program.settings import metadata_of
 
 INTERRUPTED = 130  # the shell's exit code for a program that Ctrl-C ended
-
-DATA_HELP = (
-    "digits: 'sample' (in the repository), 'mnist' (all 70,000, downloaded once by Keras), "
-    "a folder with the four IDX files, or an .npz with x_train, y_train, x_test and y_test"
-)
-FASHION_HELP = (
-    "clothes: 'sample' (in the repository), 'fashion' (all 70,000, downloaded once by Keras), "
-    "a folder with the four IDX files, or an .npz with x_train, y_train, x_test and y_test"
-)
-CHECKPOINT_HELP = "folder of the checkpoints; training goes on from the newest one in it"
 
 _COMMANDS = {
     "train": "train, going on from the newest checkpoint if there is one",
@@ -32,7 +23,7 @@ _COMMANDS = {
 
 
 def run(
-    description: str,
+    description: str | None,
     config_class: Any,
     train: Callable[[Any], Any],
     evaluate: Callable[[Any], Mapping[str, float]],
@@ -67,8 +58,10 @@ def _train(train: Callable[[Any], Any], config: Any) -> None:
     check_folder(config.checkpoint_dir)  # before training, not after it
     if getattr(config, "log_dir", ""):  # not every script has one
         check_folder(config.log_dir, "--log-dir")
-    _print_metrics(train(config).metrics)
-    print("checkpoint saved in " + config.checkpoint_dir)
+    result = train(config)
+    _print_metrics(result.metrics)
+    if len(result.losses):  # else nothing was trained, and nothing saved
+        print("checkpoint saved in " + config.checkpoint_dir)
 
 
 def _exit_code(command: Callable[[], None]) -> int:
@@ -96,7 +89,7 @@ def require_checkpoint(path: str | None, directory: str) -> str:
     return path
 
 
-def _parser(description: str, config_class: Any) -> argparse.ArgumentParser:
+def _parser(description: str | None, config_class: Any) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -105,20 +98,22 @@ def _parser(description: str, config_class: Any) -> argparse.ArgumentParser:
     for command, help in _COMMANDS.items():
         subparser = commands.add_parser(command, help=help, description=help)
         for field in dataclasses.fields(config_class):
-            if command == "train" or field.metadata["to_restore"]:
-                _add_flag(subparser, field)
+            metadata = metadata_of(config_class, field)
+            if command == "train" or metadata["to_restore"]:
+                _add_flag(subparser, field, metadata)
     return parser
 
 
-def _add_flag(parser: argparse.ArgumentParser, field: Any) -> None:
-    choices = field.metadata["choices"]
+def _add_flag(parser: argparse.ArgumentParser, field: Any, metadata: Any) -> None:
+    choices = metadata["choices"]
+    shown = "" if field.default == "" else f" (default: {field.default})"
     parser.add_argument(
         "--" + field.name.replace("_", "-"),
-        type=field.metadata["valid"],
+        type=metadata["valid"],
         choices=choices,
         metavar=None if choices else field.name.split("_")[-1].upper(),
         default=field.default,
-        help=field.metadata["help"] + (f" (default: {field.default})" if field.default else ""),
+        help=metadata["help"] + shown,
     )
 
 

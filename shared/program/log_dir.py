@@ -1,4 +1,4 @@
-"""What `--log-dir DIR` of a style script needs: its help, its checks, and an end in any case."""
+"""What `--log-dir DIR` of a program needs: its checks, and errors in one line."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import re
 from typing import Any, Iterator
 
 from shared.errors import SuiteError, UsageError
-
-LOG_DIR_HELP = "write loss, accuracy, learning rate, weights and graph there for TensorBoard"
 
 
 def require_tensorboard() -> None:
@@ -29,17 +27,13 @@ def require_tensorboard() -> None:
 
 
 @contextlib.contextmanager
-def summaries(log_dir: str, model: Any) -> Iterator[None]:
-    """Lets `model` of either style write its summaries to `log_dir`; does nothing for "".
+def summary_errors(model: Any) -> Iterator[None]:
+    """Turns what TensorFlow 1's histogram says of a NaN or an infinity into one line.
 
     Raises:
         SuiteError: TensorFlow 1's histogram was given a NaN or an infinity, which TensorFlow 2's
-            writes without a word.
+            silently writes.
     """
-    if not log_dir:
-        yield
-        return
-    model.open_summaries(log_dir)
     try:
         yield
     except Exception as error:
@@ -50,5 +44,3 @@ def summaries(log_dir: str, model: Any) -> Iterator[None]:
             f"--log-dir: {found[2]}: expected finite values, found {found[1]} "
             f"after step {model.step()}"
         ) from error
-    finally:
-        model.close_summaries()

@@ -1,4 +1,4 @@
-"""Training with or without a trace: what `--trace FILE` of a style script does."""
+"""What `--trace FILE` of a program does, and the check that training stays finite."""
 
 from __future__ import annotations
 
@@ -8,70 +8,83 @@ from typing import Any, Callable, Iterator, Mapping
 
 import numpy as np
 
-from shared.checkpoints import last_saved
 from shared.errors import TraceError, TrainingError, UsageError
-from shared.program.log_dir import summaries
+from shared.program.progress import Stopped
 from shared.trace_recorder import TraceFileError, TraceRecorder
 
-TRACE_HELP = "write losses, gradients, slots and variables of every step to this .npz (slower)"
-EVERY_HELP = "keep whole tensors at every K-th step of the trace (0: first and last only)"
-STEPS_HELP = "keep whole tensors at these steps of the trace too, such as 3,10,200"
 
+class TracedModel:
+    """A model that records every step; it trains step by step, to the same numbers as without.
 
-class Training:
-    """Trains with the model's own `train_steps`; stops at a number that is not finite."""
+    All else is asked of the model itself.
+    """
 
-    def __init__(self, model: Any, directory: str = "") -> None:
-        """Takes a model of either style, and the folder of its checkpoints to name the last."""
-        self._model, self._directory = model, directory
-
-    def train_steps(self, steps: range, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Trains on stacked batches [steps, batch, ...]; returns float32 losses [steps].
-
-        Raises:
-            TrainingError: a loss is NaN or infinite or, after the last step, a variable or a slot
-                is. Nothing is saved then, so the last checkpoint is a good one.
-        """
-        losses = self._train(steps, inputs, targets)
-        arrays = {**self._model.variables(), **self._model.slots()}
-        require_finite(steps, losses, arrays, lambda: last_saved(self._directory))
-        return losses
-
-    def _train(self, steps: range, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        return np.asarray(self._model.train_steps(inputs, targets))
-
-
-class TracedTraining(Training):
-    """Trains step by step and records each; computes the same numbers as without."""
-
-    def __init__(self, model: Any, recorder: TraceRecorder, directory: str = "") -> None:
+    def __init__(self, model: Any, recorder: TraceRecorder) -> None:
         """Takes a model of either style and an open recorder."""
-        super().__init__(model, directory)
-        self._recorder = recorder
+        self._model, self._recorder = model, recorder
         recorder.record_initial(model.variables(), model.slots(), step=model.step())
 
-    def _train(self, steps: range, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        # The steps of a trace count from 1.
-        losses = [self._step(*batch) for batch in zip(steps, inputs, targets)]
-        return np.array(losses, np.float32)
+    def __getattr__(self, name: str) -> Any:
+        """Returns what the model has under this name."""
+        return getattr(self._model, name)
 
-    def _step(self, step: int, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    def train_steps(self, *batches: np.ndarray) -> np.ndarray:
+        """Trains on stacked batches [steps, batch, ...]; returns float32 losses [steps]."""
+        return np.array([self._step(*batch) for batch in zip(*batches)], np.float32)
+
+    def _step(self, *batch: np.ndarray) -> np.ndarray:
         model = self._model
-        logits = np.asarray(model.predict(inputs))  # as predicted: without dropout
-        gradients = {
-            name: np.asarray(value) for name, value in model.gradients(inputs, targets).items()
-        }
-        loss = np.asarray(model.train_step(inputs, targets))
+        logits = np.asarray(model.predict(batch[0]))  # as predicted: without dropout
+        gradients = {name: np.asarray(value) for name, value in model.gradients(*batch).items()}
+        loss = np.asarray(model.train_step(*batch))
         self._recorder.record(
-            step + 1,
+            model.step(),
             loss,
-            batch=[inputs, targets],
+            batch=list(batch),
             logits=logits,
             gradients=gradients,
             slots=model.slots(),
             variables=model.variables(),
         )
         return loss
+
+
+@contextlib.contextmanager
+def traced(config: Any, model: Any, style: str) -> Iterator[Any]:
+    """Yields the model to train: one that writes a trace if `config.trace` names a file.
+
+    The trace is kept when a signal stops the run; it then ends at that step.
+
+    Raises:
+        UsageError: `config.trace_steps` is no list of steps.
+        TraceError: the trace cannot be written.
+    """
+    if not config.trace:
+        yield model
+        return
+    stopped = None
+    try:
+        with _recorder(config, model, style) as recorder:
+            try:
+                yield TracedModel(model, recorder)
+            except Stopped as error:
+                stopped = error  # raised again when the trace is whole
+    except TraceFileError as error:
+        raise TraceError(str(error)) from error
+    if stopped:
+        raise stopped
+
+
+def _recorder(config: Any, model: Any, style: str) -> TraceRecorder:
+    return TraceRecorder(
+        config.trace,
+        model=type(model).__name__,
+        style=style,
+        runtime="Session" if style == "tf1_style" else "tf.function",
+        every=config.trace_every or None,
+        steps=_steps(config.trace_steps),
+        flags=dataclasses.asdict(config),
+    )
 
 
 def require_finite(
@@ -102,35 +115,6 @@ def not_finite(steps: range, losses: np.ndarray, arrays: Mapping[str, Any]) -> s
         if len(wrong):
             return f"step {steps.stop}: expected finite numbers in {name}, found {wrong[0]}"
     return None
-
-
-@contextlib.contextmanager
-def open_training(config: Any, model: Any, style: str) -> Iterator[Training]:
-    """Yields what trains `model`; it writes a trace if `config.trace` names a file.
-
-    Within, the model can write summaries if `config.log_dir` names a folder.
-
-    Raises:
-        UsageError: `config.trace_steps` is no list of steps.
-        TraceError: the trace cannot be written.
-    """
-    if not config.trace:
-        with summaries(config.log_dir, model):
-            yield Training(model, config.checkpoint_dir)
-        return
-    try:
-        with summaries(config.log_dir, model), TraceRecorder(
-            config.trace,
-            model=type(model).__name__,
-            style=style,
-            runtime="Session" if style == "tf1_style" else "tf.function",
-            every=config.trace_every or None,
-            steps=_steps(config.trace_steps),
-            flags=dataclasses.asdict(config),
-        ) as recorder:
-            yield TracedTraining(model, recorder, config.checkpoint_dir)
-    except TraceFileError as error:
-        raise TraceError(str(error)) from error
 
 
 def _steps(text: str) -> list[int]:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from saved import restore, save
 from shared.checkpoints import claim_folder
 from shared.checkpoints.files import FILE, STATE
 from shared.errors import CheckpointError, TrainingError
@@ -85,7 +86,7 @@ def test_a_damaged_newest_is_reported_and_the_one_before_is_used(
     size = data.stat().st_size
     data.write_bytes(data.read_bytes()[:9])
     model = fresh(style)
-    assert model.restore(str(tmp_path)) == f"{tmp_path}/model-{SAVES - 1}"
+    assert restore(model, str(tmp_path)) == f"{tmp_path}/model-{SAVES - 1}"
     assert fingerprint(model) == saves[-2]
     assert capsys.readouterr().err == (
         f"warning: {tmp_path}: {data.name}: expected {size} bytes, found 9; "
@@ -101,7 +102,7 @@ def test_with_nothing_intact_training_does_not_start_over(
     for index in tmp_path.glob("*.index"):
         index.write_bytes(b"")
     before = sorted((file.name, file.read_bytes()) for file in tmp_path.iterdir())
-    assert RELU.module(style).main(["train", "--checkpoint-dir", str(tmp_path)]) == 2
+    assert RELU.module(style).PROGRAM.main(["train", "--checkpoint-dir", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"error: {tmp_path}: expected an intact checkpoint, found none: ")
     assert error.count("\n") == 1 and error.count(".index: expected") == SAVES
@@ -112,7 +113,7 @@ def test_with_nothing_intact_training_does_not_start_over(
 def test_a_list_without_its_checkpoints_is_no_new_folder(content: str, tmp_path: Path) -> None:
     (tmp_path / STATE).write_text(content)
     with pytest.raises(CheckpointError, match=f"{tmp_path}/{STATE}: expected .* found"):
-        fresh("tf1_style").restore(str(tmp_path))
+        restore(fresh("tf1_style"), str(tmp_path))
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -126,11 +127,11 @@ def test_the_state_file_is_a_hint(style: str, loss: str, tmp_path: Path) -> None
         state.write_text("garbage" if loss == "garbage" else text.replace("model-3", "model-1", 1))
     warnings: list[str] = []
     model = fresh(style)
-    model.restore(str(tmp_path), warnings.append)
+    restore(model, str(tmp_path), warnings.append)
     assert fingerprint(model) == saves[-1]
     assert len(warnings) == 1 and warnings[0].startswith(f"{state}: it is {loss[:4]}"[:-4])
     train(model)
-    model.save(str(tmp_path))  # which mends it: the oldest is known and deleted
+    save(model, str(tmp_path))  # which mends it: the oldest is known and deleted
     kept = sorted(file.stem for file in tmp_path.glob("*.index"))
     assert kept == ["model-2", "model-3", "model-4"]
 
@@ -144,11 +145,11 @@ def test_a_copied_folder_is_its_own(style: str, tmp_path: Path) -> None:
     prepare(style, first, 1)  # another model where the list of the copy, with full paths, points
     before = sorted(file.name for file in first.iterdir())
     model = fresh(style)
-    assert model.restore(str(copy)) == f"{copy}/model-{SAVES}"
+    assert restore(model, str(copy)) == f"{copy}/model-{SAVES}"
     assert fingerprint(model) == saves[-1]
     for _ in range(SAVES):
         train(model)
-        model.save(str(copy))
+        save(model, str(copy))
     assert sorted(file.name for file in first.iterdir()) == before
 
 
@@ -198,7 +199,7 @@ def test_other_variables_are_refused_before_any_is_assigned(
     with pytest.raises(
         CheckpointError, match=f"{tmp_path}/model-3: variable {name}: expected {expected}"
     ):
-        model.restore(str(tmp_path))
+        restore(model, str(tmp_path))
     assert model.variables() == before
 
 
@@ -211,13 +212,13 @@ def test_a_second_process_is_refused_with_the_first_ones_number(
     module = PAIRS["linear_regression"].module("tf2_style")
     arguments = ["--checkpoint-dir", str(tmp_path)]
     with claim_folder(str(tmp_path)):
-        assert module.main(["train", "--steps", "2", *arguments]) == 2
+        assert module.PROGRAM.main(["train", "--steps", "2", *arguments]) == 2
         error = capsys.readouterr().err
         assert error.startswith(f"error: --checkpoint-dir {tmp_path}: expected a folder that no ")
         assert f"process {os.getpid()} of " in error and error.count("\n") == 1
-    assert module.main(["train", "--steps", "2", *arguments]) == 0
+    assert module.PROGRAM.main(["train", "--steps", "2", *arguments]) == 0
     with claim_folder(str(tmp_path)):
-        assert module.main(["evaluate", *arguments]) == 0  # which only reads
+        assert module.PROGRAM.main(["evaluate", *arguments]) == 0  # which only reads
 
 
 def test_leftovers_are_cleared_and_nothing_else(tmp_path: Path) -> None:
@@ -246,7 +247,7 @@ def test_a_save_that_fails_leaves_the_ones_before(
     style: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saves, model = prepare(style, tmp_path), fresh(style)
-    model.restore(str(tmp_path))
+    restore(model, str(tmp_path))
     train(model)
 
     def no_room(*arguments: object) -> None:
@@ -258,7 +259,7 @@ def test_a_save_that_fails_leaves_the_ones_before(
         match=f"{tmp_path}/model-4: cannot be saved: No space left on device; "
         f"the last checkpoint is {tmp_path}/model-3",
     ):
-        model.save(str(tmp_path))
+        save(model, str(tmp_path))
     assert leftovers(tmp_path) == []
     assert judge(fresh(style), tmp_path, saves[-1:])[0] == EXACT
 
@@ -278,11 +279,11 @@ def test_every_file_is_on_disk_before_its_record(
         real_replace(source, target)
 
     model = fresh("tf2_style")
-    model.save(str(tmp_path))
+    save(model, str(tmp_path))
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(os, "replace", replace)
     train(model)
-    model.save(str(tmp_path))
+    save(model, str(tmp_path))
     named = calls.index("name model-1.record")
     parts = [file.name for file in tmp_path.glob("model-1.*") if not file.name.endswith("record")]
     assert len(parts) == 2
@@ -301,11 +302,11 @@ def test_a_loss_that_is_not_finite_stops_at_its_step(
     style: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     module = RELU.module(style)
-    module.train(module.Config(steps=3, checkpoint_dir=str(tmp_path)))
+    module.PROGRAM.train(module.Config(steps=3, checkpoint_dir=str(tmp_path)))
     before = sorted((file.name, file.read_bytes()) for file in tmp_path.iterdir())
     config = module.Config(steps=50, learning_rate=1e30, checkpoint_dir=str(tmp_path))
     with pytest.raises(TrainingError) as error:
-        module.train(config)
+        module.PROGRAM.train(config)
     # The loss of step 4 is computed before the rate acts; that of step 5 squares 1e30.
     assert str(error.value) == (
         f"step 5: expected a finite loss, found inf; the last good checkpoint is kept: "
@@ -313,7 +314,7 @@ def test_a_loss_that_is_not_finite_stops_at_its_step(
     )
     assert sorted((file.name, file.read_bytes()) for file in tmp_path.iterdir()) == before
     flags = ["--steps", "50", "--learning-rate", "1e30", "--checkpoint-dir", str(tmp_path)]
-    assert module.main(["train", *flags]) == 2
+    assert module.PROGRAM.main(["train", *flags]) == 2
     assert capsys.readouterr().err == f"error: {error.value}\n"
 
 

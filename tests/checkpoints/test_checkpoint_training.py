@@ -22,6 +22,7 @@ from checkpoint_programs import (
     proposed_map,
     tensors_of,
 )
+from saved import restore, save
 from shared.tools.checkpoint_conversion.contents import describe
 from shared.tools.checkpoint_conversion.conversion_map import CrossingMap, KerasAdam
 from shared.tools.child_process import tf115_environment
@@ -89,7 +90,7 @@ def half_trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tupl
             folder = tmp_path_factory.mktemp("half")
             model = fresh(style, name, optimizer)
             train(model, name, stretch=0)
-            model.save(str(folder))
+            save(model, str(folder))
             run = {"before": state(model), "losses": train(model, name, stretch=1)}
             known[style, name, optimizer] = folder, {**run, "after": state(model)}
         return known[style, name, optimizer]
@@ -104,7 +105,7 @@ def test_tf2_goes_on_from_tf1(
     source, expected = half_trained("tf1_style", name)
     convert(map_of(name, optimizer), source, tmp_path / "tf2")
     model = fresh("tf2_style", name, optimizer)
-    model.restore(str(tmp_path / "tf2"))
+    restore(model, str(tmp_path / "tf2"))
     losses = train(model, name, stretch=1)
     assert model.step() == expected["after"]["step"]
     if optimizer == "keras":
@@ -125,7 +126,7 @@ def test_tf1_goes_on_from_tf2(
     source, expected = half_trained("tf2_style", name, optimizer)
     convert(map_of(name, optimizer), source, tmp_path / "tf1")
     model = fresh("tf1_style", name)
-    model.restore(str(tmp_path / "tf1"))
+    restore(model, str(tmp_path / "tf1"))
     losses = train(model, name, stretch=1)
     assert model.step() == expected["after"]["step"]
     if optimizer == "keras":
@@ -145,7 +146,7 @@ def test_the_bound_catches_a_lost_step_count(half_trained: Any, tmp_path: Path) 
     source, expected = half_trained("tf1_style", "relu_regression")
     convert(map_of("relu_regression", "keras"), source, tmp_path / "tf2")
     model = fresh("tf2_style", "relu_regression", "keras")
-    model.restore(str(tmp_path / "tf2"))
+    restore(model, str(tmp_path / "tf2"))
     model.optimizer.iterations.assign(0)
     train(model, "relu_regression", stretch=1)
     before, after = expected["before"], expected["after"]
@@ -396,13 +397,13 @@ def test_pairs_cross_to_real_1_15_and_from_it(tmp_path: Path) -> None:
         folder, conversion_map = tmp_path / name, map_of(name, optimizer)
         convert(conversion_map, folder / "half", folder / "tf2")
         model = fresh("tf2_style", name, optimizer)
-        model.restore(str(folder / "tf2"))
+        restore(model, str(folder / "tf2"))
         states[name], parameters[name] = [state(model)], list(model.parameters)
         for stretch in (1, 2):
             train(model, name, stretch)
             states[name].append(state(model))
             if stretch == 1:
-                model.save(str(folder / "trained"))
+                save(model, str(folder / "trained"))
                 convert(conversion_map, folder / "trained", folder / "back")
         before, after, _ = states[name]
         real = np.load(folder / "after.npz")

@@ -47,15 +47,16 @@ def write(path: str, arrays: dict[str, Any]) -> None:
 
 
 def main(command: str, folder: str) -> None:
+    from saved import restore, save
     from shared.models import PAIRS
 
     for name in PAIRS:
         model = fresh("tf1_style", name)
         if command == "train":
             train(model, name, stretch=0)
-            model.save(os.path.join(folder, name, "half"))
+            save(model, os.path.join(folder, name, "half"))
         else:
-            model.restore(os.path.join(folder, name, "back"))
+            restore(model, os.path.join(folder, name, "back"))
             write(os.path.join(folder, name, "restored.npz"), state(model))
         train(model, name, stretch=1 if command == "train" else 2)
         write(os.path.join(folder, name, "after.npz"), state(model))

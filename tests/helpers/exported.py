@@ -43,12 +43,13 @@ def loaded_by_tf2(folder: str) -> Iterator[Any]:
 def main(folder: str) -> None:
     """Trains every pair for a few updates in TensorFlow 1.15; saves, exports and predicts."""
     from checkpoint_pairs import batches, fresh, train, write
+    from saved import save
     from shared.models import PAIRS
 
     for name in PAIRS:
         model = fresh("tf1_style", name)
         train(model, name, stretch=0)
-        model.save(os.path.join(folder, name, "checkpoint"))
+        save(model, os.path.join(folder, name, "checkpoint"))
         model.export(os.path.join(folder, name, "export"))
         inputs = batches(name, stretch=1)[0][0]
         write(os.path.join(folder, name, "predicted.npz"), {"outputs": model.predict(inputs)})

@@ -6,6 +6,7 @@ Every function takes the source texts, so that the tests can show it a broken tw
 from __future__ import annotations
 
 import ast
+import difflib
 import re
 
 from shared.tools.alignment import STAGE
@@ -17,12 +18,20 @@ STAGES = [
     "LOSS",
     "UPDATE",
     "METRICS",
-    "SUMMARIES",
-    "CHECKPOINT",
     "SESSION",
     "RUNNING",
+    "CHECKPOINT",
     "EXPORT",
 ]
+TOPICS = ("checkpoints", "export", "summaries")
+"""What is written once per style and not per model, in twins too."""
+# The most lines of a file, by model.
+LINES = {"linear_regression": 200, "relu_regression": 200, "softmax_regression": 200}
+LINES.update(mlp=230, cnn=280)
+FIRST_TENSORFLOW_LINE = 45
+SHARED_NAMES = 5
+LESSON_SHARE = 0.75
+SOFTMAX_DIFFERENCES = (140, 30)  # differing lines of both files, hunks
 
 # Names that only one of the twins may have.
 ONLY_IN_TF1 = {"create_inputs": "placeholders are part of one object's graph"}
@@ -224,3 +233,65 @@ def same_mathematics(tf1: str, tf2: str) -> list[str]:
         for stage in MATHEMATICS
         if stage_code(tf1, stage) != stage_code(tf2, stage)
     ]
+
+
+def too_long(source: str, model: str) -> list[str]:
+    """A file has at most the lines that LINES allows."""
+    found = len(source.splitlines())
+    return [] if found <= LINES[model] else [f"{found} lines, at most {LINES[model]}"]
+
+
+def late_tensorflow(source: str) -> list[str]:
+    """The first call of TensorFlow stands before FIRST_TENSORFLOW_LINE."""
+    lines = [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("tf.")
+    ]
+    return [] if min(lines) < FIRST_TENSORFLOW_LINE else [f"first tf. call in line {min(lines)}"]
+
+
+def shared_names(source: str) -> list[str]:
+    """A file imports at most SHARED_NAMES names from shared/."""
+    names = [
+        alias.name
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("shared")
+        for alias in node.names
+    ]
+    return [] if len(names) <= SHARED_NAMES else [f"{len(names)} names of shared: {names}"]
+
+
+def lesson_share(source: str) -> float:
+    """Returns the share of the lines, blank ones apart, that are the lesson.
+
+    The lesson is the file's docstring, the imports of TensorFlow and NumPy, the class and `train`.
+    Not the lesson: other imports, the flags of `Config`, and the tail that makes a program of it.
+    """
+    tree, lines = ast.parse(source), source.splitlines()
+    lesson: set[int] = set()
+    for node in tree.body:
+        is_import = isinstance(node, ast.Import) and node.names[0].name in _LESSON_IMPORTS
+        is_class = isinstance(node, ast.ClassDef) and node.name != "Config"
+        is_text = node is tree.body[0]
+        if is_import or is_class or is_text or isinstance(node, ast.FunctionDef):
+            assert node.end_lineno is not None
+            lesson |= set(range(node.lineno, node.end_lineno + 1))
+    written = {number for number, line in enumerate(lines, 1) if line.strip()}
+    return len(lesson & written) / len(written)
+
+
+_LESSON_IMPORTS = {"numpy", "tensorflow", "tensorflow.compat.v1"}
+
+
+def little_lesson(source: str) -> list[str]:
+    """At least LESSON_SHARE of the lines are the lesson."""
+    share = lesson_share(source)
+    return [] if share >= LESSON_SHARE else [f"{share:.0%} of the lines are the lesson"]
+
+
+def differences(tf1: str, tf2: str) -> tuple[int, int]:
+    """Returns the differing lines of both files together, and the hunks that they stand in."""
+    matcher = difflib.SequenceMatcher(None, tf1.splitlines(), tf2.splitlines(), autojunk=False)
+    hunks = [code for code in matcher.get_opcodes() if code[0] != "equal"]
+    return sum(b - a + d - c for _, a, b, c, d in hunks), len(hunks)

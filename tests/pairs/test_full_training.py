@@ -13,5 +13,6 @@ from shared.program.progress import Progress
 @pytest.mark.slow
 def test_cnn_reaches_94_percent_in_1000_steps(tmp_path: Path) -> None:
     module = PAIRS["cnn"].module("tf2_style")
-    result = module.train(module.Config(steps=1000, checkpoint_dir=str(tmp_path)), Progress())
+    config = module.Config(steps=1000, checkpoint_dir=str(tmp_path))
+    result = module.PROGRAM.train(config, Progress())
     assert result.metrics["accuracy"] >= 0.94

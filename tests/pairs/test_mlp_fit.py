@@ -26,7 +26,7 @@ def by_fit(folder: Path, steps: int = STEPS, **settings: Any) -> TrainingResult:
 
 def by_hand(folder: Path, **settings: Any) -> TrainingResult:
     config = mlp.Config(steps=STEPS, checkpoint_dir=str(folder / "by-hand"), **settings)
-    return mlp.train(config, Progress())
+    return mlp.PROGRAM.train(config, Progress())
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ def test_every_file_has_a_twin_or_a_reason() -> None:
     without_twin = {"__init__", "tf1_adam", "mlp_fit"}
     for style in ("tf1_style", "tf2_style"):
         files = {file.stem for file in (ROOT / style).glob("*.py")}
-        assert files - without_twin == {*MODELS, *SCRIPTS}
+        assert files - without_twin == {*MODELS, *SCRIPTS, *pair_rules.TOPICS}
 
 
 def test_names_and_order(twins: tuple[str, str]) -> None:
@@ -51,6 +51,46 @@ def test_no_name_of_the_other_style(twins: tuple[str, str]) -> None:
 def test_stages(twins: tuple[str, str]) -> None:
     assert pair_rules.order_of_stages(twins[0]) == []
     assert pair_rules.order_of_stages(twins[1]) == []
+
+
+@pytest.mark.parametrize("style", ["tf1_style", "tf2_style"])
+@pytest.mark.parametrize("model", MODELS)
+def test_a_file_is_its_lesson(model: str, style: str) -> None:
+    text = source(style, model)
+    assert pair_rules.too_long(text, model) == []
+    assert pair_rules.late_tensorflow(text) == []
+    assert pair_rules.shared_names(text) == []
+    assert pair_rules.little_lesson(text) == []
+
+
+def test_the_differences_of_softmax() -> None:
+    twins = source("tf1_style", "softmax_regression"), source("tf2_style", "softmax_regression")
+    lines, hunks = pair_rules.differences(*twins)
+    assert lines <= pair_rules.SOFTMAX_DIFFERENCES[0]
+    assert hunks <= pair_rules.SOFTMAX_DIFFERENCES[1]
+
+
+def test_what_is_not_the_lesson_is_caught() -> None:
+    text = source("tf1_style", "softmax_regression")
+    assert pair_rules.too_long(text + "\n" * 20, "softmax_regression") == [
+        f"{len(text.splitlines()) + 20} lines, at most 200"
+    ]
+    assert pair_rules.late_tensorflow("#\n" * 30 + text) != []
+    more = text.replace("import sys\n", "import sys\nfrom shared.errors import A, B, C\n", 1)
+    assert pair_rules.shared_names(more) != []
+    flags = "    flag: int = 1\n" * 60
+    assert pair_rules.little_lesson(broken(text, "    steps: int", flags + "    steps: int")) != []
+    other = text.replace("        ", "         ")
+    assert pair_rules.differences(text, other)[0] > pair_rules.SOFTMAX_DIFFERENCES[0]
+
+
+@pytest.mark.parametrize("topic", pair_rules.TOPICS)
+def test_topic_modules(topic: str) -> None:
+    tf1, tf2 = source("tf1_style", topic), source("tf2_style", topic)
+    assert pair_rules.order_of_names(tf1, tf2) == []
+    assert pair_rules.imports(tf1, "tf1_style") == pair_rules.imports(tf2, "tf2_style") == []
+    assert pair_rules.foreign_names(tf1, pair_rules.TF2_NAMES) == []
+    assert pair_rules.foreign_names(tf2, pair_rules.TF1_NAMES) == []
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -107,11 +147,11 @@ def test_a_renamed_method_is_caught() -> None:
 
 def test_swapped_methods_are_caught() -> None:
     twin = broken(
-        broken(TF2, "def evaluate(config", "def X(config"),
-        "def predict(config",
-        "def evaluate(config",
+        broken(TF2, "def evaluate(self", "def X(self"),
+        "def predict(self",
+        "def evaluate(self",
     )
-    (message,) = pair_rules.order_of_names(TF1, broken(twin, "def X(config", "def predict(config"))
+    (message,) = pair_rules.order_of_names(TF1, broken(twin, "def X(self", "def predict(self"))
     assert message.startswith("another order")
 
 

@@ -16,6 +16,7 @@ from tensorflow.python.tools import saved_model_cli
 
 from checkpoint_pairs import batches, fresh, train
 from exported import loaded_by_tf1, loaded_by_tf2
+from saved import restore
 from shared.models import PAIRS, STYLES
 from shared.tools.child_process import tf115_environment
 from shared.tools.saved_model import endpoints
@@ -201,7 +202,7 @@ def test_what_a_naive_export_leaves_in(export: Callable[[str], Exported], tmp_pa
             model.session, str(tmp_path / "1"), {"images": model.images}, {"logits": model.logits}
         )
     operations, variables = contents(tmp_path / "1")
-    assert {"ResourceApplyAdam", "HistogramSummary"} <= from_training(operations)
+    assert "ResourceApplyAdam" in from_training(operations)
     assert any("Random" in operation for operation in operations)
     assert "conv1_weights/Adam" in variables and "global_step" in variables
     assert (tmp_path / "1" / "saved_model.pb").stat().st_size > 10_000_000
@@ -258,7 +259,7 @@ def test_every_pair_exported_by_tensorflow_115_loads(tmp_path: Path) -> None:
     for name in PAIRS:
         folder, inputs = tmp_path / name, batches(name, stretch=1)[0][0]
         model = fresh("tf1_style", name)
-        model.restore(str(folder / "checkpoint"))
+        restore(model, str(folder / "checkpoint"))
         for loader in LOADERS:
             with loader(str(folder / "export")) as predict:
                 found = predict(inputs)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from saved import restore
 from shared.models import PAIRS, STYLES
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +28,7 @@ QUICK = {
 
 def run(style: str, name: str, *arguments: str) -> int:
     """Runs the script's `main` here; a process of its own for each would take minutes."""
-    return PAIRS[name].module(style).main(list(arguments))
+    return PAIRS[name].module(style).PROGRAM.main(list(arguments))
 
 
 @pytest.mark.parametrize(("style", "name"), FILES)
@@ -50,7 +51,7 @@ def test_train_then_evaluate_then_predict(
 PREDICT_ALL = """
 import importlib, sys
 for file, folder in zip(sys.argv[1::2], sys.argv[2::2]):
-    assert importlib.import_module(file).main(["predict", "--checkpoint-dir", folder]) == 0
+    assert importlib.import_module(file).PROGRAM.main(["predict", "--checkpoint-dir", folder]) == 0
 """
 
 
@@ -77,11 +78,11 @@ def test_resuming_equals_an_uninterrupted_run(
     style: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     module, steps = PAIRS[name].module(style), int(QUICK[name])
-    whole = module.train(module.Config(steps=steps, checkpoint_dir=str(tmp_path / "whole")))
+    whole = module.PROGRAM.train(module.Config(steps=steps, checkpoint_dir=str(tmp_path / "whole")))
     halves = str(tmp_path / "halves")
-    module.train(module.Config(steps=steps // 2, checkpoint_dir=halves))
+    module.PROGRAM.train(module.Config(steps=steps // 2, checkpoint_dir=halves))
     capsys.readouterr()
-    resumed = module.train(module.Config(steps=steps, checkpoint_dir=halves))
+    resumed = module.PROGRAM.train(module.Config(steps=steps, checkpoint_dir=halves))
     assert f"resumed at step {steps // 2} from {halves}" in capsys.readouterr().out
     assert len(resumed.losses) == steps - steps // 2
     assert whole.losses[steps // 2 :].tobytes() == resumed.losses.tobytes()
@@ -97,7 +98,7 @@ def test_resuming_equals_an_uninterrupted_run(
 def test_the_last_three_checkpoints_are_kept(style: str, name: str, tmp_path: Path) -> None:
     module = PAIRS[name].module(style)
     for steps in (1, 2, 3, 4):  # in four runs: each must know the files of those before it
-        module.train(module.Config(steps=steps, checkpoint_dir=str(tmp_path)))
+        module.PROGRAM.train(module.Config(steps=steps, checkpoint_dir=str(tmp_path)))
     indices = sorted(file.name for file in tmp_path.glob("*.index"))
     assert indices == ["model-2.index", "model-3.index", "model-4.index"]
 
@@ -288,14 +289,14 @@ def test_a_signal_saves_and_the_resumed_run_equals_an_uninterrupted_one(
     module, results = PAIRS["relu_regression"].module(style), []
     for folder in (tmp_path, tmp_path / "uninterrupted"):
         config = module.Config(steps=int(step) + 50, report_every=100, checkpoint_dir=str(folder))
-        results.append(module.train(config))
+        results.append(module.PROGRAM.train(config))
     resumed, whole = results
     assert resumed.steps == whole.steps == int(step) + 50
     assert resumed.losses.tobytes() == whole.losses[-50:].tobytes()
     slots = []
     for folder in (tmp_path, tmp_path / "uninterrupted"):
         model = module.ReluRegression(module.Config())
-        model.restore(str(folder))
+        restore(model, str(folder))
         slots.append(model.variables() | model.slots())
     # Two parameters, two slots of each; TensorFlow 1 keeps powers of beta, Keras computes them.
     assert len(slots[0]) == (8 if style == "tf1_style" else 6)

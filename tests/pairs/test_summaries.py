@@ -12,11 +12,12 @@ import pytest
 import tensorflow as tf
 
 from event_files import Events, Histogram, differences, read_events
+from saved import program_of
 from shared.errors import SuiteError
 from shared.models import PAIRS, STYLES
-from shared.program.log_dir import summaries
+from shared.program.log_dir import summary_errors
 from shared.program.progress import Progress, TrainingResult
-from shared.program.tracing import Training
+from shared.program.training_run import TrainingRun
 from tf115_environment import run_tf115
 
 tf1 = tf.compat.v1
@@ -57,7 +58,7 @@ def train(name: str, style: str, folder: Path, steps: int, **settings: Any) -> T
     config = module.Config(
         steps=steps, report_every=2, checkpoint_dir=str(folder / style), **settings
     )
-    return module.train(config, Progress())
+    return module.PROGRAM.train(config, Progress())
 
 
 @pytest.fixture(scope="module", params=PAIRS)
@@ -133,13 +134,13 @@ def test_many_steps_stay_one_call(
     style: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    train_steps = Training.train_steps
+    report = TrainingRun.report
 
-    def counted(self: Any, steps: range, *batches: Any) -> np.ndarray:
-        calls.append(len(steps))
-        return train_steps(self, steps, *batches)
+    def counted(self: TrainingRun, losses: Any) -> None:
+        calls.append(len(losses))
+        report(self, losses)
 
-    monkeypatch.setattr(Training, "train_steps", counted)
+    monkeypatch.setattr(TrainingRun, "report", counted)
     train("linear_regression", style, tmp_path, steps=5, log_dir=str(tmp_path / "logs"))
     assert calls == [2, 2, 1]
 
@@ -209,11 +210,11 @@ def test_what_a_naive_port_leaves_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize("style", STYLES)
 def test_what_is_written_is_on_disk_at_once(style: str, tmp_path: Path) -> None:
     model = PAIRS["linear_regression"].create(style, log_dir=str(tmp_path))
-    model.open_summaries(str(tmp_path))
+    writer = program_of(model).summaries.SummaryWriter(model, str(tmp_path))
     points = np.ones(3, np.float32)
-    model.write_summaries(points, points)
+    writer.write(points, points)
     assert (0, "loss") in read_events(tmp_path).scalars  # not closed yet
-    model.close_summaries()
+    writer.close()
 
 
 def test_two_runs_that_start_at_once_write_two_files(tmp_path: Path) -> None:
@@ -228,11 +229,13 @@ def test_two_runs_that_start_at_once_write_two_files(tmp_path: Path) -> None:
 def test_a_nan_is_named_where_tensorflow_1_refuses_it(style: str, tmp_path: Path) -> None:
     points = np.ones(3, np.float32)
     model = PAIRS["linear_regression"].create(style, learning_rate=1e38)
+    writer = program_of(model).summaries.SummaryWriter(model, str(tmp_path))
     for _ in range(3):
         model.train_step(points, points)
     refused = pytest.raises(SuiteError, match=r"^--log-dir: parameters/.*: expected finite")
-    with refused if style == "tf1_style" else nullcontext(), summaries(str(tmp_path), model):
-        model.write_summaries(points, points)
+    with refused if style == "tf1_style" else nullcontext(), summary_errors(model):
+        writer.write(points, points)
+    writer.close()
     if style == "tf2_style":
         assert np.isnan(read_events(tmp_path).scalars[3, "line/weight"])
 

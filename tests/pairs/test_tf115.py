@@ -24,7 +24,7 @@ def test_trains_restores_and_agrees(
     train = ["train", "--steps", steps, "--report-every", "10", "--checkpoint-dir"]
     real = run_tf115(name, *train, str(tmp_path / "1.15")).splitlines()
     assert run_tf115(name, "predict", "--checkpoint-dir", str(tmp_path / "1.15"))
-    assert PAIRS[name].module("tf1_style").main([*train, str(tmp_path / "installed")]) == 0
+    assert PAIRS[name].module("tf1_style").PROGRAM.main([*train, str(tmp_path / "installed")]) == 0
     installed = capsys.readouterr().out.splitlines()
     losses = [printed_losses(lines) for lines in (real, installed)]
     assert len(losses[0]) == len(losses[1]) == int(steps) // 10

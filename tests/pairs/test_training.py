@@ -99,10 +99,10 @@ def test_dropout_is_off_in_prediction(style: str) -> None:
 @pytest.mark.parametrize("style", STYLES)
 def test_a_trace_changes_no_number(style: str, tmp_path: Path) -> None:
     module = PAIRS["relu_regression"].module(style)
-    plain = module.train(module.Config(steps=20, checkpoint_dir=str(tmp_path / "plain")))
+    plain = module.PROGRAM.train(module.Config(steps=20, checkpoint_dir=str(tmp_path / "plain")))
     path = tmp_path / "trace.npz"
     settings = {"trace": str(path), "trace_steps": "7,9"}
-    traced = module.train(
+    traced = module.PROGRAM.train(
         module.Config(steps=20, checkpoint_dir=str(tmp_path / "traced"), **settings)
     )
     assert plain.losses.tobytes() == traced.losses.tobytes()
@@ -129,7 +129,7 @@ def test_a_trace_that_cannot_be_written(
     monkeypatch.chdir(tmp_path)
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
     module = PAIRS["linear_regression"].module("tf2_style")
-    assert module.main(["train", *flags, "--checkpoint-dir", str(tmp_path / "new")]) == 2
+    assert module.PROGRAM.main(["train", *flags, "--checkpoint-dir", str(tmp_path / "new")]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1
     assert expected in error

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from exported import loaded_by_tf1, loaded_by_tf2
+from saved import save
 from shared.models import PAIRS, STYLES
 from shared.tools.commands import main
 
@@ -20,7 +21,7 @@ def checkpoint(folder: Path, style: str, optimizer: str | None = None, steps: in
     model = PAIRS["relu_regression"].create(style, optimizer)
     for _ in range(steps):
         model.train_step(POINTS, 2 * POINTS + 1)
-        model.save(str(folder))
+        save(model, str(folder))
     return model
 
 
@@ -69,7 +70,7 @@ def test_only_a_saved_model_is_replaced_and_only_when_asked(
     assert export(*arguments) == 0
     before = (tmp_path / "out" / "saved_model.pb").read_bytes()
     model.train_step(POINTS, POINTS)
-    model.save(str(tmp_path / "saved"))
+    save(model, str(tmp_path / "saved"))
     capsys.readouterr()
     assert export(*arguments) == 2
     assert capsys.readouterr().err == (

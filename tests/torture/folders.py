@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from saved import restore, save
 from shared.checkpoints import claim_folder
 from shared.errors import CheckpointError
 from torture.children import Child, Tell
@@ -32,13 +33,13 @@ def save_once_more(style: str, folder: Path, tell: Tell, spoil: Callable[[], Non
     """Saves twice, spoils something, saves again; tells the second save and how the third ended."""
     tell(prepare(style, folder, 2)[-1])
     model = fresh(style)
-    model.restore(str(folder))
+    restore(model, str(folder))
     train(model)
     after = fingerprint(model)
     spoil()
     try:
         with claim_folder(str(folder)):
-            model.save(str(folder))
+            save(model, str(folder))
         tell(f"saved {after}")
     except CheckpointError as error:
         tell(f"refused {error}")

@@ -6,6 +6,7 @@ import random
 import time
 from pathlib import Path
 
+from saved import save
 from shared.checkpoints import claim_folder
 from shared.checkpoints.files import FILE, STATE
 from torture.children import Child, Tell
@@ -22,7 +23,7 @@ def save_for_ever(style: str, folder: Path, tell: Tell) -> None:
         while True:
             train(model)
             tell(f"begin {fingerprint(model)}")
-            model.save(str(folder))
+            save(model, str(folder))
             tell("end")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+import saved
 from shared.models import PAIRS
 
 STYLES = ("tf1_style", "tf2_style")
@@ -40,7 +41,7 @@ def prepare(style: str, folder: Path, saves: int = SAVES) -> list[str]:
     model, fingerprints = fresh(style), []
     for _ in range(saves):
         train(model)
-        model.save(str(folder))
+        saved.save(model, folder)
         fingerprints.append(fingerprint(model))
     return fingerprints
 
@@ -50,4 +51,4 @@ Restore = Callable[[Any, str, Callable[[str], None]], Any]
 
 def restore(model: Any, folder: str, warn: Callable[[str], None]) -> Any:
     """Restores as the style file does."""
-    return model.restore(folder, warn)
+    return saved.restore(model, folder, warn)

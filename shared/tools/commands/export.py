@@ -86,5 +86,5 @@ def _restored(pair: Pair, style: str, checkpoint_dir: str | None) -> tuple[Any, 
         )
     optimizer = optimizer_in(pair, contents) if found == "tf2" else None
     model = pair.create(style, optimizer)
-    model.restore(folder, warn=lambda text: None)  # said already
+    pair.program(style).restore(model, folder, warn=lambda text: None)  # said already
     return model, checkpoint

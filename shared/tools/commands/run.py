@@ -131,7 +131,9 @@ def _train_all(
                 source = _source_for(pair.data, pairs, data)
                 config = _config(module, pair, variant, source, steps, out)
                 style = f"{variant.style[:3].upper()} {variant.label}"
-                result = module.train(config, LiveProgress(console, bars, f"{pair.name} {style}"))
+                result = module.PROGRAM.train(
+                    config, LiveProgress(console, bars, f"{pair.name} {style}")
+                )
                 if reference is None:
                     verdict, reference = None, result
                 else:

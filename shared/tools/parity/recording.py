@@ -12,14 +12,13 @@ from typing import Any, Callable, Mapping, NamedTuple, Tuple
 
 import numpy as np
 
-from shared.data.batch_order import batch_rows, chunks
-from shared.data.regression_points import exact_line, noisy_line
-from shared.models import IMAGES, Pair
+from shared.data.batch_order import chunks
+from shared.models import Pair
 from shared.trace_recorder import TraceRecorder
 
 # Stage of a trace -> name of the tensor -> its values at each step, [steps] of arrays.
 Seen = Mapping[str, Mapping[str, Any]]
-Fed = Tuple[np.ndarray, np.ndarray]  # stacked batches: inputs and targets [steps, batch, ...]
+Fed = Tuple[np.ndarray, ...]  # stacked batches: inputs and targets [steps, batch, ...]
 Batches = Callable[[range], Fed]
 
 CHUNK_STEPS = 100
@@ -44,24 +43,9 @@ class Run(NamedTuple):
 
 def batches_of(pair: Pair, config: Any) -> Batches:
     """Returns what gives the stacked batches of a range of steps, as the style files train on."""
-    if pair.name == "linear_regression":  # a step is an epoch
-        line = noisy_line(config.seed)
-        return lambda steps: (
-            np.broadcast_to(line.inputs, [len(steps), len(line.inputs)]),
-            np.broadcast_to(line.targets, [len(steps), len(line.targets)]),
-        )
-    if pair.data == "line":
-        line = exact_line(config.seed)
-        inputs, targets = line.inputs, line.targets
-    else:
-        images = IMAGES[pair.data](config.data)
-        inputs, targets = images.train_images, images.train_labels
-
-    def rows_of(steps: range) -> Fed:
-        rows = batch_rows(len(inputs), config.batch_size, steps, config.seed)
-        return inputs[rows], targets[rows]
-
-    return rows_of
+    task = pair.task
+    data = task.load(config)
+    return lambda steps: task.batches(data, config, steps)
 
 
 def record(run: Run, batches: Batches, steps: int, path: str, model: str, runtime: str) -> None:

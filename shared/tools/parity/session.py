@@ -20,18 +20,10 @@ def run_of(model: Any) -> Run:
     """How a model of tf1_style at step 0 is run and watched."""
 
     def watch(inputs: np.ndarray, steps: int) -> Callable[[], Seen]:
-        model.session = WatchedSession(model, inputs)
+        model.session = WatchedSession(model)
         return model.session.seen
 
     return Run(model.config, model, model.train_steps, watch)
-
-
-class _Fetches:
-    """A Session that runs nothing: it returns what it was asked to fetch."""
-
-    @staticmethod
-    def run(fetches: Any, feed_dict: Any = None) -> Any:
-        return fetches
 
 
 class WatchedSession:
@@ -41,16 +33,14 @@ class WatchedSession:
     optimizer consumes; slots and variables are read before the next one.
     """
 
-    def __init__(self, model: Any, inputs: np.ndarray) -> None:
-        """Takes a model of tf1_style and the inputs of a batch, of which nothing is computed."""
+    def __init__(self, model: Any) -> None:
+        """Takes a model of tf1_style, whose handles say what to fetch."""
         self._session, self._train_op = model.session, model.train_op
-        model.session = _Fetches()
         self._before = {
-            "logits": {"logits": model.predict(inputs)},
-            "gradient": model.gradients(inputs, inputs),
+            "logits": {"logits": model.logits if hasattr(model, "logits") else model.predictions},
+            "gradient": dict(zip(model.parameters, model.batch_gradients)),
         }
-        after = {"slot": model.slots(), "variable": model.variables()}
-        model.session = self._session
+        after = {"slot": model.slot_variables(), "variable": model.parameters}
         self._keys = [(stage, name) for stage, tensors in after.items() for name in tensors]
         # A list made callable once: a third of the time of `run`.
         self._after = self._session.make_callable(

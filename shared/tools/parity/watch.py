@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -25,8 +22,7 @@ class Watch:
         """Takes a model, the inputs of one batch, and how many steps to hold at a time."""
         self._loss, self._update = model.loss, model.update
         self._names = list(model.parameters)
-        with _variables_for_numbers():
-            self._state = {"slot": model.slots(), "variable": model.variables()}
+        self._state = {"slot": model.slot_variables(), "variable": model.parameters}
         forms = {("logits", "logits"): model.predict(inputs)}
         forms.update((("gradient", name), model.parameters[name]) for name in self._names)
         forms.update(self._state_by_key())
@@ -72,13 +68,3 @@ class Watch:
         for (stage, name), rows in self._rows.items():
             found.setdefault(stage, {})[name] = rows.numpy()[:count]
         return found
-
-
-@contextlib.contextmanager
-def _variables_for_numbers() -> Iterator[None]:
-    """Lets `slots()` and `variables()` of a model return variables, not their present values."""
-    classes = {type(tf.Variable(0.0)), tf.keras.Variable}
-    with contextlib.ExitStack() as patches:
-        for variable_class in classes:
-            patches.enter_context(mock.patch.object(variable_class, "numpy", lambda self: self))
-        yield

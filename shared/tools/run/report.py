@@ -167,5 +167,5 @@ def _digits(labels: np.ndarray) -> list[str]:
 
 
 def _predict(run: Run, inputs: np.ndarray) -> np.ndarray:
-    model = run.pair.module(run.variant.style).restored(run.config)
+    model = run.pair.program(run.variant.style).restored(run.config)
     return np.asarray(model.predict(inputs))

@@ -29,6 +29,7 @@ from checkpoint_programs import (
     tensors_of,
     write_names,
 )
+from saved import save
 from shared.errors import CheckpointError, UsageError
 from shared.tools.checkpoint_conversion import writing
 from shared.tools.checkpoint_conversion.adam_steps import power_after
@@ -55,7 +56,7 @@ def linear(tmp_path: Path) -> tuple[str, str]:
     """A trained checkpoint of linear_regression in TF1 style, and where to convert it to."""
     model = fresh("tf1_style", "linear_regression")
     train(model, "linear_regression", stretch=0)
-    return model.save(str(tmp_path / "tf1")), str(tmp_path / "tf2" / "model-3")
+    return save(model, str(tmp_path / "tf1")), str(tmp_path / "tf2" / "model-3")
 
 
 def convert(source: str, target: str, *flags: str) -> int:
@@ -70,7 +71,7 @@ def convert(source: str, target: str, *flags: str) -> int:
 def test_a_pair_needs_no_flag(optimizer: str, tmp_path: Path) -> None:
     model = fresh("tf1_style", "relu_regression")
     train(model, "relu_regression", stretch=0)
-    model.save(str(tmp_path / "tf1"))
+    save(model, str(tmp_path / "tf1"))
     command = ["checkpoint", "convert", "--model", "relu_regression"]
     flags = [] if optimizer == "keras" else ["--optimizer", "tf1"]
     there, back = f"{tmp_path}/tf2", f"{tmp_path}/back"

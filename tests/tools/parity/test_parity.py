@@ -182,7 +182,7 @@ def test_the_batches_are_those_of_the_style_files(tmp_path: Path) -> None:
         module = pair.module("tf1_style")
         script = tmp_path / "script.npz"
         checkpoints = str(tmp_path / name)
-        module.train(module.Config(steps=3, checkpoint_dir=checkpoints, trace=str(script)))
+        module.PROGRAM.train(module.Config(steps=3, checkpoint_dir=checkpoints, trace=str(script)))
         with (
             read_trace(script) as a,
             recorded(runtimes.session(pair), name, 3, tmp_path / "a.npz") as b,

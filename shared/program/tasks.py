@@ -1,0 +1,153 @@
+"""What a model is trained on: its examples, and what is told of it beside its loss."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Mapping, Sequence, Tuple
+
+import numpy as np
+
+from shared.data.batch_order import batch_rows
+from shared.data.digits import load_digits
+from shared.data.fashion import class_names, load_fashion
+from shared.data.regression_points import exact_line, least_squares, noisy_line
+
+Arrays = Tuple[np.ndarray, ...]
+
+
+class Task:
+    """Examples to train on and to measure with, each a tuple of arrays with one row an example."""
+
+    def load(self, config: Any) -> Any:
+        """Returns the data that the settings name."""
+        raise NotImplementedError
+
+    def training(self, data: Any) -> Arrays:
+        """Returns what is trained on: inputs and targets."""
+        raise NotImplementedError
+
+    def test(self, data: Any) -> Arrays:
+        """Returns what is measured with: inputs and targets."""
+        raise NotImplementedError
+
+    def batches(self, data: Any, config: Any, steps: range) -> Arrays:
+        """Returns the stacked batches [steps, batch, ...] of a range of steps."""
+        examples = self.training(data)
+        rows = batch_rows(len(examples[0]), config.batch_size, steps, config.seed)
+        return tuple(array[rows] for array in examples)
+
+    def metrics(self, model: Any, data: Any) -> Mapping[str, float]:
+        """Returns the metrics of a model by name."""
+        found: Mapping[str, float] = model.evaluate(*self.test(data))
+        return found
+
+    def watched(self, model: Any) -> Mapping[str, float]:
+        """Returns the numbers that a progress report shows beside the loss."""
+        return {}
+
+    def warning(self, model: Any, data: Any) -> str | None:
+        """Returns what is wrong with a model before training, if anything is."""
+        return None
+
+    def table(self, model: Any, data: Any) -> Mapping[str, Sequence]:
+        """Returns a few predictions beside the truth, as columns by title."""
+        raise NotImplementedError
+
+
+class ImageTask(Task):
+    """Images [n, 784] and their classes."""
+
+    def __init__(
+        self, load: Callable[[str], Any], class_names: Callable[[np.ndarray], Sequence]
+    ) -> None:
+        """Takes what loads the images of a source, and what names classes [n]."""
+        self._load, self._class_names = load, class_names
+
+    def load(self, config: Any) -> Any:
+        """Returns the images of `config.data`."""
+        return self._load(config.data)
+
+    def training(self, data: Any) -> Arrays:
+        """Returns images [n, 784] and labels, one-hot [n, 10] or classes [n]."""
+        return data.train_images, data.train_labels
+
+    def test(self, data: Any) -> Arrays:
+        """Returns images [m, 784] and labels, one-hot [m, 10] or classes [m]."""
+        return data.test_images, data.test_labels
+
+    def table(self, model: Any, data: Any) -> Mapping[str, Sequence]:
+        """Returns what a model sees in the first ten test images."""
+        images, labels = data.test_images[:10], data.test_labels[:10]
+        truth = labels.argmax(axis=1) if labels.ndim == 2 else labels
+        predicted = np.argmax(model.predict(images), axis=1)
+        return {
+            "image": range(len(images)),
+            "prediction": self._class_names(predicted),
+            "truth": self._class_names(truth),
+        }
+
+
+class LineTask(Task):
+    """Points x [n] and y [n] near a line."""
+
+    def __init__(self, load: Callable[[int], Any], shown: np.ndarray) -> None:
+        """Takes what draws the points from a seed, and the x that `predict` shows."""
+        self._load, self._shown = load, shown
+
+    def load(self, config: Any) -> Any:
+        """Returns the points of `config.seed`."""
+        return self._load(config.seed)
+
+    def training(self, data: Any) -> Arrays:
+        """Returns x [n] and y [n]."""
+        return data.inputs, data.targets
+
+    def test(self, data: Any) -> Arrays:
+        """Returns the same points: a line is measured on what it was fitted to."""
+        return self.training(data)
+
+    def watched(self, model: Any) -> Mapping[str, float]:
+        """Returns weight and bias."""
+        values: Mapping[str, float] = model.variables()
+        return values
+
+    def table(self, model: Any, data: Any) -> Mapping[str, Sequence]:
+        """Returns predictions beside the line that the points were made from."""
+        return {
+            "x": self._shown,
+            "prediction": np.round(np.asarray(model.predict(self._shown)), 4),
+            "true line": np.round(data.true_weight * self._shown + data.true_bias, 4),
+        }
+
+
+class ReluLine(LineTask):
+    """A line through a ReLU, which may be dead from the start."""
+
+    def warning(self, model: Any, data: Any) -> str | None:
+        """Returns a warning if every prediction is 0: then no gradient passes the ReLU."""
+        if np.any(model.predict(data.inputs)):
+            return None
+        return (
+            "dead ReLU: weight {weight:g} and bias {bias:g} predict 0 for every point, so no "
+            "gradient reaches either and nothing will be learned; start from a positive "
+            "--initial-weight"
+        ).format(**model.variables())
+
+
+class NoisyLine(LineTask):
+    """A step is an epoch, all points at once; least squares says where gradient descent ends."""
+
+    def batches(self, data: Any, config: Any, steps: range) -> Arrays:
+        """Returns all points [steps, n], again for every step."""
+        return tuple(np.broadcast_to(a, (len(steps), len(a))) for a in self.training(data))
+
+    def metrics(self, model: Any, data: Any) -> Mapping[str, float]:
+        """Returns the loss, and weight and bias beside those of least squares."""
+        weight, bias = least_squares(data)
+        found = {**model.evaluate(*self.test(data)), **model.variables()}
+        return {**found, "least_squares_weight": weight, "least_squares_bias": bias}
+
+
+DIGITS = ImageTask(load_digits, list)
+CLOTHES = ImageTask(load_fashion, class_names)
+NOISY_LINE = NoisyLine(noisy_line, np.arange(-4, 5, dtype=np.float32) / 2)
+EXACT_LINE = ReluLine(exact_line, np.arange(20, dtype=np.float32) / 10)

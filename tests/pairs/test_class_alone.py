@@ -1,0 +1,115 @@
+"""A model's class, copied alone into an empty folder, trains, saves and restores."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shared.models import PAIRS
+from shared.tools.child_process import tf115_environment
+from tf115_environment import require_tf115
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAD = {
+    "tf1_style": "import numpy as np\nimport tensorflow.compat.v1 as tf\n",
+    "tf2_style": "import numpy as np\nimport tensorflow as tf\n",
+}
+# What somebody who copies the class writes beside it: settings, initial values, a loop.
+PROGRAM = """
+class Settings:
+    seed, learning_rate, optimizer, keep_probability = 0, 0.01, "keras", 0.5
+    initial_weight, initial_bias = 0.5, 0.0
+
+
+def truncated_normal(shape, stddev, random):
+    return (stddev * np.clip(random.standard_normal(shape), -2, 2)).astype(np.float32)
+
+
+def glorot_uniform(shape, random):
+    return random.uniform(-0.08, 0.08, shape).astype(np.float32)
+
+
+def batch(random):
+    if {kind!r} == "line":
+        inputs = random.random_sample(8).astype(np.float32)
+        return inputs, 2 * inputs + 1
+    labels = np.arange(8) % 10
+    one_hot = np.eye(10, dtype=np.float32)[labels]
+    images = random.random_sample([8, 784]).astype(np.float32)
+    return images, labels if {kind!r} == "fashion" else one_hot
+
+
+random = np.random.RandomState(0)
+model = {name}(Settings)
+examples = batch(random)
+first = float(model.train_step(*examples))
+for _ in range(3):
+    last = float(model.train_step(*examples))
+assert last < first, (first, last)
+path = model.save("saved")
+again = {name}(Settings)
+again.restore(path)
+assert again.step() == model.step() == 4
+for name, value in model.variables().items():
+    assert np.array_equal(value, again.variables()[name]), name
+assert np.array_equal(model.train_step(*examples), again.train_step(*examples))
+"""
+
+
+def copied(style: str, name: str) -> str:
+    """The class of a pair without anything around it, and a program for it."""
+    text = (ROOT / style / f"{name}.py").read_text(encoding="utf-8")
+    (node,) = (
+        node
+        for node in ast.parse(text).body
+        if isinstance(node, ast.ClassDef) and node.name != "Config"
+    )
+    cut = ast.get_source_segment(text, node)
+    assert cut is not None
+    kind = PAIRS[name].data
+    return f"{HEAD[style]}\n\n{cut}\n\n{PROGRAM.format(kind=kind, name=node.name)}"
+
+
+def run(python: str, programs: dict[str, str], folder: Path, environment: dict[str, str]) -> None:
+    """Runs all programs in one process, each in a folder of its own."""
+    for name, text in programs.items():
+        (folder / name).mkdir()
+        (folder / name / "program.py").write_text(text)
+    script = (
+        "import os, runpy, sys\n"
+        "for name in sys.argv[1:]:\n"
+        "    os.chdir(name); runpy.run_path('program.py'); os.chdir('..')\n"
+    )
+    done = subprocess.run(
+        [python, "-c", script, *programs],
+        cwd=folder,
+        env={**environment, "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("style", ["tf1_style", "tf2_style"])
+def test_the_class_alone_trains_saves_and_restores(style: str, tmp_path: Path) -> None:
+    programs = {name: copied(style, name) for name in PAIRS}
+    run(sys.executable, programs, tmp_path, dict(os.environ))
+
+
+@pytest.mark.tf115
+def test_the_class_alone_runs_under_tensorflow_115(tmp_path: Path) -> None:
+    programs = {name: copied("tf1_style", name) for name in PAIRS}
+    run(str(require_tf115()), programs, tmp_path, tf115_environment())
+
+
+def test_a_class_that_needs_its_program_is_caught(tmp_path: Path) -> None:
+    text = copied("tf2_style", "linear_regression")
+    needy = text.replace("self.config = config", "self.config = Program(config)", 1)
+    assert needy != text
+    with pytest.raises(AssertionError, match="Program"):
+        run(sys.executable, {"needy": needy}, tmp_path, dict(os.environ))
