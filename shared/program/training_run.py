@@ -21,7 +21,9 @@ class TrainingRun:
     def __init__(self, program: Any, config: Any, model: Any, data: Any, progress: Any) -> None:
         """Takes a program, its settings, a model at any step, the data, and a Progress."""
         self.program, self.config, self.model, self.data = program, config, model, data
-        self.progress, self.stop, self.writer = progress, None, None
+        self.progress = progress
+        self.stop: Any = None  # a StopRequest while signals are caught
+        self.writer: Any = None
         self._losses: list[np.ndarray] = []  # since the last progress report
 
     def batches(self) -> Iterator[Any]:
