@@ -395,6 +395,16 @@ class TraceRecorder:
     def _member(self, name: str) -> IO[bytes]:
         return self._zip.open(name + ".npy", "w", force_zip64=True)
 
+    def annotate(self, flags: Mapping[str, Any]) -> None:
+        """Add to the run's settings what is known only at its end.
+
+        Raises:
+            TraceFileError: `flags` hold what JSON cannot.
+        """
+        _to_json(flags)
+        self._meta["flags"].update(flags)
+        self._meta["versions"].update(_versions())
+
     def close(self) -> None:
         """Complete the file, bring it to disk and give it its name. Closing twice is harmless.
 
@@ -429,7 +439,8 @@ class TraceRecorder:
         self._meta["loss_dtype"] = self._loss_dtype or None
         self._meta["tensors"] = tensors
         with self._member("meta") as member:
-            np.lib.format.write_array(member, np.array(_to_json(self._meta)), allow_pickle=False)
+            text = np.array(_to_json(self._meta), dtype="U")  # in Python 2 it would be bytes
+            np.lib.format.write_array(member, text, allow_pickle=False)
         self._zip.close()
 
     def _stop(self) -> None:

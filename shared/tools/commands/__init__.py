@@ -20,6 +20,7 @@ _COMMANDS = [
     "parity",
     "bench",
     "compare",
+    "record",
     "pitfalls",
     "checkpoint",
     "export",

@@ -1,0 +1,67 @@
+"""`pairs record`: records a program that nobody prepared."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from shared.errors import UsageError
+from shared.tools.child_process import tf115_environment
+from shared.tools.record.command import add_options
+from shared.tools.record.one_file import source
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the sub-command `record`."""
+    parser = subparsers.add_parser(
+        "record",
+        help="record a TensorFlow program without an edit",
+        description=(
+            "Runs a program under its own Python with the recorder inside, and writes its trace. "
+            "With --write it writes the recorder as one file, which runs on another machine: "
+            "python record_tf1.py OUT.npz train.py [ARGS...]"
+        ),
+    )
+    parser.add_argument("--out", default="trace.npz", metavar="FILE.npz", help="the trace")
+    parser.add_argument("--write", metavar="FILE.py", help="write the one file; run nothing")
+    add_options(parser)
+    parser.add_argument("program", nargs=argparse.REMAINDER, metavar="-- PYTHON SCRIPT [ARGS...]")
+    parser.set_defaults(execute=execute)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Runs the sub-command; returns the program's exit code."""
+    if arguments.write:
+        try:
+            Path(arguments.write).write_text(source(), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"--write {arguments.write}: {error.strerror}") from error
+        return 0
+    program = [word for i, word in enumerate(arguments.program) if i or word != "--"]
+    if len(program) < 2:
+        raise UsageError("expected `-- python train.py [ARGS...]`, found no Python and program")
+    with tempfile.TemporaryDirectory() as folder:
+        recorder = Path(folder, "record_tf1.py")
+        recorder.write_text(source(), encoding="utf-8")
+        command = [program[0], str(recorder), *_options(arguments), arguments.out, *program[1:]]
+        try:
+            return subprocess.call(command, env=_environment())
+        except OSError as error:
+            raise UsageError(f"{program[0]}: expected a Python, found: {error.strerror}") from error
+
+
+def _environment() -> dict[str, str]:
+    return {**tf115_environment(), "PYTHONUNBUFFERED": os.environ.get("PYTHONUNBUFFERED", "")}
+
+
+def _options(arguments: argparse.Namespace) -> list[str]:
+    words = ["--keep-batches"] if arguments.keep_batches else []
+    for name in ("steps", "every", "start_from", "batches_from", "perturb"):
+        value = getattr(arguments, name)
+        if value is not None:
+            words += ["--" + name.replace("_", "-"), str(value)]
+    return words

@@ -1,0 +1,135 @@
+"""The command of the one file: python record_tf1.py [OPTIONS] OUT.npz SCRIPT [ARGS...]."""
+
+import argparse
+import os
+import sys
+import traceback
+from typing import Any
+
+from shared.tools.record.eager import Eager
+from shared.tools.record.graphs import Graphs
+from shared.tools.record.inside import Waiting
+from shared.tools.record.session import Enough, Recording
+from shared.trace_recorder import TraceFileError
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("expected a number above 0, found " + text)
+    return number
+
+
+def add_options(parser: Any) -> None:
+    """Adds the options that decide how a program is recorded."""
+    parser.add_argument("--steps", type=_count, metavar="N", help="stop after N steps")
+    parser.add_argument("--every", type=_count, metavar="K", help="keep whole each Kth step")
+    parser.add_argument("--keep-batches", action="store_true", help="keep every batch whole")
+    parser.add_argument("--start-from", metavar="FILE.npz", help="initial values by name")
+    parser.add_argument("--batches-from", metavar="FILE.npz", help="a trace with its batches")
+    parser.add_argument("--perturb", type=int, metavar="SEED", help="move the start by one ulp")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Records one program, and ends as it ends."""
+    parser = argparse.ArgumentParser(description="Records a TensorFlow program without an edit.")
+    add_options(parser)
+    parser.add_argument("out", metavar="OUT.npz")
+    parser.add_argument("script", metavar="SCRIPT")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS")
+    options = parser.parse_args(arguments)
+    try:
+        if not os.path.isfile(options.script):
+            raise TraceFileError(f"{options.script}: expected a Python program, found no such file")
+        options.out = os.path.abspath(options.out)
+        recording = Recording(options)
+    except TraceFileError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)
+    sys.exit(_record(options, recording))
+
+
+def _record(options: Any, recording: Recording) -> Any:
+    graphs, eager = Graphs(recording), Eager(recording)
+    Waiting(
+        [
+            ("tensorflow.python.client.session", "InteractiveSession", graphs.hook_session),
+            ("tensorflow.python.ops.gradients_util", "_GradientsHelper", graphs.hook_gradients),
+            ("tensorflow.python.ops.gradients_impl", "_GradientsHelper", graphs.hook_gradients),
+            ("tensorflow.python.training.optimizer", "Optimizer", graphs.hook_optimizer),
+            (
+                "tensorflow.python.keras.optimizer_v2.optimizer_v2",
+                "OptimizerV2",
+                graphs.hook_optimizer,
+            ),
+            (
+                "tensorflow.python.ops.resource_variable_ops",
+                "BaseResourceVariable",
+                eager.hook_variables,
+            ),
+            ("tensorflow.python.eager.backprop", "GradientTape", eager.hook_tape),
+            (
+                "tensorflow.python.eager.polymorphic_function.polymorphic_function",
+                "Function",
+                eager.hook_function,
+            ),
+            ("tensorflow.python.data.ops.iterator_ops", "OwnedIterator", eager.hook_data),
+            ("keras.src.optimizers.base_optimizer", "BaseOptimizer", eager.hook_keras_optimizer),
+            ("keras.src.backend.tensorflow.core", "Variable", eager.hook_keras_variables),
+            ("keras.src.trainers.trainer", "Trainer", eager.hook_keras_trainer),
+        ]
+    )
+    code: Any = 0
+    try:
+        _run(options)
+        eager.end()
+    except Enough:
+        _end(eager)
+    except SystemExit as ended:
+        code = ended.code
+        _end(eager)
+    except TraceFileError as error:
+        sys.stderr.write(f"error: {error}\n")
+        code = 2
+    except BaseException:
+        kind, error, frames = sys.exc_info()
+        _show(options, kind, error, frames)
+        code = 130 if isinstance(error, KeyboardInterrupt) else 1
+        _end(eager)
+    try:
+        recording.close()
+    except TraceFileError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    if not recording.step:
+        sys.stderr.write("record: the program made no step that could be seen\n")
+    return code
+
+
+def _end(eager: Eager) -> None:
+    try:
+        eager.end()
+    except (Enough, Exception):  # what ended the program is what counts
+        return
+
+
+def _run(options: Any) -> None:
+    """Runs the program as `python SCRIPT ARGS` would."""
+    main_module = sys.modules["__main__"]
+    program = type(sys)("__main__")
+    program.__dict__.update(__file__=options.script, __builtins__=__builtins__)
+    sys.argv = [options.script] + options.arguments
+    sys.path[0] = os.path.dirname(os.path.abspath(options.script))
+    with open(options.script, "rb") as file:
+        code = compile(file.read(), options.script, "exec", 0, True)
+    sys.modules["__main__"] = program
+    _run.held = main_module  # type: ignore[attr-defined]  # Python 2 clears modules let go of
+    exec(code, program.__dict__)
+
+
+def _show(options: Any, kind: Any, error: Any, frames: Any) -> None:
+    """Prints a traceback as Python does, from the program's first frame on."""
+    first = frames
+    while first is not None and first.tb_frame.f_code.co_filename != options.script:
+        first = first.tb_next
+    traceback.print_exception(kind, error, first or frames)

@@ -1,0 +1,312 @@
+"""Hooks sessions: finds the updates behind each run, and fetches their numbers in the same run."""
+
+import collections
+import re
+from typing import Any
+
+import numpy as np
+
+from shared.tools.record.session import Recording
+
+_APPLY = re.compile("(Resource)?(Sparse)?Apply[A-Z]")
+_ASSIGN = re.compile("(Assign(Add|Sub)?(VariableOp)?|(Resource)?Scatter(Add|Sub|Update|NdUpdate))$")
+_STORES = ("Variable", "VariableV2", "VarHandleOp")
+_DATA = ("IteratorGetNext", "QueueDequeue", "ReaderRead")
+
+
+class Plan:
+    """What one kind of run updates, and what is fetched beside it."""
+
+    def __init__(self) -> None:
+        """Begins with nothing."""
+        self.is_step = False
+        self.extra: dict[str, dict[str, Any]] = {}
+        self.data: list[Any] = []
+
+
+class Graphs:
+    """The hooks of TensorFlow 1's world."""
+
+    def __init__(self, recording: Recording) -> None:
+        """Holds what graphs tell while the program builds them."""
+        self.recording = recording
+        self._losses: list[tuple[Any, list[Any]]] = []
+        self._applied: list[tuple[Any, Any, Any]] = []
+        self._plans: dict[Any, Plan] = {}
+        self._inside = False
+
+    def hook_session(self, module: Any) -> None:
+        """Replaces `run` and the callables of sessions by ones that record."""
+        kind, self._mapper = module.BaseSession, module._FetchMapper
+        self._run = kind.run
+        kind.run = lambda session, fetches, feed_dict=None, options=None, run_metadata=None: (
+            self.run(session, fetches, feed_dict, options, run_metadata)
+        )
+        plain = kind._make_callable_from_options
+
+        def callable_from_options(session: Any, options: Any) -> Any:
+            made = plain(session, options)
+            if len(options.tensor_connection):
+                return made
+            names = list(options.fetch) + list(options.target)
+
+            def call(*values: Any, **others: Any) -> Any:
+                fetches = [session.graph.as_graph_element(name) for name in names]
+                if not self.plan(session, fetches).is_step:
+                    return made(*values, **others)
+                feeds = dict(zip(options.feed, values))
+                return session.run(fetches, feeds)[: len(options.fetch)]
+
+            return call
+
+        kind._make_callable_from_options = callable_from_options
+
+    def hook_gradients(self, module: Any) -> None:
+        """Learns which losses are differentiated: by `tf.gradients`, so by each optimizer."""
+        plain = module._GradientsHelper
+
+        def helper(ys: Any, xs: Any, *arguments: Any, **options: Any) -> Any:
+            found = plain(ys, xs, *arguments, **options)
+            sources = xs if isinstance(xs, (list, tuple)) else [xs]
+            if any(getattr(getattr(x, "op", None), "type", "") in _STORES for x in sources):
+                for y in ys if isinstance(ys, (list, tuple)) else [ys]:
+                    self._losses.append((y, [g for g in found if g is not None]))
+            return found
+
+        module._GradientsHelper = helper
+
+    def hook_optimizer(self, module: Any) -> None:
+        """Learns which gradients an optimizer applies, and the optimizer's settings."""
+        kind = getattr(module, "Optimizer", None) or module.OptimizerV2
+        plain = kind.apply_gradients
+
+        def apply_gradients(optimizer: Any, pairs: Any, *arguments: Any, **options: Any) -> Any:
+            pairs = list(pairs)
+            done = plain(optimizer, pairs, *arguments, **options)
+            if hasattr(done, "graph") and not hasattr(done, "numpy"):
+                self._applied += [(done, g, v) for g, v in pairs if g is not None]
+            self.recording.optimizers[str(id(optimizer))] = settings(optimizer)
+            return done
+
+        kind.apply_gradients = apply_gradients
+
+    def run(self, session: Any, fetches: Any, feeds: Any, options: Any, metadata: Any) -> Any:
+        """`Session.run`, with the numbers of a step beside it."""
+        if self._inside:
+            return self._run(session, fetches, feeds, options, metadata)
+        try:
+            elements = self._mapper.for_fetch(fetches).unique_fetches()
+            elements = [session.graph.as_graph_element(e) for e in elements]
+            plan = self.plan(session, elements)
+        except (TypeError, ValueError, KeyError):  # let TensorFlow say what is wrong
+            return self._run(session, fetches, feeds, options, metadata)
+        if not plan.is_step:
+            return self._run(session, fetches, feeds, options, metadata)
+        self._inside = True
+        try:
+            return self._step(session, plan, fetches, feeds, options, metadata)
+        finally:
+            self._inside = False
+
+    def _step(
+        self, session: Any, plan: Plan, fetches: Any, feeds: Any, options: Any, metadata: Any
+    ) -> Any:
+        if not self.recording.has_initial:
+            self._begin(session)
+        given = {}
+        for key, value in (feeds or {}).items():
+            given[session.graph.as_graph_element(key)] = value
+        self._feed_recorded(plan, given)
+        extra = dict(plan.extra)
+        extra["batch"] = {name(t): t for t in plan.data if t not in given}
+        result, seen = self._run(session, [fetches, extra], given or feeds, options, metadata)
+        seen["batch"].update((name(t), fed(t, v)) for t, v in given.items() if is_plain(v))
+        values = self._variables(session)
+        logits = list(seen["logits"].values())
+        self.recording.record(
+            seen["losses"],
+            seen["batch"],
+            logits[0] if logits else None,
+            {n: dense(g, values.get(n)) for n, g in seen["gradients"].items()},
+            {n: v for n, v in values.items() if n in self._slots(session)},
+            {n: v for n, v in values.items() if n not in self._slots(session)},
+        )
+        return result
+
+    def _feed_recorded(self, plan: Plan, given: dict[Any, Any]) -> None:
+        if self.recording.batches is None:
+            return
+        tensors = [t for t in given if np.ndim(given[t])] + [t for t in plan.data if t not in given]
+        for position, tensor in enumerate(sorted(tensors, key=name)):
+            value = self.recording.given_batch(name(tensor), position, tensor.shape.as_list())
+            if value is not None:
+                given[tensor] = value
+
+    def _begin(self, session: Any) -> None:
+        """Gives the initial values asked for, through each variable's own initializer."""
+        for n, variable in self._by_name(session).items():
+            try:
+                value = self._run(session, variable)
+            except Exception:  # not initialized: the program does it later
+                continue
+            new = self.recording.started(n, value)
+            if new is not None:
+                self._run(session, variable.initializer, {variable.initializer.inputs[1]: new})
+        values = self._variables(session)
+        self.recording.initial(values)
+
+    def _by_name(self, session: Any) -> dict[str, Any]:
+        found: dict[str, Any] = collections.OrderedDict()
+        for variable in session.graph.get_collection("variables"):
+            found[variable.op.name] = variable
+        for variable in session.graph.get_collection("trainable_variables"):
+            found.setdefault(variable.op.name, variable)
+        return found
+
+    def _slots(self, session: Any) -> list[str]:
+        trained = [v.op.name for v in session.graph.get_collection("trainable_variables")]
+        names = self._by_name(session)
+        return [n for n in names if n not in trained and n.rpartition("/")[0] in trained]
+
+    def _variables(self, session: Any) -> dict[str, Any]:
+        variables = self._by_name(session)
+        try:
+            return dict(self._run(session, dict(variables)))
+        except Exception:  # some are not initialized
+            values = {}
+            for n, variable in variables.items():
+                try:
+                    values[n] = self._run(session, variable)
+                except Exception:
+                    continue
+            return values
+
+    def plan(self, session: Any, elements: list[Any]) -> Plan:
+        """Returns what a run of these graph elements updates."""
+        key = (session.graph, frozenset(e.name for e in elements), len(self._applied))
+        if key not in self._plans:
+            self._plans[key] = self._planned(session.graph, elements)
+        return self._plans[key]
+
+    def _planned(self, graph: Any, elements: list[Any]) -> Plan:
+        reached = ancestors([getattr(e, "op", e) for e in elements])
+        plan = Plan()
+        gradients = collections.OrderedDict()
+        trained = {v.op for v in graph.get_collection("trainable_variables")}
+        ordered = sorted(reached, key=lambda operation: operation.name)
+        for operation in ordered:
+            if _APPLY.match(operation.type):
+                plan.is_step = True
+                inputs = dict(zip((a.name for a in operation.op_def.input_arg), operation.inputs))
+                gradient = inputs.get("grad", inputs.get("delta"))
+                store = store_of(operation)
+                if gradient is not None and store is not None:
+                    indices = inputs.get("indices")
+                    gradients[store.name] = (gradient,) if indices is None else (gradient, indices)
+            elif _ASSIGN.match(operation.type) and updates_by_hand(operation, trained):
+                plan.is_step = True
+        for done, gradient, variable in self._applied:
+            if done in reached:
+                pieces = (gradient,)
+                if hasattr(gradient, "indices"):
+                    pieces = (gradient.values, gradient.indices)
+                gradients.setdefault(variable.op.name, pieces)
+        losses = collections.OrderedDict()
+        for loss, found in self._losses:
+            tensors = [getattr(g, "values", g) for g in found]
+            if loss.op in reached and any(t.op in reached for t in tensors):
+                losses[loss.op.name] = loss
+        plan.extra = {
+            "losses": {n: t for n, t in losses.items() if graph.is_fetchable(t)},
+            "gradients": {
+                n: g for n, g in gradients.items() if all(graph.is_fetchable(t) for t in g)
+            },
+            "logits": logits_behind(graph, losses),
+        }
+        plan.data = [
+            tensor
+            for operation in ordered
+            if operation.type.startswith(_DATA)
+            for tensor in operation.outputs
+            if graph.is_fetchable(tensor) and tensor.dtype.name not in ("string", "variant")
+        ]
+        return plan
+
+
+def settings(optimizer: Any) -> dict[str, Any]:
+    """Returns an optimizer's class and the numbers it was made with."""
+    found: dict[str, Any] = {"class": type(optimizer).__name__}
+    hyper = dict(getattr(optimizer, "_hyper", None) or {})
+    for key, value in list(vars(optimizer).items()) + list(hyper.items()):
+        if isinstance(value, (bool, int, float, str)) and "name" not in key:
+            found[key.strip("_")] = value
+    return found
+
+
+def ancestors(operations: list[Any]) -> Any:
+    """Returns all operations that a run of these executes."""
+    seen, todo = set(), list(operations)
+    while todo:
+        operation = todo.pop()
+        if operation not in seen:
+            seen.add(operation)
+            todo += [tensor.op for tensor in operation.inputs] + list(operation.control_inputs)
+    return seen
+
+
+def store_of(operation: Any) -> Any:
+    """Returns the operation that holds the variable which `operation` changes, or None."""
+    source = operation.inputs[0].op
+    while source.type not in _STORES and len(source.inputs):
+        source = source.inputs[0].op
+    return source if source.type in _STORES else None
+
+
+def updates_by_hand(operation: Any, trained: Any) -> bool:
+    """Whether an assignment trains: no initializer, no restored value, no copy of a variable."""
+    if store_of(operation) not in trained:
+        return False
+    if re.search("Add|Sub|Scatter", operation.type):
+        return True
+    origins = {o.type for o in ancestors([operation.inputs[1].op])}
+    if "RestoreV2" in origins:
+        return False
+    value = operation.inputs[1].op
+    while value.type in ("Identity", "ReadVariableOp") and len(value.inputs):
+        value = value.inputs[0].op
+    return value.type not in _STORES and bool(origins & set(_STORES))
+
+
+def logits_behind(graph: Any, losses: dict[str, Any]) -> dict[str, Any]:
+    """Returns the input of the one softmax cross entropy behind the losses, if there is one."""
+    found = {}
+    for loss in losses.values():
+        for operation in ancestors([loss.op]):
+            if operation.type.endswith("SoftmaxCrossEntropyWithLogits"):
+                found[operation.inputs[0].op.name] = operation.inputs[0]
+    return found if len(found) == 1 and all(map(graph.is_fetchable, found.values())) else {}
+
+
+def name(tensor: Any) -> str:
+    """Returns a tensor's name without `:0`; other outputs keep their number."""
+    return re.sub(":0$", "", tensor.name).replace(":", "_")
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a fed value is an array, and no sparse tensor or handle."""
+    return not isinstance(value, tuple) and np.asarray(value).dtype.kind in "biuf"
+
+
+def fed(tensor: Any, value: Any) -> np.ndarray:
+    """Returns a fed value as the session sees it."""
+    return np.array(value, dtype=tensor.dtype.as_numpy_dtype)
+
+
+def dense(pieces: tuple[np.ndarray, ...], variable: Any) -> np.ndarray:
+    """Returns a gradient as an array of the variable's shape; rows of one index are summed."""
+    if len(pieces) == 1:
+        return pieces[0]
+    values, indices = pieces
+    whole = np.zeros(np.shape(variable), values.dtype)
+    np.add.at(whole, indices, values)
+    return whole
