@@ -29,6 +29,7 @@ import json
 import operator
 import os
 import platform
+import stat
 import struct
 import sys
 import tempfile
@@ -64,6 +65,8 @@ RECORD = np.dtype(
 )
 _PACKED_RECORD = struct.Struct(f"<qqd{DIGEST_BYTES}s")  # the same bytes as one RECORD
 _SPOOL_BLOCK = 16384  # bytes a tensor's records may fill in memory before they go to disk
+_LONGEST_NAME = 60000  # bytes; an archive's names end at 65,535, prefix and suffix included
+_LONGEST_META = 2**28  # bytes, as UTF-32: 64 million letters
 _NORM_CHUNK = 8192  # elements; as float64 they stay in the cache of a CPU core
 
 Batch = Union[Sequence[Any], Mapping[str, Any]]
@@ -277,6 +280,11 @@ class TraceRecorder:
         with _named_errors("write", self.path):
             if os.path.isdir(self.path):
                 raise TraceFileError(f"cannot write the trace {self.path}: it is a folder")
+            if os.path.lexists(self.path) and not _is_plain_file(self.path):
+                raise TraceFileError(
+                    f"cannot write the trace {self.path}: expected a new or regular file, "
+                    "found a link, a device or a pipe, which the trace would replace"
+                )
             self._spool = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 -- closed by _stop
             self._file = open(self._partial, "wb")  # noqa: SIM115 -- closed by _stop
         self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_STORED, allowZip64=True)
@@ -372,8 +380,7 @@ class TraceRecorder:
         column = self._columns.get((stage, name))
         is_first = column is None
         if column is None:
-            if not name or "\0" in name:
-                raise TraceFileError(f"{stage} {name!r}: a name needs letters, and no NUL")
+            _check_name(stage, name)
             column = self._columns[stage, name] = _Column(self._spool, array, dtype)
         column.check_form(array, dtype, what)
         record = _PACKED_RECORD.pack(step, array.size, norm(array, dtype), digest(array, dtype))
@@ -479,6 +486,22 @@ def _step_number(step: Any) -> int:
     return number
 
 
+def _check_name(stage: str, name: Any) -> None:
+    """Refuse a name that the archive cannot hold as the name of a member."""
+    try:
+        if not isinstance(name, str) or not name or "\0" in name:
+            raise ValueError
+        length = len(name.encode("utf-8"))
+    except ValueError:  # UnicodeEncodeError, for lone surrogates, is one too
+        raise TraceFileError(
+            f"{stage} {name!r}: a name needs letters, and no NUL or surrogates"
+        ) from None
+    if length > _LONGEST_NAME:
+        raise TraceFileError(
+            f"{stage} {name[:40]!r}...: a name needs at most {_LONGEST_NAME} bytes, found {length}"
+        )
+
+
 def _named_batch(batch: Batch) -> List[Tuple[str, Any]]:
     if isinstance(batch, Mapping):
         return list(batch.items())
@@ -504,6 +527,10 @@ def _to_json(meta: Mapping[str, Any]) -> str:
 
 def _loss_dtype(value: np.dtype) -> np.dtype:
     return np.dtype([("step", "<i8"), ("value", value)])
+
+
+def _is_plain_file(path: str) -> bool:
+    return stat.S_ISREG(os.lstat(path).st_mode)
 
 
 def _sync_folder(folder: str) -> None:
@@ -560,6 +587,11 @@ class Trace:
         """Open the file and check it."""
         self.path = os.fspath(path)
         with _named_errors("read", self.path):
+            if not stat.S_ISREG(os.stat(self.path).st_mode):  # opening a pipe would wait for ever
+                raise TraceFileError(
+                    f"cannot read the trace {self.path}: expected a regular file, "
+                    "found a folder, a device or a pipe"
+                )
             try:
                 self._zip = zipfile.ZipFile(self.path)
             except _DAMAGE as error:
@@ -576,6 +608,7 @@ class Trace:
     def _read_everything_but_tensors(self) -> None:
         with _named_errors("read", self.path):
             try:
+                self._check_sizes()
                 broken = self._zip.testzip()  # each byte of each member against its checksum
                 if broken is not None:
                     raise ValueError(f"the checksum of {broken} does not match")
@@ -589,6 +622,17 @@ class Trace:
             except _DAMAGE as error:
                 raise self._damaged(error) from error
 
+    def _check_sizes(self) -> None:
+        """Refuse what could unpack to more than the file holds, before anything is unpacked."""
+        for member in self._zip.infolist():
+            if member.compress_type != zipfile.ZIP_STORED:
+                raise ValueError(f"{member.filename} is compressed, which no trace is")
+            if member.filename == "meta.npy" and member.file_size > _LONGEST_META:
+                raise ValueError(f"its `meta` has {member.file_size} bytes")
+        total = sum(member.file_size for member in self._zip.infolist())
+        if total > os.path.getsize(self.path):
+            raise ValueError("its members claim more bytes than the file has")
+
     def _read_meta(self) -> Dict[str, Any]:
         if "meta.npy" not in self._zip.namelist():
             raise ValueError("it has no member `meta`")
@@ -599,6 +643,9 @@ class Trace:
             raise ValueError(
                 f"its format has version {meta.get('version')!r}, this program reads {VERSION}"
             )
+        for key in ("versions", "flags"):
+            if not isinstance(meta.get(key), dict):
+                raise ValueError(f"its `meta` has no object {key!r}")
         return meta
 
     def _read_losses(self) -> None:
@@ -619,6 +666,18 @@ class Trace:
                 raise ValueError(f"{tensor.stage}/{tensor.name} has steps that the loss has not")
             if not set(self.whole_steps(tensor.stage, tensor.name)) <= set(steps.tolist()):
                 raise ValueError(f"{tensor.stage}/{tensor.name} is whole at a step not recorded")
+            self._check_digests(tensor)
+
+    def _check_digests(self, tensor: TensorInfo) -> None:
+        """Hold each whole tensor against the digest of its step: a checksum can be forged."""
+        digests = {int(r["step"]): r["digest"] for r in self.records(tensor.stage, tensor.name)}
+        for step in self.whole_steps(tensor.stage, tensor.name):
+            array = self.whole(tensor.stage, tensor.name, step)
+            if digest(array, tensor.dtype) != digests[step].tobytes():
+                raise ValueError(
+                    f"{tensor.stage}/{tensor.name}: the whole tensor of step {step} "
+                    "does not have the digest recorded"
+                )
 
     def _find_whole_tensors(self) -> Dict[Tuple[str, str], List[int]]:
         steps: Dict[Tuple[str, str], List[int]] = {}
