@@ -34,6 +34,7 @@ class Graphs:
         self._applied: list[tuple[Any, Any, Any]] = []
         self._plans: dict[Any, Plan] = {}
         self._inside = False
+        self._optimizers: list[Any] = []
 
     def hook_session(self, module: Any) -> None:
         """Replaces `run` and the callables of sessions by ones that record."""
@@ -85,7 +86,9 @@ class Graphs:
             done = plain(optimizer, pairs, *arguments, **options)
             if hasattr(done, "graph") and not hasattr(done, "numpy"):
                 self._applied += [(done, g, v) for g, v in pairs if g is not None]
-            self.recording.optimizers[str(id(optimizer))] = settings(optimizer)
+            if not any(known is optimizer for known in self._optimizers):
+                self._optimizers.append(optimizer)  # kept: else another could get its id
+                self.recording.optimizers[str(id(optimizer))] = settings(optimizer)
             return done
 
         kind.apply_gradients = apply_gradients
@@ -214,7 +217,7 @@ class Graphs:
         losses = collections.OrderedDict()
         for loss, found in self._losses:
             tensors = [getattr(g, "values", g) for g in found]
-            if loss.op in reached and any(t.op in reached for t in tensors):
+            if any(t.op in reached for t in tensors) and is_harmless(loss.op, reached):
                 losses[loss.op.name] = loss
         plan.extra = {
             "losses": {n: t for n, t in losses.items() if graph.is_fetchable(t)},
@@ -252,6 +255,18 @@ def ancestors(operations: list[Any]) -> Any:
             seen.add(operation)
             todo += [tensor.op for tensor in operation.inputs] + list(operation.control_inputs)
     return seen
+
+
+def is_harmless(operation: Any, reached: Any) -> bool:
+    """Whether a run may compute `operation` too: it draws, consumes and reads no variable anew."""
+    for extra in ancestors([operation]) - reached:
+        sources = [tensor.op for tensor in extra.inputs]
+        sources += [t.op for o in sources if o.type == "Identity" for t in o.inputs]
+        if extra.op_def.is_stateful or extra.type.startswith("Placeholder"):
+            return False
+        if any(source.type in _STORES for source in sources):
+            return False
+    return True
 
 
 def store_of(operation: Any) -> Any:

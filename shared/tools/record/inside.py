@@ -15,7 +15,8 @@ class Waiting:
         """Begins to watch the imports of this process."""
         self._hooks = list(hooks)
         self._depth = 0
-        self._builtins: Any = sys.modules.get("builtins") or sys.modules["__builtin__"]
+        modules: Any = sys.modules
+        self._builtins = modules.get("builtins") or modules["__builtin__"]
         self._plain = self._builtins.__import__
         self._builtins.__import__ = self._import
 

@@ -126,10 +126,11 @@ class _Lowering(ast.NodeTransformer):
         return node
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
-        text, values = "", []
+        text = ""
+        values: list[ast.expr] = []
         for part in node.values:
             if isinstance(part, ast.Constant):
-                text += part.value.replace("{", "{{").replace("}", "}}")
+                text += str(part.value).replace("{", "{{").replace("}", "}}")
             elif isinstance(part, ast.FormattedValue):
                 conversion = {114: "!r", 115: "!s"}.get(part.conversion, "")
                 text += "{" + str(len(values)) + conversion + "}"

@@ -73,3 +73,20 @@ def test_steps_end_the_program_early(tmp_path):
     trace, printed = recorded(tmp_path, str(require_tf115()), "session_adam", "--steps", "3")
     assert trace.steps.tolist() == [1, 2, 3]
     assert len(printed.splitlines()) == 2  # the third step's own line comes after it
+
+
+@pytest.mark.tf115
+def test_updates_by_hand_and_sparse_ones_are_steps_and_an_error_stays_the_programs(tmp_path):
+    python, out = str(require_tf115()), tmp_path / "trace.npz"
+    one_file, program = tmp_path / "record_tf1.py", PROGRAMS / "updates_by_hand.py"
+    one_file.write_text(source(), encoding="utf-8")
+    done = run(python, one_file, out, program)
+    assert done.returncode == 1
+    assert "ValueError: an error of the program's own" in done.stderr
+    assert done.stdout == run(python, program).stdout
+    trace = read_trace(out)
+    assert trace.steps.tolist() == [1, 2, 3, 4, 5, 6]
+    assert trace.losses[0] == 4  # (3 - 1)**2: every weight is 1
+    gradient = trace.whole("gradient", "e", 2)
+    assert gradient[1].tolist() == (2 * gradient[2]).tolist()  # index 1 twice, index 2 once
+    assert not gradient[[0, 3, 4]].any()
