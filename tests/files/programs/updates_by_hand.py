@@ -1,4 +1,4 @@
-"""An update by hand (`assign_sub`) and a sparse Adam, in an InteractiveSession that ends in error."""
+"""An update by hand and a sparse Adam, in an InteractiveSession; it ends in an error."""
 
 import numpy as np
 import tensorflow as tf
