@@ -9,7 +9,7 @@ import pytest
 
 from shared.data.batch_order import batch_rows
 from shared.models import IMAGES, PAIRS
-from shared.tools.run.verdict import curve_difference
+from shared.tools.compare.distances import relative_l2
 
 # Each of Keras's updates is smaller by this share, 6.4e-6: its v is larger by the ratio of 0.001 to
 # float32(1 - float32(0.999)), and the update divides by the square root of v.
@@ -35,7 +35,7 @@ def test_a_network_amplifies_the_drift_as_it_does_any_change_of_its_size(name: s
     exact = losses_of(name, STEPS[name], optimizer="tf1")
     keras = losses_of(name, STEPS[name], optimizer="keras")
     control = losses_of(name, STEPS[name], optimizer="tf1", slower=SHARE)
-    drift, control_drift = curve_difference(exact, keras), curve_difference(exact, control)
+    drift, control_drift = relative_l2(exact, keras), relative_l2(exact, control)
     # The first update differs by the share itself; what follows is the network's own doing, so
     # the two drifts agree in size, not in digits: a factor of ten either way.
     assert control_drift > 0
@@ -47,4 +47,4 @@ def test_a_learning_rate_off_by_one_percent_is_no_such_drift(name: str) -> None:
     exact = losses_of(name, 10, optimizer="tf1")
     control = losses_of(name, 10, optimizer="tf1", slower=SHARE)
     wrong = losses_of(name, 10, optimizer="tf1", slower=-0.01)
-    assert curve_difference(exact, wrong) > 10 * curve_difference(exact, control)
+    assert relative_l2(exact, wrong) > 10 * relative_l2(exact, control)

@@ -11,11 +11,11 @@ import pytest
 
 import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 from shared.models import PAIRS
+from shared.tools.compare.distances import relative_l2
 from shared.tools.parity.bounds import MARGIN, bound_of
 from shared.tools.parity.matrix import RUNTIMES, steps_of
 from shared.tools.parity.printed import read_results
 from shared.tools.parity.recording import batches_of
-from shared.tools.run.verdict import curve_difference
 
 SEEDS = range(5)
 NETWORKS = [name for name, pair in PAIRS.items() if pair.parity.rounding_drift]
@@ -49,7 +49,7 @@ def nothing(model: Any) -> None:
 @cache
 def drifts(name: str) -> list[float]:
     exact = losses(name, nothing)
-    return [curve_difference(exact, losses(name, one_rounding(seed))) for seed in SEEDS]
+    return [relative_l2(exact, losses(name, one_rounding(seed))) for seed in SEEDS]
 
 
 @pytest.mark.slow

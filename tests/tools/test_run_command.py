@@ -17,7 +17,8 @@ from shared.models import PAIRS
 from shared.program.progress import TrainingResult
 from shared.tools.commands import main
 from shared.tools.commands.run import _source_for
-from shared.tools.run.verdict import compare_runs, curve_difference, relative_difference
+from shared.tools.compare.distances import relative_l2, symmetric_distance
+from shared.tools.run.verdict import compare_runs
 
 ROOT = Path(__file__).parents[2]
 
@@ -237,8 +238,8 @@ def test_only_a_variable_differs() -> None:
 
 def test_nan_is_never_within_a_bound() -> None:
     assert not compare_runs(result([3, 2]), result([3, np.nan]), bound=1).within_bound
-    assert np.isinf(relative_difference(np.array([1.0]), np.array([np.nan]))).all()
-    assert curve_difference(np.array([np.nan]), np.array([1.0])) == np.inf
+    assert np.isinf(symmetric_distance(np.array([1.0]), np.array([np.nan]))).all()
+    assert relative_l2(np.array([np.nan]), np.array([1.0])) == np.inf
 
 
 def test_runs_of_different_length_are_not_compared() -> None:

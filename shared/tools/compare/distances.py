@@ -1,6 +1,7 @@
-"""How far two arrays of one dtype lie apart, element by element.
+"""How far two arrays lie apart: by bits, by representable numbers, by norm.
 
-Arrays and dtype names are those of `shared.trace_recorder`: bfloat16 comes as uint16 bit patterns.
+The one place of such measures. Arrays and dtype names are those of `shared.trace_recorder`:
+bfloat16 comes as uint16 bit patterns.
 """
 
 from __future__ import annotations
@@ -14,21 +15,36 @@ EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float
 UNRELATED = np.uint64(2**64 - 1)  # no distance: NaN, infinity, or integers that differ
 
 
-def same_bits(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Which elements have equal bits, as bool, in the shape of `a`."""
+def equal_bits(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Returns which elements have equal bits, as bool, in the shape of `a`.
+
+    Raises:
+        ValueError: the arrays have another dtype or shape, or elements of an odd size.
+    """
+    if a.dtype != b.dtype or a.shape != b.shape:
+        raise ValueError(f"{a.dtype} {a.shape} against {b.dtype} {b.shape}")
+    if a.dtype.hasobject or a.dtype.itemsize not in (1, 2, 4, 8):
+        raise ValueError(f"elements of {a.dtype} are not numbers")
     unsigned = np.dtype(f"u{a.dtype.itemsize}")
-    return a.view(unsigned) == b.view(unsigned)
+    return np.ascontiguousarray(a).view(unsigned).reshape(a.shape) == np.ascontiguousarray(b).view(
+        unsigned
+    ).reshape(a.shape)
+
+
+def identical(a: np.ndarray, b: np.ndarray) -> bool:
+    """Returns whether two arrays have the same shape, dtype and bits; NaN equals the same NaN."""
+    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
 
 
 def ulp_distance(a: np.ndarray, b: np.ndarray, dtype: str) -> np.ndarray:
-    """Count the representable numbers from `a` to `b`, as uint64.
+    """Counts the representable numbers from `a` to `b`, as uint64.
 
     0 and -0 are one number here, and subnormal numbers are counted like any other, so that the
     distance from the smallest positive to the smallest negative number is 2. `UNRELATED`
     where one of the two is infinite or NaN and their bits differ, and where integers differ.
     Distances of float64 reach 2 * 0x7fe...f, which fits uint64.
     """
-    equal = same_bits(a, b)
+    equal = equal_bits(a, b)
     if dtype not in FLOAT_DTYPES:
         return np.where(equal, np.uint64(0), UNRELATED)
     sign_a, magnitude_a = _sign_and_magnitude(a)
@@ -43,7 +59,7 @@ def ulp_distance(a: np.ndarray, b: np.ndarray, dtype: str) -> np.ndarray:
 
 
 def _sign_and_magnitude(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Split IEEE bits; the magnitudes of one sign are in the order of the numbers."""
+    """Splits IEEE bits; the magnitudes of one sign are in the order of the numbers."""
     bits = 8 * array.dtype.itemsize
     unsigned = array.view(np.dtype(f"u{array.dtype.itemsize}")).astype(np.uint64)
     sign = unsigned >> np.uint64(bits - 1)
@@ -51,9 +67,30 @@ def _sign_and_magnitude(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def relative_l2(a: np.ndarray, b: np.ndarray) -> float:
-    """Return ||b - a|| / ||a|| of float64 arrays; infinite where only `a` is zero, or for NaN."""
+    """Returns ||b - a|| / ||a|| in float64; infinite where only `a` is zero, or for NaN.
+
+    Of whole loss curves, too: unlike the largest relative difference it does not blow up where
+    a single loss is close to 0.
+    """
+    a, b = np.asarray(a, np.float64).ravel(), np.asarray(b, np.float64).ravel()
     with np.errstate(all="ignore"):
         difference = np.where(a == b, 0.0, b - a)  # infinity minus infinity would be NaN
         distance, length = np.linalg.norm(difference), np.linalg.norm(a)
         ratio = float(distance / length) if distance != 0 else 0.0
     return float("inf") if np.isnan(ratio) else ratio
+
+
+def relative_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Returns |b - a| / |a| of each element: 0 where they are equal, infinite for NaN."""
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    with np.errstate(all="ignore"):
+        ratio = np.where(a == b, 0.0, np.abs(b - a) / np.abs(a))
+    return np.where(np.isnan(ratio), np.inf, ratio)
+
+
+def symmetric_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Returns |a - b| / max(|a|, |b|) of each element: 0 where equal, infinite for NaN."""
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    with np.errstate(all="ignore"):
+        ratio = np.where(a == b, 0.0, np.abs(a - b) / np.maximum(np.abs(a), np.abs(b)))
+    return np.where(np.isnan(ratio), np.inf, ratio)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.errors import UsageError
-from shared.tools.compare.distances import EPSILON, same_bits, ulp_distance
+from shared.tools.compare.distances import EPSILON, equal_bits, ulp_distance
 from shared.trace_recorder import FLOAT_DTYPES, as_float64
 
 # A sum of n squares in float64, whatever its order, is within n * 2**-53 of the exact one.
@@ -72,7 +72,7 @@ class Criterion:
         Bitwise, the rate is |b - a|; by tolerance |b - a| over what is allowed; by ULP the
         distance. Infinite where only one is finite.
         """
-        equal = same_bits(a, b)
+        equal = equal_bits(a, b)
         wide_a, wide_b = as_float64(a, dtype), as_float64(b, dtype)
         with np.errstate(all="ignore"):
             apart = np.abs(wide_b - wide_a)

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from shared.tools.compare.distances import UNRELATED, relative_l2, same_bits, ulp_distance
+from shared.tools.compare.distances import (
+    UNRELATED,
+    equal_bits,
+    relative_distance,
+    relative_l2,
+    ulp_distance,
+)
 from shared.tools.compare.equality import Criterion
 from shared.tools.compare.result import Elements
 from shared.trace_recorder import TensorInfo, Trace, as_float64
@@ -35,7 +41,7 @@ class Check:
     @property
     def relative_norms(self) -> np.ndarray:
         """| ||b|| - ||a|| | / ||a|| at each step: at most the relative L2 of the tensors."""
-        return relative_distance(*self.norms, self.equal | (self.norms[0] == self.norms[1]))
+        return np.where(self.equal, 0.0, relative_distance(*self.norms))
 
     def first_event(self) -> tuple[int, int] | None:
         """Position and step of the first verdict that is not "holds"."""
@@ -110,7 +116,7 @@ def _elements(step: int, a: np.ndarray, b: np.ndarray, dtype: str, excess: np.nd
         ulp=ulp_or_none(distances[index]),
         max_ulp=ulp_or_none(distances.max()),
         relative_l2=relative_l2(wide_a, wide_b),
-        differing=int((~same_bits(a, b)).sum()),
+        differing=int((~equal_bits(a, b)).sum()),
         size=a.size,
     )
 
@@ -132,7 +138,7 @@ def check_loss(a: Trace, b: Trace, criterion: Criterion) -> Check:
     excess = criterion.excess(in_a, in_b, dtype)
     verdicts = np.where(excess > 0, BREAKS, HOLDS)
     verdicts[np.isnan(wide_a) != np.isnan(wide_b)] = NAN_IN_ONE
-    check = Check("loss", "loss", steps, verdicts, same_bits(in_a, in_b), (wide_a, wide_b))
+    check = Check("loss", "loss", steps, verdicts, equal_bits(in_a, in_b), (wide_a, wide_b))
     check.whole = steps.tolist()
     check.max_ulp = int(ulp_distance(in_a, in_b, dtype).max())
     check.max_relative_l2 = float(check.relative_norms.max())
@@ -142,10 +148,3 @@ def check_loss(a: Trace, b: Trace, criterion: Criterion) -> Check:
         elements = _elements(event[1], in_a[at], in_b[at], dtype, excess[at])
         check.elements[event[1]] = replace(elements, index=())
     return check
-
-
-def relative_distance(a: np.ndarray, b: np.ndarray, same: np.ndarray) -> np.ndarray:
-    """|b - a| / |a|: 0 where they are the same, infinite where it is not a number."""
-    with np.errstate(all="ignore"):
-        ratio = np.abs(b - a) / np.abs(a)
-    return np.where(same, 0.0, np.where(np.isnan(ratio), np.inf, ratio))

@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from shared.tools.compare.diagnosis import suggest
+from shared.tools.compare.distances import relative_distance
 from shared.tools.compare.equality import Criterion
 from shared.tools.compare.result import (
     DIFFERS,
@@ -33,7 +34,6 @@ from shared.tools.compare.tensor_checks import (
     check_loss,
     check_tensor,
     common_records,
-    relative_distance,
     ulp_or_none,
 )
 from shared.trace_recorder import STAGES, TensorInfo, Trace, as_float64
@@ -289,5 +289,5 @@ def _growth(a: Trace, b: Trace, steps: np.ndarray, checks: Sequence[Check]) -> G
     of_tensor_names = [
         names[order] if norm > 0 else "" for order, norm in zip(of_tensor, worst, strict=True)
     ]
-    loss = relative_distance(wide_a, wide_b, wide_a == wide_b)
+    loss = relative_distance(wide_a, wide_b)
     return Growth(steps, (wide_a, wide_b), loss, worst, of_tensor_names, whole)

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from shared.models import Pair
+from shared.tools.compare.distances import relative_l2
 from shared.tools.compare.result import NOT_COMPARABLE, Comparison
 from shared.tools.compare.tensor_checks import common_records
 from shared.tools.compare.traces import compare
 from shared.tools.parity.bounds import BITWISE, bound_of
 from shared.tools.parity.other_processes import RECORD_ELSEWHERE, WHY_NOT_ELSEWHERE
 from shared.tools.parity.recording import Run, batches_of, record, record_unwatched
-from shared.tools.run.verdict import curve_difference
 from shared.trace_recorder import STAGES, Trace, read_trace
 
 REFERENCE = "compat.v1 Session"
@@ -190,7 +190,7 @@ def row(pair: Pair, runtime: str, a: Trace, b: Trace) -> Row:
     ignored = IGNORED if runtime == "keras" else ()
     found = compare(a, b, ignore=ignored, common_steps_only=True, with_hints=False)
     common = min(len(a.steps), len(b.steps))
-    curve = curve_difference(a.losses[:common], b.losses[:common])
+    curve = relative_l2(a.losses[:common], b.losses[:common])
     bound = bound_of(runtime, pair)
     return Row(
         pair.name,

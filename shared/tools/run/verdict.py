@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from shared.program.progress import TrainingResult
+from shared.tools.compare.distances import identical, relative_l2, symmetric_distance
 
 # A network's runs from starts that differ in the last bit part in the end, however good both are;
 # then single losses tell nothing any more, and only the accuracies can be compared.
@@ -19,7 +20,7 @@ class Verdict:
 
     bitwise: bool  # every loss and every final variable has the same bits
     first_difference: dict | None  # {"step": int, "tensor": str}; steps are counted from 1
-    max_relative_difference: float  # of any step's loss, as `relative_difference` defines it
+    max_relative_difference: float  # of any step's loss, |a - b| / max(|a|, |b|)
     curve_difference: float  # ||a - b|| / ||a|| of the losses, at most the first BOUNDED_STEPS
     bound: float  # what curve_difference may be; 0 asks for the same bits
 
@@ -29,39 +30,12 @@ class Verdict:
         return self.bitwise or (self.bound > 0 and self.curve_difference <= self.bound)
 
     def text(self) -> str:
-        """The verdict in a few words."""
+        """Returns the verdict in a few words."""
         if self.bitwise:
             return "bitwise equal"
         assert self.first_difference is not None
         difference = f"{self.curve_difference:.0e} from step {self.first_difference['step']}"
         return difference if self.within_bound else f"{difference}, bound {self.bound:.0e}"
-
-
-def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether two arrays have the same shape, dtype and bits; NaN equals the same NaN."""
-    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
-
-
-def relative_difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """|a - b| / max(|a|, |b|) in float64, element by element; 0 where both are 0, inf for NaN."""
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    scale = np.maximum(np.abs(a), np.abs(b))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.where(a == b, 0.0, np.abs(a - b) / scale)
-    return np.where(np.isnan(ratio), np.inf, ratio)
-
-
-def curve_difference(a: np.ndarray, b: np.ndarray) -> float:
-    """||a - b|| / ||a|| in float64; inf when either holds a NaN.
-
-    Unlike the largest relative difference it does not blow up where a single batch's loss is
-    close to 0.
-    """
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    if same_bits(a, b):
-        return 0.0
-    ratio = np.linalg.norm(a - b) / np.linalg.norm(a)
-    return float("inf") if np.isnan(ratio) else float(ratio)
 
 
 def compare_runs(reference: TrainingResult, candidate: TrainingResult, bound: float) -> Verdict:
@@ -75,17 +49,17 @@ def compare_runs(reference: TrainingResult, candidate: TrainingResult, bound: fl
     if list(reference.variables) != list(candidate.variables):
         raise ValueError(f"{list(reference.variables)} against {list(candidate.variables)}")
     first = _first_difference(reference, candidate)
-    largest = relative_difference(reference.losses, candidate.losses).max(initial=0.0)
-    curve = curve_difference(reference.losses[:BOUNDED_STEPS], candidate.losses[:BOUNDED_STEPS])
+    largest = symmetric_distance(reference.losses, candidate.losses).max(initial=0.0)
+    curve = relative_l2(reference.losses[:BOUNDED_STEPS], candidate.losses[:BOUNDED_STEPS])
     return Verdict(first is None, first, float(largest), curve, bound)
 
 
 def _first_difference(reference: TrainingResult, candidate: TrainingResult) -> dict | None:
     a, b = np.asarray(reference.losses), np.asarray(candidate.losses)
-    if not same_bits(a, b):
-        differing = [not same_bits(x, y) for x, y in zip(a, b, strict=True)]
+    differing = [not identical(x, y) for x, y in zip(a, b, strict=True)]
+    if any(differing):
         return {"step": differing.index(True) + 1, "tensor": "loss"}
     for name, value in reference.variables.items():
-        if not same_bits(np.asarray(value), np.asarray(candidate.variables[name])):
+        if not identical(np.asarray(value), np.asarray(candidate.variables[name])):
             return {"step": reference.steps, "tensor": name}
     return None

@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as hypothesis_numpy
 
 from shared.errors import TraceError, UsageError
 from shared.tools.commands import compare as command
-from shared.tools.compare.distances import UNRELATED, relative_l2, same_bits, ulp_distance
+from shared.tools.compare.distances import UNRELATED, equal_bits, relative_l2, ulp_distance
 from shared.tools.compare.equality import Criterion
 from shared.tools.compare.result import Comparison
 from shared.tools.compare.traces import compare
@@ -144,8 +144,8 @@ def test_distances_of_bfloat16_and_integers() -> None:
 
 def test_nan_of_other_bits_is_not_the_same() -> None:
     nan = np.array([0x7FC00000, 0x7FC00001], np.uint32).view(F)
-    assert same_bits(nan, nan).all()
-    assert not same_bits(nan, nan[::-1].copy()).any()
+    assert equal_bits(nan, nan).all()
+    assert not equal_bits(nan, nan[::-1].copy()).any()
     assert ulp_distance(nan, nan[::-1].copy(), "float32").tolist() == [int(UNRELATED)] * 2
 
 
