@@ -4,7 +4,9 @@ Each suspect looks at one stage and yields a sentence or nothing. The laws behin
 
 - a loss or gradients off by one factor: mean against sum (the factor is the batch size);
 - logits are linear in what enters the last layer, so dropout's 1/keep is a factor there;
-- slots and updates: see `shared.tools.compare.update_diagnosis`.
+- a loss computed by a known formula from recorded logits: `shared.tools.compare.loss_laws`;
+- slots and updates: see `shared.tools.compare.update_diagnosis`, `.clipping`;
+- averages of batch normalization: `shared.tools.compare.state_diagnosis`.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from shared.tools.compare.clipping import clipped_gradients, sparse_slots
 from shared.tools.compare.distances import EPSILON, relative_l2
 from shared.tools.compare.evidence import (
     ROUNDING,
@@ -24,7 +27,11 @@ from shared.tools.compare.evidence import (
     common_factor,
     common_law,
 )
+from shared.tools.compare.loss_laws import other_loss, regularization
 from shared.tools.compare.result import Comparison, Reason
+from shared.tools.compare.rounding import Tolerance
+from shared.tools.compare.search import Difference
+from shared.tools.compare.state_diagnosis import after_averages, averages
 from shared.tools.compare.update_diagnosis import (
     decays,
     keras_adam,
@@ -33,59 +40,68 @@ from shared.tools.compare.update_diagnosis import (
     slot_start,
     update_law,
 )
-from shared.trace_recorder import STAGES, Trace
+from shared.tools.compare.values import Readable
+from shared.trace_recorder import STAGES
 
 Suspect = Callable[[Evidence], Iterator[str]]
 
 
-def suggest(a: Trace, b: Trace, comparison: Comparison) -> list[str]:
-    """Name the usual suspects of a comparison's first difference.
+def suggest(a: Readable, b: Readable, comparison: Comparison) -> list[str]:
+    """Names the usual suspects of a comparison's first difference.
 
     Args:
         a: the reference.
         b: the candidate.
-        comparison: what `compare` found.
+        comparison: what `compare` found; its `beyond_rounding` says where to look past rounding.
 
     Returns:
         Sentences, most telling first; none where the numbers fit no suspect.
     """
-    first = comparison.first_difference
+    first, beyond = comparison.first_difference, comparison.beyond_rounding
     hints: list[str] = []
     with np.errstate(all="ignore"):  # what is infinite or NaN fits no law
         if first is not None:
-            hints = _of_stage(Evidence(a, b, first.stage, first.tensor, first.step))
+            e = Evidence(a, b, first.stage, first.tensor, first.step)
+            hints = suspects(e)
+            if not hints:
+                rounding = list(_rounding(e))
+                hints = [*rounding, *(keras_adam(e) if rounding else ())]
+                if beyond is not None and rounding:
+                    hints += [f"beyond rounding, {hint}" for hint in explain(a, b, beyond)]
         for reason in comparison.reasons:
             if reason.code == "batch" and reason.tensor and reason.step is not None:
-                hints += _of_stage(Evidence(a, b, "batch", reason.tensor, reason.step))
+                hints += suspects(Evidence(a, b, "batch", reason.tensor, reason.step))
             hints += _of_form(a, b, reason)
     return list(dict.fromkeys(hints))
 
 
-def _of_stage(e: Evidence) -> list[str]:
-    return _suspects(e) or [
-        hint for rounding in _rounding(e) for hint in (rounding, *keras_adam(e), *_later(e))
-    ]
+def explain(
+    a: Readable, b: Readable, found: Difference, tolerance: Tolerance | None = None
+) -> list[str]:
+    """Names the usual suspects of a difference that rounding does not explain.
+
+    Args:
+        a: the reference.
+        b: the candidate, with the names of `a`.
+        found: what `search` found.
+        tolerance: what rounding explains; assumed where None.
+
+    Returns:
+        Sentences, most telling first; none where the numbers fit no suspect.
+    """
+    with np.errstate(all="ignore"):
+        return suspects(Evidence(a, b, found.stage, found.tensor, found.step, tolerance))
 
 
-def _suspects(e: Evidence) -> list[str]:
-    return [hint for suspect in SUSPECTS[e.stage] for hint in suspect(e)]
-
-
-def _later(e: Evidence) -> list[str]:
-    """Look on within the step: rounding must not hide a mistake that comes after it."""
-    for stage in STAGES[STAGES.index(e.stage) + 1 :]:
-        names = ["loss"] if stage == "loss" else e.differing(stage)
-        later = [Evidence(e.a, e.b, stage, name, e.step) for name in names[:1]]
-        hints = [hint for evidence in later for hint in _suspects(evidence)]
-        if hints:
-            return [f"beyond rounding, {hint}" for hint in hints]
-    return []
+def suspects(e: Evidence) -> list[str]:
+    """Returns what the suspects of the evidence's stage say."""
+    return list(dict.fromkeys(hint for suspect in SUSPECTS[e.stage] for hint in suspect(e)))
 
 
 # ---- form -----------------------------------------------------------------------------------
 
 
-def _of_form(a: Trace, b: Trace, reason: Reason) -> Iterator[str]:
+def _of_form(a: Readable, b: Readable, reason: Reason) -> Iterator[str]:
     """Look at the name and shapes of a tensor that keeps the traces from being compared."""
     if reason.code == "tensors" and re.search(r"\bbeta[12]_power$", reason.tensor or ""):
         yield (
@@ -129,7 +145,9 @@ def _one_step_off(e: Evidence) -> Iterator[str]:
 def _is_as_at(e: Evidence, name: str, by: int) -> bool:
     """Whether B's tensor at this step is A's of `by` steps later."""
     mine = e.record(e.b, e.stage, name, e.step)
-    theirs = _state(e, name, e.step + by)
+    theirs = _state(e.a, e, name, e.step + by)
+    if not e.moves(e.in_b, e.stage, name):
+        return False  # what never moves is behind anything
     if mine is not None and theirs is not None and mine["norm"]:
         return bool((mine["digest"] == theirs["digest"]).all())
     pair = e.whole(e.stage, name)
@@ -137,9 +155,9 @@ def _is_as_at(e: Evidence, name: str, by: int) -> bool:
     return counts and pair is not None and bool(pair[1] - pair[0] == by)
 
 
-def _state(e: Evidence, name: str, step: int) -> np.void | None:
-    found = e.record(e.a, e.stage, name, step)
-    return found if found is not None else e.record(e.a, "initial", f"{e.stage}/{name}", step)
+def _state(side: Readable, e: Evidence, name: str, step: int) -> np.void | None:
+    found = e.record(side, e.stage, name, step)
+    return found if found is not None else e.record(side, "initial", f"{e.stage}/{name}", step)
 
 
 def _rounding(e: Evidence) -> Iterator[str]:
@@ -169,14 +187,33 @@ def _other_start(e: Evidence) -> Iterator[str]:
         return
     kind, name = e.tensor.split("/", 1)
     values = [np.unique(array) for array in pair]
-    if kind == "slot" and pair[0].any() and not pair[1].any():
+    if kind == "slot" and e.step and pair[0].any() and not pair[1].any():
         yield f"B's slot {name} starts from zeros: it may not have been restored"
-    elif len(values[0]) == len(values[1]) == 1:
+    elif len(values[0]) == len(values[1]) == 1 and values[0].size:
         yield f"{name} starts as the constant {values[0][0]:g} in A and {values[1][0]:g} in B"
+    elif _forget_block(*pair) is not None:
+        yield (
+            f"{name} starts with 1 more in one of four blocks in {_forget_block(*pair)}: the bias "
+            "of a forget gate (Keras's unit_forget_bias; TensorFlow 1's cell adds forget_bias as "
+            "it runs)"
+        )
     else:
-        factor = e.factor("initial", [e.tensor])
-        if factor:
+        factor = common_factor([pair])
+        if factor and abs(factor - 1) > ROUNDING:
             yield f"B's initial {name} is {factor:.6g} times A's: another scale or stddev"
+
+
+def _forget_block(a: np.ndarray, b: np.ndarray) -> str | None:
+    """Returns the side of which one fourth of a bias is larger by 1."""
+    if a.ndim != 1 or a.size < 8 or a.size % 4:
+        return None
+    for apart, word in (((b - a), "B"), ((a - b), "A")):
+        blocks = apart.reshape(4, -1)
+        if sorted((np.ptp(block) == 0, float(block[0])) for block in blocks) == sorted(
+            [(True, 0.0)] * 3 + [(True, 1.0)]
+        ):
+            return word
+    return None
 
 
 def _batch_order(e: Evidence) -> Iterator[str]:
@@ -203,8 +240,8 @@ def _other_batch(e: Evidence) -> Iterator[str]:
         return
     if np.array_equal(np.sort(pair[0], axis=None), np.sort(pair[1], axis=None)):
         yield "the batches hold the same numbers in another order: shuffled, or axes transposed"
-    factor = e.factor("batch", [e.tensor])
-    if factor:
+    factor = common_factor([pair])
+    if factor and abs(factor - 1) > ROUNDING:
         yield f"B's batch is {factor:.6g} times A's: another scale, such as 0..255 against 0..1"
     yield from _masks(e.tensor, pair)
 
@@ -231,8 +268,7 @@ def _rescaled_logits(e: Evidence) -> Iterator[str]:
     if pair is None or pair[0].ndim != 2 or pair[0].shape[0] < 3:
         return
     centred = [(array - array.mean(axis=0)).ravel() for array in pair]
-    rounding = 1e-6 * float(np.linalg.norm(pair[0]))  # of a float32 matrix product
-    factor = common_factor([(centred[0], centred[1])], [rounding])
+    factor = common_factor([(centred[0], centred[1])], share=1e-5)
     if factor and abs(factor - 1) > 1e-3:
         yield (
             f"but for a bias, B's logits are {factor:.6g} times A's: the input of the last layer "
@@ -245,25 +281,77 @@ def _loss_factor(e: Evidence) -> Iterator[str]:
     if pair is None or not pair[0][0]:
         return
     factor = float(pair[1][0] / pair[0][0])
-    known = _known_factor(e, factor)
-    names = e.names("gradient")
+    known = _known_factor(e, factor, of_loss=True)
+    names = e.trained()
     gradients = e.factor("gradient", names) if names else None
+    if gradients is None and names:
+        return
+    if gradients and abs(gradients / factor - 1) > SAME_FACTOR:
+        return
     if known:
         yield f"B's loss is {factor:.6g} times A's: {known}"
-    elif gradients and abs(gradients / factor - 1) <= SAME_FACTOR < abs(factor - 1):
+    elif gradients and abs(factor - 1) > SAME_FACTOR:
         yield f"B's loss and gradients are {factor:.6g} times A's: a constant factor in the loss"
 
 
-def _known_factor(e: Evidence, factor: float) -> str | None:
+def _known_factor(e: Evidence, factor: float, of_loss: bool) -> str | None:
     batch = e.batch_size()
-    known = {2.0: "half of the squares against all", 0.5: "half of the squares against all"}
+    known = {}
+    if of_loss:
+        known = {2.0: "half of the squares against all", 0.5: "half of the squares against all"}
     if batch is not None and batch > 1:
         known[float(batch)] = f"sum in B against mean in A, over a batch of {batch}"
         known[1 / batch] = f"mean in B against sum in A, over a batch of {batch}"
     for value, text in known.items():
         if abs(factor / value - 1) <= SAME_FACTOR:
             return text
+    if not of_loss:
+        for count in range(2, 17):
+            if abs(factor / count - 1) <= SAME_FACTOR:
+                return (
+                    f"the losses agree, so the factor comes after them: gradients of {count} "
+                    "replicas added up in B where A takes their mean, or the like"
+                )
+            if abs(factor * count - 1) <= SAME_FACTOR:
+                return (
+                    "the losses agree, so the factor comes after them: gradients averaged over "
+                    f"{count} replicas in B where A adds them up, or the like"
+                )
     return None
+
+
+def _l2_in_loss(e: Evidence) -> Iterator[str]:
+    """The losses differ by what the gradients say: factor / 2 times the squares of variables."""
+    pair, law = e.losses(), _decay_law(e)
+    if pair is None or law is None:
+        return
+    factor, names = law
+    befores = [e.before("variable", name) for name in names]
+    squares = sum(float((b[0] ** 2).sum()) for b in befores if b is not None)
+    apart = float(pair[1][0] - pair[0][0])
+    if abs(apart - factor * squares / 2) <= ROUNDING * (abs(float(pair[0][0])) + abs(apart)):
+        yield _l2_words(e, factor, names, squares)
+
+
+def _l2_words(e: Evidence, factor: float, names: list[str], squares: float) -> str:
+    """Says what either side's loss holds of the squares, where its formula is known."""
+    rests = regularization(e, e.in_a), regularization(e, e.in_b)
+    of = f"of {', '.join(names)}"
+    if rests[0] is not None and rests[1] is not None and squares:
+        a, b = (2 * rest / squares for rest in rests)
+        small = 1e-2 * abs(factor)
+        if abs(b - a - factor) <= small and abs(b) <= small:
+            return f"B leaves out the L2 term {of}: A has {a / 2:.4g} times the sum of squares"
+        if abs(b - a - factor) <= small and abs(a) <= small:
+            return f"B adds an L2 term {of} that A has not: {b / 2:.4g} times the sum of squares"
+        if abs(b - a - factor) <= small and abs(b / a - 2) < 0.02:
+            return f"B's L2 term {of} is twice A's: tf.nn.l2_loss halves the squares, Keras not"
+        if abs(b - a - factor) <= small and abs(a / b - 2) < 0.02:
+            return f"B's L2 term {of} is half of A's: tf.nn.l2_loss halves the squares"
+    return (
+        f"B's loss is A's plus {factor / 2:.6g} times the squares {of}, and its gradients agree "
+        "with that: L2 regularization in one only, or halved in one (as tf.nn.l2_loss does)"
+    )
 
 
 def _untrained(e: Evidence) -> Iterator[str]:
@@ -278,13 +366,15 @@ def _untrained(e: Evidence) -> Iterator[str]:
 
 
 def _gradient_factor(e: Evidence) -> Iterator[str]:
-    differing = e.differing("gradient")
+    trained = e.trained() or e.names("gradient")
+    differing = [name for name in e.differing("gradient") if name in trained]
     factor = e.factor("gradient", differing) if differing else None
-    if not factor or abs(factor) < SAME_FACTOR:
+    if not factor or abs(factor) < SAME_FACTOR or any(clipped_gradients(e)):
         return
-    agreeing = [name for name in e.names("gradient") if name not in differing]
+    agreeing = [name for name in trained if name not in differing]
     if not agreeing:
-        known = _known_factor(e, factor) or "a constant factor in the loss or in the gradients"
+        known = _known_factor(e, factor, of_loss=False)
+        known = known or "a constant factor in the loss or in the gradients"
         yield f"B's gradients are {factor:.6g} times A's: {known}"
     else:
         yield (
@@ -293,33 +383,59 @@ def _gradient_factor(e: Evidence) -> Iterator[str]:
         )
 
 
-def _decay_in_gradient(e: Evidence) -> Iterator[str]:
-    names, xs, ys = [], [], []
+def _decay_law(e: Evidence) -> tuple[float, list[str]] | None:
+    """Fits B's gradients = A's + factor * variable; returns the factor and the variables."""
+    names, xs, ys, noises = [], [], [], []
+    trained = e.trained()
     for name in e.differing("gradient"):
         pair, before = e.whole("gradient", name), e.before("variable", name)
-        if pair is not None and before is not None:
-            names.append(name)
-            xs.append(before[0].ravel())
-            ys.append((pair[1] - pair[0]).ravel())
-    law = common_law(xs, ys, [ROUNDING * float(np.linalg.norm(y)) for y in ys])
-    if law is not None:
-        yield (
-            f"B's gradients of {', '.join(names)} are A's plus {law.factor:.6g} times the "
-            "variable: weight decay or L2 regularization in one only"
-        )
+        if name not in trained:
+            continue
+        if pair is None or before is None or before[0].shape != pair[0].shape:
+            return None
+        names.append(name)
+        xs.append(before[0].ravel())
+        ys.append((pair[1] - pair[0]).ravel())
+        noises.append(ROUNDING / 2 * float(np.linalg.norm(pair[0])))
+    law = common_law(xs, ys, noises)
+    return None if law is None else (law.factor, names)
+
+
+def _decay_in_gradient(e: Evidence) -> Iterator[str]:
+    law = _decay_law(e)
+    if law is None or (e.losses() and not e.agrees("loss", ["loss"])):
+        return
+    yield (
+        f"B's gradients of {', '.join(law[1])} are A's plus {law[0]:.6g} times the variable: "
+        "weight decay or L2 regularization in one only, or halved in one"
+    )
+
+
+def _first_of(*suspects: Suspect) -> Suspect:
+    """Returns a suspect that says what the first of several has to say."""
+
+    def first(e: Evidence) -> Iterator[str]:
+        for suspect in suspects:
+            told = list(suspect(e))
+            if told:
+                yield from told
+                return
+
+    return first
 
 
 SUSPECTS: dict[str, tuple[Suspect, ...]] = dict.fromkeys(STAGES, ())
 SUSPECTS["initial"] = (_transposed, _other_start)
 SUSPECTS["batch"] = (_batch_order, _other_batch)
-SUSPECTS["logits"] = (_one_step_off, _transposed, _rescaled_logits)
-SUSPECTS["loss"] = (_loss_factor,)
+SUSPECTS["logits"] = (_one_step_off, _transposed, _rescaled_logits, after_averages)
+SUSPECTS["loss"] = (_first_of(_loss_factor, _l2_in_loss, other_loss),)
 SUSPECTS["gradient"] = (
     _one_step_off,
     _transposed,
     _untrained,
+    clipped_gradients,
     _gradient_factor,
     _decay_in_gradient,
 )
-SUSPECTS["slot"] = (_one_step_off, decays, slot_start, slot_factor, other_gradient)
-SUSPECTS["variable"] = (_one_step_off, _transposed, update_law)
+SUSPECTS["slot"] = (_one_step_off, decays, slot_start, sparse_slots, slot_factor, other_gradient)
+SUSPECTS["variable"] = (_one_step_off, _transposed, averages, update_law)

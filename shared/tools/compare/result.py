@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from shared.tools.compare.equality import Criterion
+from shared.tools.compare.search import Difference
 
 EQUAL = "equal"
 EQUAL_WHERE_COMMON = "equal over the common steps"
@@ -125,6 +126,7 @@ class Comparison:
     max_relative_l2: float | None = None
     max_relative_loss: float | None = None
     first_difference: FirstDifference | None = None
+    beyond_rounding: Difference | None = None
     reasons: tuple[Reason, ...] = ()
     notes: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
@@ -143,6 +145,7 @@ class Comparison:
         data = {name: value for name, value in vars(self).items() if name != "growth"}
         data["criterion"] = asdict(self.criterion)
         data["first_difference"] = self.first_difference and asdict(self.first_difference)
+        data["beyond_rounding"] = self.beyond_rounding and asdict(self.beyond_rounding)
         data["reasons"] = [asdict(reason) for reason in self.reasons]
         data["exit_code"] = self.exit_code
         data["growth"] = self._growth_rows(most_rows)

@@ -16,7 +16,8 @@ from shared.tools.compare.distances import (
 )
 from shared.tools.compare.equality import Criterion
 from shared.tools.compare.result import Elements
-from shared.trace_recorder import TensorInfo, Trace, as_float64
+from shared.tools.compare.values import Readable
+from shared.trace_recorder import TensorInfo, as_float64
 
 # What can be said of one tensor at one step.
 HOLDS, BREAKS, OTHER_BATCH, NAN_IN_ONE, OTHER_SHAPE = range(5)
@@ -49,7 +50,7 @@ class Check:
         return (int(positions[0]), int(self.steps[positions[0]])) if positions.size else None
 
 
-def common_records(a: Trace, b: Trace, stage: str, name: str) -> tuple[np.ndarray, ...]:
+def common_records(a: Readable, b: Readable, stage: str, name: str) -> tuple[np.ndarray, ...]:
     """Steps, and the records of either trace at them, [common steps] each."""
     in_a, in_b = a.records(stage, name), b.records(stage, name)
     steps, at_a, at_b = np.intersect1d(
@@ -58,7 +59,7 @@ def common_records(a: Trace, b: Trace, stage: str, name: str) -> tuple[np.ndarra
     return steps, in_a[at_a], in_b[at_b]
 
 
-def check_tensor(a: Trace, b: Trace, tensor: TensorInfo, criterion: Criterion) -> Check:
+def check_tensor(a: Readable, b: Readable, tensor: TensorInfo, criterion: Criterion) -> Check:
     """Check digests and norms at each step, and elements where both kept the tensor whole."""
     stage, name = tensor.stage, tensor.name
     steps, in_a, in_b = common_records(a, b, stage, name)
@@ -78,7 +79,7 @@ def check_tensor(a: Trace, b: Trace, tensor: TensorInfo, criterion: Criterion) -
 
 
 def _check_elements(
-    a: Trace, b: Trace, check: Check, dtype: str, criterion: Criterion
+    a: Readable, b: Readable, check: Check, dtype: str, criterion: Criterion
 ) -> np.ndarray:
     """Look at the whole tensors where digests differ; returns where that was, bool [steps]."""
     checked = np.zeros(len(check.steps), bool)
@@ -130,7 +131,7 @@ def _ulp_or_most(distance: int | None) -> int:
     return int(UNRELATED) if distance is None else distance
 
 
-def check_loss(a: Trace, b: Trace, criterion: Criterion) -> Check:
+def check_loss(a: Readable, b: Readable, criterion: Criterion) -> Check:
     """Losses are kept in full at each step, so each is checked by value."""
     steps, at_a, at_b = np.intersect1d(a.steps, b.steps, assume_unique=True, return_indices=True)
     in_a, in_b, dtype = a.losses[at_a], b.losses[at_b], a.loss_dtype

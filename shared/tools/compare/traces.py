@@ -26,6 +26,8 @@ from shared.tools.compare.result import (
     Growth,
     Reason,
 )
+from shared.tools.compare.rounding import Assumed
+from shared.tools.compare.search import Difference, search
 from shared.tools.compare.tensor_checks import (
     BREAKS,
     NAN_IN_ONE,
@@ -36,12 +38,13 @@ from shared.tools.compare.tensor_checks import (
     common_records,
     ulp_or_none,
 )
-from shared.trace_recorder import STAGES, TensorInfo, Trace, as_float64
+from shared.tools.compare.values import Readable, Values
+from shared.trace_recorder import STAGES, TensorInfo, as_float64
 
 
 def compare(
-    a: Trace,
-    b: Trace,
+    a: Readable,
+    b: Readable,
     criterion: Criterion | None = None,
     stages: Sequence[str] = STAGES,
     ignore: Sequence[str] = (),
@@ -84,13 +87,22 @@ def compare(
         result = replace(base, reasons=obstacles)
     else:
         result = _compare_numbers(a, b, base, common_steps_only)
+    if result.first_difference is not None and with_hints:
+        result = replace(result, beyond_rounding=_beyond_rounding(a, b, result.first_difference))
     return replace(result, hints=tuple(suggest(a, b, result))) if with_hints else result
+
+
+def _beyond_rounding(a: Readable, b: Readable, first: FirstDifference) -> Difference | None:
+    """Looks on from the first difference to the first that rounding does not explain."""
+    values = Values(a), Values(b)
+    found = search(*values, Assumed(values[0])).first
+    return found if found is None or found.step >= first.step else None
 
 
 # ---- what prevents a comparison altogether --------------------------------------------------
 
 
-def _obstacles(a: Trace, b: Trace, base: Comparison) -> Iterator[Reason]:
+def _obstacles(a: Readable, b: Readable, base: Comparison) -> Iterator[Reason]:
     if not np.intersect1d(a.steps, b.steps).size:
         yield Reason(
             "no common steps", f"A has {_describe_steps(a.steps)}, B has {_describe_steps(b.steps)}"
@@ -106,7 +118,9 @@ def _describe_steps(steps: np.ndarray) -> str:
     return f"{len(steps)} steps, {steps[0]} to {steps[-1]}" if len(steps) else "no steps"
 
 
-def _stage_obstacles(a: Trace, b: Trace, stage: str, ignored: Sequence[str]) -> Iterator[Reason]:
+def _stage_obstacles(
+    a: Readable, b: Readable, stage: str, ignored: Sequence[str]
+) -> Iterator[Reason]:
     in_a, in_b = _tensors(a, stage, ignored), _tensors(b, stage, ignored)
     if stage == "initial" and not (in_a and in_b):
         return  # initial values are optional; the notes say so
@@ -124,7 +138,7 @@ def _stage_obstacles(a: Trace, b: Trace, stage: str, ignored: Sequence[str]) -> 
             yield from _tensor_obstacles(a, b, in_a[name], in_b[name])
 
 
-def _tensors(trace: Trace, stage: str, ignored: Sequence[str]) -> dict[str, TensorInfo]:
+def _tensors(trace: Readable, stage: str, ignored: Sequence[str]) -> dict[str, TensorInfo]:
     return {
         tensor.name: tensor
         for tensor in trace.tensors
@@ -133,7 +147,9 @@ def _tensors(trace: Trace, stage: str, ignored: Sequence[str]) -> dict[str, Tens
     }
 
 
-def _tensor_obstacles(a: Trace, b: Trace, in_a: TensorInfo, in_b: TensorInfo) -> Iterator[Reason]:
+def _tensor_obstacles(
+    a: Readable, b: Readable, in_a: TensorInfo, in_b: TensorInfo
+) -> Iterator[Reason]:
     stage, name = in_a.stage, in_a.name
     if in_a.dtype != in_b.dtype:
         message = f"{stage} {name} is {in_a.dtype} in A and {in_b.dtype} in B"
@@ -153,7 +169,9 @@ def _shapes_fit(a: tuple[int | None, ...], b: tuple[int | None, ...]) -> bool:
 # ---- numbers --------------------------------------------------------------------------------
 
 
-def _compare_numbers(a: Trace, b: Trace, base: Comparison, common_steps_only: bool) -> Comparison:
+def _compare_numbers(
+    a: Readable, b: Readable, base: Comparison, common_steps_only: bool
+) -> Comparison:
     checks = []
     for stage in base.stages:
         if stage == "loss":
@@ -197,7 +215,7 @@ def _whole_steps(checks: Sequence[Check]) -> tuple[int, ...]:
 
 
 def _outcome(
-    a: Trace, b: Trace, checks: Sequence[Check], criterion: Criterion, common_steps_only: bool
+    a: Readable, b: Readable, checks: Sequence[Check], criterion: Criterion, common_steps_only: bool
 ) -> tuple[str, FirstDifference | None, tuple[Reason, ...]]:
     events = [(check.first_event(), order) for order, check in enumerate(checks)]
     found = [(event[1], order, event[0]) for event, order in events if event is not None]
@@ -246,7 +264,9 @@ def _reason(check: Check, position: int, step: int) -> Reason:
     return Reason(code, message, step, check.stage, check.name)
 
 
-def _notes(a: Trace, b: Trace, checks: Sequence[Check], stages: Sequence[str]) -> Iterator[str]:
+def _notes(
+    a: Readable, b: Readable, checks: Sequence[Check], stages: Sequence[str]
+) -> Iterator[str]:
     models = a.meta.get("model"), b.meta.get("model")
     if models[0] != models[1]:
         yield f"A is a trace of model {models[0]!r}, B of {models[1]!r}"
@@ -270,7 +290,7 @@ def _notes(a: Trace, b: Trace, checks: Sequence[Check], stages: Sequence[str]) -
             )
 
 
-def _growth(a: Trace, b: Trace, steps: np.ndarray, checks: Sequence[Check]) -> Growth:
+def _growth(a: Readable, b: Readable, steps: np.ndarray, checks: Sequence[Check]) -> Growth:
     wide_a = as_float64(a.losses[np.isin(a.steps, steps)], a.loss_dtype)
     wide_b = as_float64(b.losses[np.isin(b.steps, steps)], b.loss_dtype)
     worst, of_tensor = np.zeros(len(steps)), np.zeros(len(steps), int)

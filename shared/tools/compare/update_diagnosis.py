@@ -1,4 +1,4 @@
-"""The usual suspects of slots and updates that differ though all gradients agree.
+"""Causes of slots and updates that differ though all gradients agree.
 
 The law behind them is Adam's at step t, with TensorFlow 1's meaning of epsilon:
 
@@ -6,7 +6,8 @@ The law behind them is Adam's at step t, with TensorFlow 1's meaning of epsilon:
     w -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + epsilon)
 
 (Kingma and Ba, arXiv:1412.6980, the form given before section 2.1). RMSProp, Adagrad, momentum
-and gradient descent are parts of it.
+and gradient descent are parts of it. A law is named where it gives B's update, or slot, of every
+trained variable up to rounding; variables that no gradient trains have no say.
 """
 
 from __future__ import annotations
@@ -17,7 +18,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shared.tools.compare.evidence import SAME_FACTOR, Evidence, Pair, common_law, fit
+from shared.tools.compare.clipping import clipped, rates, sparse_rows
+from shared.tools.compare.evidence import (
+    SAME_FACTOR,
+    Evidence,
+    Fit,
+    Pair,
+    common_factor,
+    common_law,
+    fit,
+)
+from shared.tools.compare.rounding import HYPERPARAMETER
 
 Updates = dict[str, tuple[Pair, float]]  # by variable: flat updates, norm of their rounding
 _DEFAULT_DECAYS = (0.9, 0.999)  # Adam's, in TensorFlow 1 and in Keras
@@ -32,14 +43,17 @@ class Told(NamedTuple):
     hint: str
 
 
+# ---- slots ----------------------------------------------------------------------------------
+
+
 def _variable_of(e: Evidence, slot: str) -> str | None:
-    """The variable a slot such as "weights/m" belongs to, by the longest matching name."""
+    """Returns the variable a slot such as "weights/m" belongs to, by the longest matching name."""
     owners = [name for name in e.names("gradient") if slot.startswith(name + "/")]
     return max(owners, key=len, default=None)
 
 
 def _states(e: Evidence, slot: str) -> tuple[Pair, Pair] | None:
-    """A slot after this step and before it; zeros before where nothing is known."""
+    """Returns a slot after this step and before it; zeros before where nothing is known."""
     now = e.whole("slot", slot)
     if now is None:
         return None
@@ -47,7 +61,7 @@ def _states(e: Evidence, slot: str) -> tuple[Pair, Pair] | None:
 
 
 def _decay(now: np.ndarray, past: np.ndarray, x: np.ndarray) -> float | None:
-    """Solve now = decay * past + (1 - decay) * x; None where no decay in (0, 1) does."""
+    """Solves now = decay * past + (1 - decay) * x; None where no decay in (0, 1) does."""
     if now.shape != x.shape or now.size < 2:
         return None
     law = fit((past - x).ravel(), (now - x).ravel())
@@ -56,7 +70,7 @@ def _decay(now: np.ndarray, past: np.ndarray, x: np.ndarray) -> float | None:
 
 
 def decays(e: Evidence) -> Iterator[str]:
-    """Look for a moment of the gradient, or of its square, with two decays."""
+    """Looks for a moment of the gradient, or of its square, with two decays."""
     gradient = e.whole("gradient", _variable_of(e, e.tensor) or "")
     states = _states(e, e.tensor)
     if gradient is None or states is None:
@@ -75,7 +89,7 @@ def decays(e: Evidence) -> Iterator[str]:
 
 
 def other_gradient(e: Evidence) -> Iterator[str]:
-    """Look for moments of B that fit one gradient, which is not the recorded one."""
+    """Looks for moments of B that fit one gradient, which is not the recorded one."""
     owner = _variable_of(e, e.tensor) or ""
     gradient = e.whole("gradient", owner)
     if gradient is None or any(decays(e)) or any(slot_factor(e)):
@@ -86,16 +100,22 @@ def other_gradient(e: Evidence) -> Iterator[str]:
         # Solving for g^2 divides the rounding of a slot, 1e-7, by 1 - decay, down to 0.001.
         if g is None or g2 is None or np.linalg.norm(g**2 - g2) > 1e-3 * np.linalg.norm(g2):
             continue
-        if np.linalg.norm(g - gradient[1]) > 1e-3 * np.linalg.norm(gradient[1]):
+        factor = common_factor([(gradient[1], g)], share=1e-3)
+        if factor is not None and abs(factor - 1) > 1e-3:
+            yield (
+                f"B's slots of {owner} are those of {factor:.6g} times the gradient recorded: it "
+                "is scaled or clipped before it is applied"
+            )
+        elif factor is None and np.linalg.norm(g - gradient[1]) > 1e-3 * np.linalg.norm(g):
             yield (
                 f"B's slots of {owner} fit each other, but not the gradient recorded: the update "
                 "used another one (variables read while they are updated, another dropout mask)"
             )
-            return
+        return
 
 
 def _implied(e: Evidence, slot: str, gradient: np.ndarray, power: int) -> np.ndarray | None:
-    """What B's slot says of the gradient's power, if A's slot is a moment of that."""
+    """Returns what B's slot says of the gradient's power, if A's slot is a moment of that."""
     states = _states(e, slot)
     if states is None:
         return None
@@ -105,26 +125,34 @@ def _implied(e: Evidence, slot: str, gradient: np.ndarray, power: int) -> np.nda
 
 
 def _alike(e: Evidence) -> list[str]:
-    """All slots of the kind of the first differing one: "m" of every variable, say."""
+    """Returns all slots of the kind of the differing one: "m" of every variable, say."""
     kind = e.tensor.rsplit("/", 1)[-1]
-    return [name for name in e.names("slot") if name.rsplit("/", 1)[-1] == kind]
+    trained = e.trained()
+    alike = [name for name in e.names("slot") if name.rsplit("/", 1)[-1] == kind]
+    return [name for name in alike if not trained or _variable_of(e, name) in trained]
 
 
 def slot_start(e: Evidence) -> Iterator[str]:
-    """Look for a slot that is off by one number in all its elements."""
-    pair = e.whole("slot", e.tensor)
-    if pair is None or pair[0].size < 2:
+    """Looks for slots that are off by one number in all their elements, and what that tells.
+
+    An accumulator of decay d that starts from s holds d s of it after a step: it is above 0.
+    """
+    apart = []
+    for name in _alike(e):
+        pair = e.whole("slot", name)
+        if pair is not None and pair[0].size:
+            apart.append((pair[1] - pair[0]).ravel())
+    every = np.concatenate(apart) if apart else np.zeros(0)
+    if every.size < 2 or not every.mean() or np.ptp(every) > 1e-3 * abs(every.mean()):
         return
-    apart = pair[1] - pair[0]
-    if apart.mean() and np.ptp(apart) <= 1e-3 * abs(apart.mean()):
-        yield (
-            f"B's {e.tensor} is A's {apart.mean():+.6g} in each element: the slot may start from "
-            "another value (RMSProp 1 or 0, Adagrad 0.1 or 0)"
-        )
+    yield (
+        f"B's {e.tensor} is A's {every.mean():+.6g} in each element: the slot may start from "
+        "another value (RMSProp 1 or 0, Adagrad 0.1 or 0)"
+    )
 
 
 def slot_factor(e: Evidence) -> Iterator[str]:
-    """Look for slots of one kind that are all off by one factor."""
+    """Looks for slots of one kind that are all off by one factor."""
     names = [name for name in _alike(e) if name in e.differing("slot")]
     factor = e.factor("slot", names) if names else None
     if factor is None or abs(factor) < 1e-12:
@@ -134,13 +162,18 @@ def slot_factor(e: Evidence) -> Iterator[str]:
             f"B's {e.tensor} is {factor:.6g} times A's: Keras's momentum slot holds "
             "-learning_rate times TensorFlow 1's accumulator"
         )
-    elif not any(decays(e)):
+    elif not any(decays(e)) and not _is_square(e, factor):
         yield f"B's {e.tensor} is {factor:.6g} times A's: the gradient enters with a factor"
 
 
+def _is_square(e: Evidence, factor: float) -> bool:
+    """Whether the factor is that of decays which neither side's gradients confirm."""
+    return not e.names("gradient") and factor > 0
+
+
 def keras_adam(e: Evidence) -> Iterator[str]:
-    """Look for second moments apart by 1 - beta2 in float32 and in Python's precision."""
-    if e.stage != "slot":
+    """Looks for second moments apart by 1 - beta2 in float32 and in Python's precision."""
+    if e.stage not in ("slot", "variable"):
         return
     kinds: dict[str, list[float]] = {}
     for name in e.names("slot"):
@@ -161,18 +194,25 @@ def keras_adam(e: Evidence) -> Iterator[str]:
 
 
 def _updates(e: Evidence) -> Updates:
-    """Return the updates of the differing variables, where both steps were kept whole."""
+    """Returns the updates of the trained variables, where both steps were kept whole."""
+    trained = e.trained() or [n for n in e.names("variable") if e.is_float("variable", n)]
     updates = {}
-    for name in e.differing("variable"):
-        now, before = e.whole("variable", name), e.before("variable", name)
-        if now is not None and before is not None and e.is_float("variable", name):
-            pair = (now[0] - before[0]).ravel(), (now[1] - before[1]).ravel()
-            updates[name] = pair, e.rounding("variable", name)
+    for name in trained:
+        pair = e.update(name)
+        if pair is not None:
+            flat = pair[0].ravel(), pair[1].ravel()
+            updates[name] = flat, e.rounding("variable", name)
     return updates
 
 
 def update_law(e: Evidence) -> Iterator[str]:
-    """Try the laws of a wrong update, and name the one that leaves least unexplained."""
+    """Tries the laws of a wrong update, and names the one that leaves least unexplained."""
+    if e.tensor not in (e.trained() or e.names("variable")):
+        return
+    special = [*sparse_rows(e), *clipped(e), *_missing(e)]
+    if special:
+        yield special[0]
+        return
     updates = _updates(e)
     laws = [_factor_law(e, updates), _weight_decay_law(e, updates), *_epsilon_laws(e, updates)]
     told = [law for law in laws if law is not None]
@@ -181,22 +221,36 @@ def update_law(e: Evidence) -> Iterator[str]:
         yield next(law.hint for law in told if law.left <= 2 * least)  # the simpler of equals
 
 
+def _missing(e: Evidence) -> Iterator[str]:
+    still = []
+    for name in e.differing("variable"):
+        pair = e.update(name)
+        is_still = not e.moves(e.in_b, "variable", name)
+        if pair is not None and pair[0].any() and is_still:
+            still.append(name)
+    if still:
+        yield f"B does not update {', '.join(still)}, though it has a gradient there"
+
+
 def _factor_law(e: Evidence, updates: Updates) -> Told | None:
     xs, ys, noises = _columns(updates)
     law = common_law(xs, ys, noises)
+    # A difference that takes back the whole update is none: then B is not A's times anything.
     if law is None or abs(1 + law.factor) < SAME_FACTOR:
         return None
     factor = 1 + law.factor
     cause = _bias_correction(e, factor, list(updates))
     if cause is None and abs(law.factor) < SAME_FACTOR:
         cause = "Adam's bias correction rounded in another way (1 - beta2**t cancels)"
-    cause = cause or f"the learning rates may have the ratio {factor:.4g}"
+    cause = cause or rates(e) or f"the learning rates may have the ratio {factor:.4g}"
     return Told(law.left, f"B's updates are {factor:.9g} times A's: {cause}")
 
 
 def _weight_decay_law(e: Evidence, updates: Updates) -> Told | None:
-    _, ys, noises = _columns(updates)
-    befores = [e.before("variable", name) for name in updates]
+    """B's updates add a multiple of the variable; some variables may be left out, as biases are."""
+    differing = {n: u for n, u in updates.items() if n in e.differing("variable")}
+    _, ys, noises = _columns(differing)
+    befores = [e.before("variable", name) for name in differing]
     law = common_law([b[0].ravel() for b in befores if b is not None], ys, noises)
     if law is None:
         return None
@@ -204,14 +258,14 @@ def _weight_decay_law(e: Evidence, updates: Updates) -> Told | None:
 
 
 def _columns(updates: Updates) -> tuple[list[np.ndarray], list[np.ndarray], list[float]]:
-    """A's updates, what B's add to them, and the rounding, of each variable."""
+    """Returns A's updates, what B's add to them, and the rounding, of each variable."""
     of_a = [a for (a, _), _ in updates.values()]
     added = [b - a for (a, b), _ in updates.values()]
     return of_a, added, [noise for _, noise in updates.values()]
 
 
 def _bias_correction(e: Evidence, factor: float, names: Sequence[str]) -> str | None:
-    """Name a part of Adam's step size that explains the factor to within 2 % of its effect."""
+    """Names a part of Adam's step size that explains the factor to within 2 % of its effect."""
     if not all(len(_slots_of(e, name)) >= 2 for name in names):
         return None
     first, second = _DEFAULT_DECAYS
@@ -237,7 +291,7 @@ def _bias_correction(e: Evidence, factor: float, names: Sequence[str]) -> str | 
 
 
 def _slots_of(e: Evidence, variable: str) -> list[str]:
-    """Slots of a variable's shape; its gradient has it too."""
+    """Returns the slots of a variable's shape; its gradient has it too."""
     shapes = [e.info(s, variable).shape for s in ("gradient", "variable") if variable in e.names(s)]
     return [
         slot
@@ -247,34 +301,78 @@ def _slots_of(e: Evidence, variable: str) -> list[str]:
 
 
 def _epsilon_laws(e: Evidence, updates: Updates) -> Iterator[Told]:
-    """Fit an epsilon: updates are u = -c x / (s + epsilon), x a kind of slot or the gradient.
+    """Fits an epsilon: updates are u = -c x / (s + epsilon), x a kind of slot or the gradient.
 
-    Two such updates a and b differ by (change of epsilon) / c * a b / x.
+    Two such updates a and b differ by (change of epsilon) / c * a b / x, or with epsilon under
+    the root, u = -c x / sqrt(s + epsilon), by (change) / c^2 * a b (a + b) ... of the squares:
+    x^2 (1 / b^2 - 1 / a^2) = change / c^2.
     """
     slots = [_slots_of(e, name) for name in updates]
-    if not slots or not all(slots) or e.differing("slot"):
+    if not slots or not all(slots) or _slots_differ(e):
         return
     kinds = [slot.rsplit("/", 1)[-1] for slot in slots[0]]
     for stage, kind in [*(("slot", kind) for kind in kinds), ("gradient", "")]:
-        xs, ys, noises, rates = [], [], [], []
-        for name, ((a, b), noise) in updates.items():
-            pair = e.whole(stage, f"{name}/{kind}" if kind else name)
-            if pair is None:
-                return
-            x = pair[0].ravel()
-            used = x != 0
-            xs.append(a[used] * b[used] / x[used])
-            ys.append((b - a)[used])
-            noises.append(noise)
-            rates += _rates(e, name, -a[used] / x[used], used)
-        law = common_law(xs, ys, noises)
-        if law is not None:
-            change = f", by about {law.factor * np.median(rates):+.1e}" if rates else ""
-            yield Told(law.left, f"epsilon may differ{change} from A to B: the updates show it")
+        for under_root in (False, True):
+            told = _epsilon_law(e, updates, stage, kind, under_root)
+            if told is not None:
+                yield told
+                break
+
+
+def _slots_differ(e: Evidence) -> bool:
+    trained = e.trained()
+    return any(_variable_of(e, slot) in trained for slot in e.differing("slot"))
+
+
+def _epsilon_law(
+    e: Evidence, updates: Updates, stage: str, kind: str, under_root: bool
+) -> Told | None:
+    xs, ys, noises, sizes = [], [], [], []
+    for name, ((a, b), noise) in updates.items():
+        pair = e.whole(stage, f"{name}/{kind}" if kind else name)
+        if pair is None:
+            return None
+        x = pair[0].ravel()
+        used = (x != 0) & (a != 0) & (b != 0)
+        a, b, x = a[used], b[used], x[used]
+        # Both forms written for b - a, so that the rounding is that of the updates.
+        column = a * b * (a * b / (a + b)) / x**2 if under_root else a * b / x
+        if not np.isfinite(column).all():
+            return None
+        xs.append(column)
+        ys.append(b - a)
+        noises.append(noise)
+        sizes += _rates(e, name, -a / x, used)
+    law = common_law(xs, ys, noises) or _beside_a_factor(updates, xs, ys, noises)
+    if law is None:
+        return None
+    rate = float(np.median(sizes)) if sizes else 0.0
+    amount = -law.factor * rate**2 if under_root else law.factor * rate
+    change = f", by about {amount:+.1e}" if rate else ""
+    where = " under the root" if under_root else ""
+    return Told(law.left, f"epsilon{where} may differ{change} from A to B: the updates show it")
+
+
+def _beside_a_factor(
+    updates: Updates, xs: list[np.ndarray], ys: list[np.ndarray], noises: list[float]
+) -> Fit | None:
+    """Fits the law beside a common factor, as the rounding of 1 - beta2 makes one in Adam."""
+    of_a = [a[(a != 0) & (b != 0)] for (a, b), _ in updates.values()]
+    if any(a.size != x.size for a, x in zip(of_a, xs, strict=True)):
+        return None
+    columns = np.stack([np.concatenate(of_a), np.concatenate(xs)], axis=1)
+    scale = np.linalg.norm(columns, axis=0)
+    if not scale.all():
+        return None
+    (factor, _), *_ = np.linalg.lstsq(columns / scale, np.concatenate(ys), rcond=None)
+    factor /= scale[0]
+    if abs(factor) > HYPERPARAMETER:
+        return None
+    return common_law(xs, [y - factor * a for y, a in zip(ys, of_a, strict=True)], noises)
 
 
 def _rates(e: Evidence, name: str, ratio: np.ndarray, used: np.ndarray) -> list[float]:
-    """Estimate c = -u s / x, where a slot is the square s^2 under the root."""
+    """Estimates c = -u s / x, where a slot is the square s^2 under the root."""
     pairs = [e.whole("slot", slot) for slot in _slots_of(e, name)]
     squares = [pair[0].ravel()[used] for pair in pairs if pair is not None]
     return [float(np.median(ratio * np.sqrt(s))) for s in squares if s.size and (s >= 0).all()]

@@ -206,7 +206,7 @@ def test_a_factor_is_found_in_norms_where_elements_were_not_kept(tmp_path: Path)
 def test_the_learning_rate_of_gradient_descent(tmp_path: Path) -> None:
     descent = REFERENCE.but(optimizer="sgd")
     comparison = compared(tmp_path, descent, descent.but(learning_rate=1e-2))
-    assert "the learning rates may have the ratio 10" in comparison.hints[0]
+    assert "the learning rate is 0.001 in A and 0.01 in B" in comparison.hints[0]
 
 
 def test_momentum_that_holds_a_velocity(tmp_path: Path) -> None:

@@ -1,0 +1,152 @@
+"""Known losses, computed from recorded logits and batches: which one each side takes.
+
+A side's loss is named where one formula gives it at every step, from that side's own numbers. The
+labels are whatever tensor of the batch has the form of labels: float32 [..., classes] or whole
+numbers [...] for logits [..., classes].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from shared.tools.compare.evidence import Evidence
+from shared.tools.compare.values import Values
+
+# float32 sums of a few hundred terms are within 1e-5 of float64's; Keras clips at 1e-7.
+_SAME = 3e-5
+_CLIP = 1e-7  # keras.config.epsilon()
+Losses = dict[str, float]
+
+
+def _log_softmax(z: np.ndarray) -> np.ndarray:
+    shifted = z - z.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def _one_hot(labels: np.ndarray, z: np.ndarray) -> np.ndarray | None:
+    """Returns labels in the form of the logits, if they are labels."""
+    if labels.shape == z.shape and z.ndim > 1:
+        sums = labels.sum(axis=-1)
+        is_share = (labels >= 0).all() and np.allclose(sums, 1, atol=1e-5)
+        return labels if is_share else None
+    if labels.shape != z.shape[:-1] or z.shape[-1] < 2:
+        return None
+    whole = labels.astype(int)
+    if (whole != labels).any() or whole.min() < 0 or whole.max() >= z.shape[-1]:
+        return None
+    return np.eye(z.shape[-1])[whole]
+
+
+def _masks(batch: dict[str, np.ndarray], labels: np.ndarray, shape: tuple[int, ...]) -> Iterator:
+    """Yields what may weigh the positions of a sequence: a mask, lengths, labels above 0."""
+    if len(shape) != 2:
+        return
+    for tensor in batch.values():
+        if tensor.shape == shape and set(np.unique(tensor)) <= {0.0, 1.0} and 0 < tensor.mean() < 1:
+            yield tensor
+        is_lengths = tensor.shape == shape[:1] and (tensor == tensor.astype(int)).all()
+        if is_lengths and tensor.min() >= 0 and tensor.max() <= shape[1]:
+            yield (np.arange(shape[1]) < tensor[:, None]).astype(float)
+    if labels.shape == shape and 0 < (labels != 0).mean() < 1:
+        yield (labels != 0).astype(float)
+
+
+def _of_classes(z: np.ndarray, y: np.ndarray, masks: list[np.ndarray]) -> Losses:
+    each = -(y * _log_softmax(z)).sum(axis=-1)
+    softmax = np.exp(_log_softmax(z))
+    twice = -(y * _log_softmax(softmax)).sum(axis=-1)
+    share = np.clip(z / z.sum(axis=-1, keepdims=True), _CLIP, 1 - _CLIP)
+    as_given = -(y * np.log(share)).sum(axis=-1)
+    found = {
+        "the mean of the softmax cross-entropy": each.mean(),
+        "the sum of the softmax cross-entropy": each.sum(),
+        "the cross-entropy of a softmax taken twice": twice.mean(),
+        "the cross-entropy of logits taken for probabilities (from_logits=False)": as_given.mean(),
+    }
+    for mask in masks:
+        found["the softmax cross-entropy averaged over the mask"] = (each * mask).sum() / mask.sum()
+        found["the masked softmax cross-entropy averaged over all positions"] = (each * mask).mean()
+    return {name: float(value) for name, value in found.items()}
+
+
+def _of_numbers(z: np.ndarray, y: np.ndarray) -> Losses:
+    if y.size == z.size and y.shape != z.shape and 1 in (*y.shape, *z.shape):
+        y = y.reshape(z.shape)
+    if y.shape != z.shape:
+        return {}
+    squares = (z - y) ** 2
+    found = {
+        "the mean of the squares": squares.mean(),
+        "half of the mean of the squares": squares.mean() / 2,
+        "half of the sum of the squares (tf.nn.l2_loss)": squares.sum() / 2,
+        "the sum of the squares": squares.sum(),
+        "the mean of the absolute differences": np.abs(z - y).mean(),
+    }
+    if set(np.unique(y)) <= {0.0, 1.0}:
+        sigmoid = np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))
+        again = 1 / (1 + np.exp(-z))
+        twice = np.maximum(again, 0) - again * y + np.log1p(np.exp(-again))
+        found["the mean of the sigmoid cross-entropy"] = sigmoid.mean()
+        found["the sum of the sigmoid cross-entropy"] = sigmoid.sum()
+        found["the cross-entropy of a sigmoid taken twice"] = twice.mean()
+    return {name: float(value) for name, value in found.items()}
+
+
+def known_losses(side: Values, step: int) -> Losses:
+    """Returns what known formulas give for a step of one trace: name -> loss.
+
+    A name that several tensors of the batch fit keeps the value of the last that does.
+    """
+    names = side.names("logits")
+    z = side.get("logits", names[0], step) if len(names) == 1 else None
+    batch = {n: side.get("batch", n, step) for n in side.names("batch")}
+    kept = {name: value for name, value in batch.items() if value is not None}
+    if z is None or z.ndim == 0 or not kept:
+        return {}
+    found: Losses = {}
+    with np.errstate(all="ignore"):
+        for tensor in kept.values():
+            y = _one_hot(tensor, z)
+            if y is not None:
+                found.update(_of_classes(z, y, list(_masks(kept, tensor, z.shape[:-1]))))
+            else:
+                found.update(_of_numbers(z, tensor))
+    return {name: value for name, value in found.items() if np.isfinite(value)}
+
+
+def loss_of(side: Values, steps: list[int]) -> list[str]:
+    """Returns the formulas that give the recorded loss at each of the steps."""
+    fitting: set[str] | None = None
+    for step in steps:
+        loss = side.get("loss", "loss", step)
+        if loss is None or not np.isfinite(loss).all():
+            return []
+        known = known_losses(side, step)
+        here = {n for n, v in known.items() if abs(v - loss[0]) <= _SAME * abs(loss[0])}
+        fitting = here if fitting is None else fitting & here
+    return sorted(fitting or ())
+
+
+def regularization(e: Evidence, side: Values) -> float | None:
+    """Returns what a side's loss holds beside the softmax cross-entropy's mean, or squares' mean.
+
+    None where no formula is near: the rest must be above zero and below the loss.
+    """
+    loss = side.get("loss", "loss", e.step)
+    known = known_losses(side, e.step)
+    for name in ("the mean of the softmax cross-entropy", "the mean of the squares"):
+        if name in known and loss is not None and np.isfinite(loss).all():
+            return float(loss[0]) - known[name]
+    return None
+
+
+def other_loss(e: Evidence) -> Iterator[str]:
+    """Looks for the formula of either loss, at this step and all that follow."""
+    if e.names("logits") and not e.agrees("logits", e.names("logits")):
+        return
+    steps = e.steps[:8]
+    of_a, of_b = loss_of(e.in_a, steps), loss_of(e.in_b, steps)
+    if of_a and of_b and not set(of_a) & set(of_b):
+        yield f"A's loss is {of_a[0]}, B's is {of_b[0]}"
