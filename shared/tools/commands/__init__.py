@@ -21,6 +21,7 @@ _COMMANDS = [
     "bench",
     "compare",
     "record",
+    "check",
     "pitfalls",
     "checkpoint",
     "export",

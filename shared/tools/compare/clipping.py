@@ -250,14 +250,18 @@ def _repeated_rows(
         if shows and np.array_equal(differs, is_repeated):
             yield (
                 f"only the rows of {name} differ whose id the batch holds more than once: "
-                + _SQUARES_EACH
+                f"{_SQUARES_EACH}"
             )
-    elif _squares_gradient(e, gradient, now[0]) and differs.any() and (used & ~differs).any():
+    elif differs.any() and _squares_gradient(e, gradient, now[0]) and _others_agree(e, name):
         yield (
-            f"some rows of {name} agree and others not, though A's slot is the square of the "
-            "gradient in all: ids that the batch holds more than once may be those. "
-            + _SQUARES_EACH
+            f"A's {e.tensor} is a multiple of the recorded gradient's square, B's is not, though "
+            f"its other slots agree: {_SQUARES_EACH}"
         )
+
+
+def _others_agree(e: Evidence, name: str) -> bool:
+    others = [s for s in e.names("slot") if s.startswith(name + "/") and s != e.tensor]
+    return bool(others) and e.agrees("slot", others)
 
 
 _SQUARES_EACH = (

@@ -103,7 +103,7 @@ def known_losses(side: Values, step: int) -> Losses:
     z = side.get("logits", names[0], step) if len(names) == 1 else None
     batch = {n: side.get("batch", n, step) for n in side.names("batch")}
     kept = {name: value for name, value in batch.items() if value is not None}
-    if z is None or z.ndim == 0 or not kept:
+    if z is None or z.ndim == 0 or z.size == 0 or not kept:
         return {}
     found: Losses = {}
     with np.errstate(all="ignore"):

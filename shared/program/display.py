@@ -1,0 +1,26 @@
+"""Shows names and texts that somebody else wrote: on one line, and nothing in them acts."""
+
+_LONGEST = 200
+
+
+def shown(text: object) -> str:
+    """Returns a text with control characters written out, cut where it is long.
+
+    Escape codes of terminals, line breaks and marks that change the direction of writing come as
+    `\\x1b`, `\\n`, `\\u202e`.
+    """
+    line = "".join(c if c.isprintable() else _written_out(c) for c in str(text))
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+
+
+def _written_out(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def shown_markup(text: object) -> str:
+    """Returns likewise for a console of `rich`, where `[/red]` would act too."""
+    from rich.markup import escape
+
+    # A backslash at the end would escape the bracket of what follows.
+    line = escape(shown(text))
+    return line + "\\" if line.endswith("\\") else line

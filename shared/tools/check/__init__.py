@@ -1,0 +1,1 @@
+"""Check a port against the program that it replaces: match, compare, explain."""

@@ -1,0 +1,305 @@
+"""Which variable of the port is which of the old program, and which slot and batch tensor."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from shared.errors import UsageError
+from shared.tools.compare.values import Readable, Values
+from shared.trace_recorder import TensorInfo
+
+# The names that TensorFlow 1 and Keras give one kind of slot.
+_KINDS = (
+    {"m", "adam", "momentum", "accumulator", "velocity_m"},
+    {"v", "adam_1", "velocity"},
+    {"rms", "rmsprop", "velocity"},
+    {"adagrad", "accumulator"},
+    {"momentum", "rmsprop_1", "velocity"},
+)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A variable of A, that of B, and why they are taken for one; `sure` where values say so."""
+
+    a: str
+    b: str
+    reason: str
+    sure: bool
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Matches, and the variables that have none."""
+
+    matches: tuple[Match, ...]
+    only_a: tuple[str, ...]
+    only_b: tuple[str, ...]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """B's variable by A's."""
+        return {match.a: match.b for match in self.matches}
+
+
+def _forms(side: Values) -> dict[str, tuple[int | None, ...]]:
+    infos = {t.name: t.shape for t in side.trace.tensors if t.stage == "variable"}
+    floats = {n: s for n, s in infos.items() if side.is_float("variable", n)}
+    return floats or infos
+
+
+def _start(side: Values, name: str) -> np.ndarray | None:
+    return side.before("variable", name, side.first_step())
+
+
+def match(a: Values, b: Values, given: Mapping[str, str] | None = None) -> Matching:
+    """Proposes which variables are the same.
+
+    In this order: as given; by equal names; by equal values at the start, where only one of each
+    has them; by the only one of its shape; by order of creation among those of one shape.
+
+    Args:
+        a: the reference.
+        b: the candidate.
+        given: matches to keep, by A's name.
+
+    Raises:
+        UsageError: a given name stands in neither trace, or the shapes differ.
+    """
+    forms_a, forms_b = _forms(a), _forms(b)
+    found: dict[str, Match] = {}
+    left_b = dict(forms_b)
+
+    def take(name: str, other: str, reason: str, sure: bool) -> None:
+        found[name] = Match(name, other, reason, sure)
+        left_b.pop(other, None)
+
+    for name, other in (given or {}).items():
+        _check_given(name, other, forms_a, forms_b)
+        take(name, other, "given", True)
+    for rule in (_by_name, _by_value, _by_shape, _by_order):
+        left_a = {n: s for n, s in forms_a.items() if n not in found}
+        for name, other, reason, sure in rule(a, b, left_a, left_b):
+            take(name, other, reason, sure)
+    only_a = tuple(n for n in forms_a if n not in found)
+    return Matching(tuple(found[n] for n in forms_a if n in found), only_a, tuple(left_b))
+
+
+def _check_given(
+    name: str, other: str, forms_a: Mapping[str, tuple], forms_b: Mapping[str, tuple]
+) -> None:
+    for wanted, forms, side in ((name, forms_a, "old"), (other, forms_b, "new")):
+        if wanted not in forms:
+            raise UsageError(f"--map: the {side} program has no variable {wanted!r}")
+    if forms_a[name] != forms_b[other]:
+        raise UsageError(
+            f"--map: {name!r} is {list(forms_a[name])} and {other!r} is {list(forms_b[other])}"
+        )
+
+
+Found = list[tuple[str, str, str, bool]]
+Forms = Mapping[str, tuple]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r":\d+$", "", name).strip("/")
+
+
+def _by_name(a: Values, b: Values, left_a: Forms, left_b: Forms) -> Found:
+    by_plain = {_plain(n): n for n in left_b}
+    pairs = [(n, by_plain.get(_plain(n))) for n in left_a]
+    return [(n, o, "name", True) for n, o in pairs if o and left_a[n] == left_b[o]]
+
+
+def _by_value(a: Values, b: Values, left_a: Forms, left_b: Forms) -> Found:
+    def keys(side: Values, names: Iterable[str]) -> dict[str, bytes]:
+        starts = {n: _start(side, n) for n in names}
+        return {
+            n: repr(s.shape).encode() + s.tobytes()
+            for n, s in starts.items()
+            if s is not None and np.unique(s).size > 1
+        }
+
+    in_a, in_b = keys(a, left_a), keys(b, left_b)
+    counts = Counter(in_a.values()) + Counter(in_b.values())
+    by_value = {value: name for name, value in in_b.items()}
+    return [
+        (n, by_value[v], "value", True) for n, v in in_a.items() if v in by_value and counts[v] == 2
+    ]
+
+
+def _by_shape(a: Values, b: Values, left_a: Forms, left_b: Forms) -> Found:
+    in_a, in_b = Counter(left_a.values()), Counter(left_b.values())
+    by_shape = {shape: name for name, shape in left_b.items()}
+    return [
+        (n, by_shape[s], "only one of its shape", False)
+        for n, s in left_a.items()
+        if in_a[s] == 1 and in_b[s] == 1
+    ]
+
+
+def _by_order(a: Values, b: Values, left_a: Forms, left_b: Forms) -> Found:
+    """Among variables of one shape: those whose last word agrees, in order; else all in order."""
+    found: Found = []
+    for key in (lambda n: _role(n), lambda n: ""):
+        used = {n for n, *_ in found}, {o for _, o, *_ in found}
+        groups = _grouped(left_a, used[0], key), _grouped(left_b, used[1], key)
+        for group, names in groups[0].items():
+            others = groups[1].get(group, [])
+            if len(names) == len(others):
+                found += [
+                    (n, o, "order of creation", False) for n, o in zip(names, others, strict=True)
+                ]
+    return found
+
+
+def _grouped(forms: Forms, used: set[str], key: Callable[[str], str]) -> dict[tuple, list[str]]:
+    groups: dict[tuple, list[str]] = {}
+    for name, shape in forms.items():
+        if name not in used:
+            groups.setdefault((shape, key(name)), []).append(name)
+    return groups
+
+
+def _role(name: str) -> str:
+    word = re.split(r"[/.]", _plain(name))[-1].lower()
+    word = re.sub(r"_?\d+$", "", word)
+    same = {"weights": "kernel", "w": "kernel", "biases": "bias", "b": "bias"}
+    return same.get(word, word)
+
+
+# ---- a trace under other names ----------------------------------------------------------------
+
+
+class Renamed:
+    """A trace read under the names of another; what has no counterpart is left out."""
+
+    def __init__(self, trace: Readable, names: Mapping[tuple[str, str], str]) -> None:
+        """Takes (stage, name to read as) -> name in the trace; the loss stays."""
+        self._trace, self._names = trace, dict(names)
+        self.path, self.meta = trace.path, trace.meta
+        self.steps, self.losses, self.loss_dtype = trace.steps, trace.losses, trace.loss_dtype
+        infos = {(t.stage, t.name): t for t in trace.tensors}
+        self.tensors: list[TensorInfo] = [
+            infos[stage, inner]._replace(name=outer) for (stage, outer), inner in names.items()
+        ]
+
+    def records(self, stage: str, name: str) -> np.ndarray:
+        """Returns what each step left of a tensor."""
+        return self._trace.records(stage, self._names[stage, name])
+
+    def whole_steps(self, stage: str, name: str) -> list[int]:
+        """Returns the steps at which a tensor was kept whole."""
+        if (stage, name) not in self._names:
+            return []
+        return self._trace.whole_steps(stage, self._names[stage, name])
+
+    def whole(self, stage: str, name: str, step: int) -> np.ndarray:
+        """Returns a tensor as it was at a step."""
+        return self._trace.whole(stage, self._names[stage, name], step)
+
+
+def rename(a: Values, b: Values, mapping: Matching) -> Renamed:
+    """Returns B under A's names: variables, their gradients and slots, batches, logits."""
+    names: dict[tuple[str, str], str] = {}
+    has = {(t.stage, t.name) for t in b.trace.tensors}
+    for of_a, of_b in mapping.names.items():
+        for stage in ("gradient", "variable"):
+            if (stage, of_b) in has:
+                names[stage, of_a] = of_b
+        names[("initial", f"variable/{of_a}")] = f"variable/{of_b}"
+        for slot_a, slot_b in _match_slots(a, b, of_a, of_b):
+            names["slot", slot_a] = slot_b
+            names["initial", f"slot/{slot_a}"] = f"slot/{slot_b}"
+    for stage in ("batch", "logits"):
+        for of_a, of_b in _match_stage(a, b, stage):
+            names[stage, of_a] = of_b
+    return Renamed(b.trace, {key: name for key, name in names.items() if (key[0], name) in has})
+
+
+def _match_slots(a: Values, b: Values, of_a: str, of_b: str) -> list[tuple[str, str]]:
+    in_a, in_b = a.slots_of(of_a), b.slots_of(of_b)
+    ends_a = {s[len(of_a) + 1 :].lower(): s for s in in_a}
+    ends_b = {s[len(of_b) + 1 :].lower(): s for s in in_b}
+    found = {ends_a[e]: ends_b[e] for e in ends_a if e in ends_b}
+    for end, slot in ends_a.items():
+        for kind in _KINDS:
+            others = [o for e, o in ends_b.items() if e in kind and o not in found.values()]
+            if end in kind and slot not in found and len(others) == 1:
+                found[slot] = others[0]
+    return list(found.items())
+
+
+def _match_stage(a: Values, b: Values, stage: str) -> list[tuple[str, str]]:
+    """Matches tensors by equal digests at the first common step, then by name, then alone."""
+    steps = sorted(set(a.steps) & set(b.steps))
+    first = steps[0] if steps else -1
+    in_a, in_b = a.names(stage), b.names(stage)
+
+    def digest(side: Values, name: str) -> bytes | None:
+        records = side.trace.records(stage, name)
+        found = records[records["step"] == first]
+        return found[0]["digest"].tobytes() if found.size else None
+
+    digests = {name: digest(b, name) for name in in_b}
+    found: dict[str, str] = {}
+    for name in in_a:
+        mine = digest(a, name)
+        equal = [o for o, d in digests.items() if d == mine and d and o not in found.values()]
+        if equal:
+            found[name] = equal[0]
+    for name in in_a:
+        if name not in found and name in in_b and name not in found.values():
+            found[name] = name
+    left_a = [n for n in in_a if n not in found]
+    left_b = [n for n in in_b if n not in found.values()]
+    if len(left_a) == 1 and len(left_b) == 1:
+        found[left_a[0]] = left_b[0]
+    return list(found.items())
+
+
+# ---- the file ---------------------------------------------------------------------------------
+
+
+def read_map(path: str) -> dict[str, str]:
+    """Returns the matches of a TOML file's table `variables`.
+
+    Raises:
+        UsageError: it cannot be read, is no TOML, or has no such table of texts.
+    """
+    try:
+        import tomllib
+    except ImportError:  # Python 3.10
+        import tomli as tomllib
+    try:
+        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"--map {path}: cannot be read: {error}") from error
+    table = data.get("variables")
+    if not isinstance(table, dict) or not all(isinstance(v, str) for v in table.values()):
+        raise UsageError(f"--map {path}: expected a table [variables] of texts, found none")
+    return dict(table)
+
+
+def map_text(mapping: Matching) -> str:
+    """Returns the matches as TOML, with the reason beside each."""
+    lines = ["# The variable of the new program for each of the old one.", "[variables]"]
+    for found in mapping.matches:
+        doubt = "" if found.sure else "?  "
+        lines.append(f"{_quoted(found.a)} = {_quoted(found.b)}  # {doubt}{found.reason}")
+    for word, names in (("old", mapping.only_a), ("new", mapping.only_b)):
+        lines += [f"# in the {word} program only: {_quoted(name)}" for name in names]
+    return os.linesep.join(lines) + os.linesep
+
+
+def _quoted(name: str) -> str:
+    import json
+
+    return json.dumps(name)

@@ -1,0 +1,189 @@
+"""What a check found, as data: the verdict, where, and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from shared.tools.check.conditions import Condition, unmet
+from shared.tools.check.matching import Matching, match, rename
+from shared.tools.compare.diagnosis import explain
+from shared.tools.compare.distances import identical
+from shared.tools.compare.rounding import UNTELLING, Assumed, Measured, Tolerance
+from shared.tools.compare.search import Difference, Search, search
+from shared.tools.compare.values import ORDER, Readable, Values
+
+EQUAL, ROUNDING, DIFFERS, CONDITION = "equal", "equal within rounding", "differs", "not comparable"
+EXIT_CODES = {EQUAL: 0, ROUNDING: 0, DIFFERS: 1, CONDITION: 3}
+SCHEMA_VERSION = 1
+# Tries changes of the port's start: takes the difference, yields sentences.
+Experiments = Callable[[Difference], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The answer of `pairs check`.
+
+    `condition` is the one that does not hold, with verdict "not comparable". `difference` is the
+    first that rounding does not explain. `telling_until` is the last step at which the tolerance
+    of the loss was below 0.1: what comes later proves nothing.
+    """
+
+    verdict: str
+    paths: tuple[str, str]
+    matching: Matching
+    tolerance: str
+    steps: tuple[int, int] = (0, 0)
+    compared: int = 0
+    condition: Condition | None = None
+    difference: Difference | None = None
+    worst_share: float = 0.0
+    worst_at: str = ""
+    telling_until: int | None = None
+    noise: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    hints: tuple[str, ...] = field(default=())
+
+    @property
+    def exit_code(self) -> int:
+        """0 equal, 1 differs, 3 where start, batches or noise differ; 2 is for what fails."""
+        return EXIT_CODES[self.verdict]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain data: the schema of docs/compare-and-check.md, version 1."""
+        data = {
+            "schema": "pairs check",
+            "schema_version": SCHEMA_VERSION,
+            **asdict(self),
+            "exit_code": self.exit_code,
+        }
+        return _plain(data)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def check(
+    old: Readable,
+    new: Readable,
+    given: dict[str, str] | None = None,
+    old_reruns: Sequence[Readable] = (),
+    new_reruns: Sequence[Readable] = (),
+    experiments: Experiments | None = None,
+) -> Outcome:
+    """Compares a port's trace with the old program's.
+
+    Args:
+        old: the reference.
+        new: the port's, under its own names.
+        given: matches of variables to keep, by the old name.
+        old_reruns: of the old program, from initial values moved in their last bits.
+        new_reruns: of the new program; used where the old one has none.
+        experiments: tries hypotheses by running the port from an altered start.
+
+    Raises:
+        UsageError: a given match names what is not there.
+    """
+    a, b = Values(old), Values(new)
+    matching = match(a, b, given)
+    renamed = Values(rename(a, b, matching))
+    reruns = [Values(rerun) for rerun in old_reruns]
+    tolerance: Tolerance
+    if reruns:
+        tolerance = Measured(a, reruns)
+    elif new_reruns:
+        others = [Values(rename(a, Values(rerun), matching)) for rerun in new_reruns]
+        tolerance, reruns = Measured(renamed, others), []
+    else:
+        tolerance = Assumed(a)
+    steps = sorted(set(a.steps) & set(b.steps))
+    span = (steps[0], steps[-1]) if steps else (0, 0)
+    paths = (old.path, new.path)
+    described = tolerance.describe()
+    condition = _nothing_common(steps, matching) or unmet(a, renamed, reruns)
+    if condition is not None:
+        hints = condition.hints
+        return Outcome(
+            CONDITION, paths, matching, described, span, condition=condition, hints=hints
+        )
+    found = search(a, renamed, tolerance)
+    return _outcome(a, renamed, tolerance, found, paths, matching, span, experiments)
+
+
+def _nothing_common(steps: Sequence[int], matching: Matching) -> Condition | None:
+    if not steps:
+        return Condition("steps", "the two runs have no step in common", "record both from step 1")
+    if not matching.matches:
+        return Condition("variables", "no variable of one fits one of the other", "--map FILE")
+    return None
+
+
+def _outcome(
+    a: Values,
+    b: Values,
+    tolerance: Tolerance,
+    found: Search,
+    paths: tuple[str, str],
+    matching: Matching,
+    span: tuple[int, int],
+    experiments: Experiments | None,
+) -> Outcome:
+    noise = tuple(getattr(tolerance, "noise", tuple)())
+    notes = list(found.notes)
+    if noise:
+        notes.append(
+            f"the gradients of {', '.join(noise)} are what rounding leaves of sums that cancel (a "
+            "bias before batch normalization): they say nothing, though Adam makes steps of them"
+        )
+    hints: list[str] = []
+    if found.first is not None:
+        hints = explain(a.trace, b.trace, found.first, tolerance)
+        tried = list(experiments(found.first)) if experiments is not None else []
+        hints = tried + hints
+    verdict = DIFFERS if found.first is not None else ROUNDING
+    if verdict == ROUNDING and _bitwise(a, b):
+        verdict = EQUAL
+    return Outcome(
+        verdict,
+        paths,
+        matching,
+        tolerance.describe(),
+        span,
+        found.compared,
+        difference=found.first,
+        worst_share=found.worst[0],
+        worst_at=found.worst[1],
+        telling_until=found.telling_until,
+        noise=noise,
+        notes=tuple(notes + _beyond_telling(found, span)),
+        hints=tuple(dict.fromkeys(hints)),
+    )
+
+
+def _beyond_telling(found: Search, span: tuple[int, int]) -> list[str]:
+    last = found.telling_until
+    if found.first is not None or last == span[1]:
+        return []
+    return [
+        f"after step {last or 0} rounding alone moves the loss by more than {UNTELLING:.0%}: what "
+        "comes later proves nothing"
+    ]
+
+
+def _bitwise(a: Values, b: Values) -> bool:
+    for step in sorted(set(a.steps) & set(b.steps)):
+        for stage in ORDER:
+            for name in a.names(stage):
+                x, y = a.get(stage, name, step), b.get(stage, name, step)
+                if x is not None and y is not None and not identical(x, y):
+                    return False
+    return True

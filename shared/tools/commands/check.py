@@ -1,0 +1,195 @@
+"""`pairs check`: an old program and its port, run side by side and compared."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared.atomic_files import write_text
+from shared.errors import TraceError, UsageError
+
+if TYPE_CHECKING:
+    from shared.tools.check.outcome import Outcome
+    from shared.tools.check.runs import Program
+    from shared.trace_recorder import Trace
+
+_EPILOG = """\
+exit code:
+  0  equal, bit for bit or within what rounding explains
+  1  differs: the first step and tensor, and the likely cause, are named
+  2  a program, file or flag cannot be used
+  3  start, batches or noise differ: nothing can be said of the model
+
+  pairs check --old "python train_tf1.py" --old-python ./tf115/bin/python \\
+              --new "python train_tf2.py" --start-from old --batches-from old
+  pairs check --old old.npz --new new.npz
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the sub-command `check`."""
+    parser = subparsers.add_parser(
+        "check",
+        help="check a port against the program that it replaces",
+        description=(
+            "Records an old program and its port, without an edit to either, matches their\n"
+            "variables, measures what one rounding does, and says: equal, equal within\n"
+            "rounding, or the first step and tensor that differ and the likely cause."
+        ),
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for side, what in (("old", "TensorFlow 1"), ("new", "TensorFlow 2")):
+        parser.add_argument(
+            f"--{side}",
+            metavar="COMMAND",
+            help=f'the {what} program, such as "python train.py --flag", or its trace NAME.npz',
+        )
+        parser.add_argument(f"--{side}-python", metavar="FILE", help="interpreter to run it by")
+        parser.add_argument(f"--{side}-folder", metavar="DIR", help="folder to run it in")
+    _add_conditions(parser)
+    parser.add_argument("--steps", type=int, default=10, metavar="N", help="record N (default: 10)")
+    parser.add_argument(
+        "--reruns",
+        type=int,
+        default=3,
+        metavar="N",
+        help="runs that measure what one rounding does (default: 3; 0 assumes it)",
+    )
+    parser.add_argument("--map", metavar="FILE", help="TOML that says which variable is which")
+    parser.add_argument("--write-map", metavar="FILE", help="write the matches found, to correct")
+    parser.add_argument("--keep", metavar="DIR", help="keep the traces in this folder")
+    parser.add_argument(
+        "--json", metavar="FILE", help="write the result as JSON; - prints it instead of the text"
+    )
+    parser.set_defaults(execute=execute)
+
+
+def _add_conditions(parser: argparse.ArgumentParser) -> None:
+    same = parser.add_argument_group("the same start, batches and noise")
+    same.add_argument(
+        "--start-from",
+        metavar="old",
+        help="give the new program these initial values: old, or FILE",
+    )
+    same.add_argument(
+        "--batches-from", metavar="old", help="give the new program these batches: old, or FILE"
+    )
+    same.add_argument(
+        "--noise-from",
+        dest="noise",
+        type=int,
+        metavar="SEED",
+        help="make the random operations of both draw the same numbers",
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Runs the sub-command."""
+    from shared.trace_recorder import TraceFileError
+
+    if arguments.old is None or arguments.new is None:
+        raise UsageError("expected --old and --new, found not both")
+    for flag in ("steps", "reruns"):
+        value = getattr(arguments, flag)
+        if value < (flag == "steps"):
+            raise UsageError(f"--{flag}: expected a number of runs or steps, found {value}")
+    with tempfile.TemporaryDirectory(prefix="pairs-check-") as temporary:
+        folder = Path(arguments.keep or temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            outcome = _check(arguments, folder)
+        except TraceFileError as error:
+            raise TraceError(str(error)) from error
+    _show(outcome, arguments)
+    return outcome.exit_code
+
+
+def _check(arguments: argparse.Namespace, folder: Path) -> Outcome:
+    from shared.tools.check.matching import map_text, read_map
+    from shared.tools.check.outcome import check
+    from shared.tools.check.runs import program
+
+    old = program(arguments.old, arguments.old_python, arguments.old_folder, "--old")
+    new = program(arguments.new, arguments.new_python, arguments.new_folder, "--new")
+    given = read_map(arguments.map) if arguments.map else {}
+    base = ["--steps", str(arguments.steps), "--every", "1"]
+    if arguments.noise is not None:
+        base += ["--noise", str(arguments.noise)]
+    trace_old = _trace(old, folder / "old.npz", [*base, "--keep-batches"], "--old")
+    options = list(base)
+    for name in ("start_from", "batches_from"):
+        source = getattr(arguments, name)
+        if source is not None:
+            path = trace_old.path if source == "old" else source
+            options += [f"--{name.replace('_', '-')}", str(Path(path).resolve())]
+    trace_new = _trace(new, folder / "new.npz", options, "--new")
+    if not old.is_trace:
+        own = Path(trace_old.path).resolve()
+        options = [*base, "--start-from", str(own), "--batches-from", str(own)]
+    measured = old if not old.is_trace else new
+    reruns = _reruns(measured, options, arguments.reruns, folder)
+    outcome = check(
+        trace_old,
+        trace_new,
+        given,
+        old_reruns=reruns if not old.is_trace else (),
+        new_reruns=reruns if old.is_trace else (),
+    )
+    if arguments.write_map:
+        write_text(Path(arguments.write_map), map_text(outcome.matching), "--write-map")
+    return outcome
+
+
+def _trace(which: Program, out: Path, options: list[str], flag: str) -> Trace:
+    from shared.tools.check.runs import opened, record
+
+    if which.is_trace:
+        return opened(which.folder / which.arguments[0])
+    _tell(f"recording {flag[2:]}: {which}")
+    return record(which, out, options, flag)
+
+
+def _reruns(which: Program, options: list[str], count: int, folder: Path) -> list[Trace]:
+    if which.is_trace:
+        return []
+    return [
+        _trace(which, folder / f"moved-{seed}.npz", [*options, "--perturb", str(seed)], "--rerun")
+        for seed in range(1, count + 1)
+    ]
+
+
+def _tell(text: str) -> None:
+    if sys.stderr.isatty():
+        print(text, file=sys.stderr)
+
+
+def _show(outcome: Outcome, arguments: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from shared.tools.check.report import lines
+
+    text = json.dumps(outcome.to_json(), indent=2)
+    if arguments.json == "-":
+        print(text)
+        return
+    width = max(Console().width, 60)
+    for line in lines(outcome):
+        indent = " " * (len(line) - len(line.lstrip()))
+        print(
+            textwrap.fill(
+                line.lstrip(),
+                width,
+                initial_indent=indent,
+                subsequent_indent=indent + "  ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        )
+    if arguments.json is not None:
+        write_text(Path(arguments.json), text + "\n", "--json")
