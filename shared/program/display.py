@@ -4,10 +4,10 @@ _LONGEST = 200
 
 
 def shown(text: object) -> str:
-    """Returns a text with control characters written out, cut where it is long.
+    r"""Returns a text with control characters written out, cut where it is long.
 
     Escape codes of terminals, line breaks and marks that change the direction of writing come as
-    `\\x1b`, `\\n`, `\\u202e`.
+    `\x1b`, `\n`, `\u202e`.
     """
     line = "".join(c if c.isprintable() else _written_out(c) for c in str(text))
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 import sys
@@ -85,12 +84,8 @@ def record(which: Program, out: Path, options: Sequence[str], flag: str) -> Trac
     """
     assert which.python is not None
     command = [which.python, str(RECORDER), *options, str(out), *which.arguments]
-    environment = {
-        **tf115_environment(),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    environment.pop("PYTHONPATH", None) if "PYTHONPATH" not in os.environ else None
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**tf115_environment(), **quiet}
     try:
         process = subprocess.run(
             command, cwd=which.folder, env=environment, capture_output=True, text=True

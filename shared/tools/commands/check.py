@@ -75,10 +75,10 @@ def _add_conditions(parser: argparse.ArgumentParser) -> None:
     same.add_argument(
         "--start-from",
         metavar="old",
-        help="give the new program these initial values: old, or FILE",
+        help="initial values of the new program: old, or FILE",
     )
     same.add_argument(
-        "--batches-from", metavar="old", help="give the new program these batches: old, or FILE"
+        "--batches-from", metavar="old", help="batches of the new program: old, or FILE"
     )
     same.add_argument(
         "--noise-from",

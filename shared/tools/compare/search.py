@@ -54,6 +54,7 @@ class _Walk:
         self.result = Search()
         self.pending: Difference | None = None  # slots that differ, but no update yet
         self.meaning: dict[str, float] = {}  # of slots of a kind: B's are A's times this
+        self.explained: dict[str, float] = {}  # how far known factors move a variable apart
         self.told: set[str] = set()
 
     def walk(self) -> Search:
@@ -195,13 +196,14 @@ class _Walk:
         names = [n for n in self.a.names("variable") if n in in_b]
         names = [n for n in names if self.a.is_float("variable", n)]
         judged = [found for name in names if (found := self.judge("update", name, step))]
-        by_name = {d.tensor: d for d in beyond}
         trained = set(self.a.trained())
-        if judged and all(d.tensor in trained for d in judged) and not beyond:
-            fit = self.factor("update", [d.tensor for d in judged], step)
+        rounded = [d.tensor for d in judged if d.tensor in trained]
+        if rounded and len(rounded) == len(judged):
+            fit = self.factor("update", rounded, step)
             if fit is not None and abs(fit[0] - 1) <= HYPERPARAMETER and fit[1] <= 1:
-                self.tolerance.widen(abs(fit[0] - 1) * self.step_size(step))
-                return []
+                self.explain_updates(abs(fit[0] - 1), step)
+                judged = []
+        by_name = {d.tensor: d for d in beyond if not self.is_explained(d, step)}
         for found in judged:
             if found.tensor not in by_name:
                 by_name[found.tensor] = Difference(
@@ -209,6 +211,24 @@ class _Walk:
                 )
         order = self.a.names("variable")
         return sorted(by_name.values(), key=lambda d: order.index(d.tensor))
+
+    def explain_updates(self, share: float, step: int) -> None:
+        """Notes that updates are a `share` of themselves apart, and variables by their sum."""
+        self.tolerance.widen(share * self.step_size(step))
+        for name in self.a.trained():
+            update = self.a.update(name, step)
+            if update is not None:
+                moved = share * float(np.linalg.norm(update))
+                self.explained[name] = self.explained.get(name, 0.0) + moved
+
+    def is_explained(self, found: Difference, step: int) -> bool:
+        """Whether a variable is apart by no more than its explained updates are."""
+        now = self.a.get("variable", found.tensor, step)
+        explained = self.explained.get(found.tensor, 0.0)
+        if now is None or not explained:
+            return False
+        # Twice: the factor is a fit over all variables, and a little else in each.
+        return found.distance <= found.allowed + 2 * explained / float(np.linalg.norm(now))
 
     def step_size(self, step: int) -> float:
         """The norm of a step's updates over that of the variables."""

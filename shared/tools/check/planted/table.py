@@ -1,0 +1,120 @@
+"""Plants each mistake, checks the port, and says whether step, tensor and hint are right."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import shared.tensorflow_loading  # noqa: F401 -- before TensorFlow, whose messages it silences
+from shared.tools.check.experiments import Experiments
+from shared.tools.check.matching import match, rename
+from shared.tools.check.outcome import Outcome, check
+from shared.tools.check.planted.programs import MISTAKES, PROGRAMS, Planted
+from shared.tools.check.planted.running import Program, moved, train_new, train_old
+from shared.tools.compare.rounding import Measured
+from shared.tools.compare.values import Values
+from shared.trace_recorder import Trace, read_trace
+
+RIGHT, NONE, WRONG = "right", "none", "wrong"
+_RERUNS = 3
+
+
+@dataclass(frozen=True)
+class Row:
+    """A planted mistake and what was found."""
+
+    planted: Planted
+    outcome: Outcome
+
+    @property
+    def placed(self) -> bool:
+        """Whether step, stage and tensor are right."""
+        found = self.outcome.difference
+        return found is not None and (
+            (found.step, found.stage) == (self.planted.step, self.planted.stage)
+            and found.tensor in self.planted.tensors
+        )
+
+    @property
+    def hint(self) -> str:
+        """Returns whether the hint is right, wrong, or there is none."""
+        hints = self.outcome.hints
+        if not hints:
+            return NONE
+        expected = self.planted.hint
+        return RIGHT if expected is not None and expected in hints[0] else WRONG
+
+
+class Checked:
+    """One program: the old side trained once, with its reruns, and ports checked against it."""
+
+    def __init__(self, program: Program, folder: Path) -> None:
+        """Trains the old side, and again from moved starts."""
+        self.program, self.folder = program, folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.old = read_trace(train_old(program, folder / "old.npz", program.start))
+        starts = [moved(program.start, seed) for seed in range(1, _RERUNS + 1)]
+        self.reruns = [
+            read_trace(train_old(program, folder / f"moved{number}.npz", start))
+            for number, start in enumerate(starts)
+        ]
+        self._ports = 0
+
+    def port(self, mistake: str, start: Mapping[str, np.ndarray] | None = None) -> Trace:
+        """Returns the trace of the port with a mistake; "" for none."""
+        self._ports += 1
+        out = self.folder / f"new{self._ports}.npz"
+        return read_trace(train_new(self.program, out, start or self.program.start, mistake))
+
+    def check(self, mistake: str) -> Outcome:
+        """Returns what the check finds of the port with a mistake."""
+        new, old = self.port(mistake), Values(self.old)
+        matching = match(old, Values(new))
+
+        def rerun(start: Mapping[str, np.ndarray]) -> Values:
+            values = {n: v.astype(np.float32) for n, v in start.items()}
+            return Values(rename(old, Values(self.port(mistake, values)), matching))
+
+        tolerance = Measured(old, [Values(r) for r in self.reruns])
+        experiments = Experiments(old, Values(rename(old, Values(new), matching)), tolerance, rerun)
+        return check(self.old, new, old_reruns=self.reruns, experiments=experiments)
+
+
+def rows(
+    planted: Sequence[Planted] = MISTAKES, tell: Callable[[str], None] = lambda text: None
+) -> Iterator[Row]:
+    """Yields what the check finds of each mistake; `tell` is told what is being done."""
+    with tempfile.TemporaryDirectory(prefix="pairs-planted-") as temporary:
+        checked: dict[str, Checked] = {}
+        for one in planted:
+            if one.program not in checked:
+                tell(one.program)
+                folder = Path(temporary) / str(len(checked))
+                checked[one.program] = Checked(PROGRAMS[one.program], folder)
+            yield Row(one, checked[one.program].check(one.mistake))
+
+
+def main() -> None:
+    """Prints the table as Markdown."""
+    print("| program | mistake | found at | place | hint | what it says |")
+    print("|---|---|---|---|---|---|")
+    found = []
+    for row in rows():
+        found.append(row)
+        place = row.outcome.difference
+        at = f"{place.step}, {place.stage} {place.tensor}" if place else row.outcome.verdict
+        says = row.outcome.hints[0] if row.outcome.hints else ""
+        placed = "right" if row.placed else "WRONG"
+        print(
+            f"| {row.planted.program} | {row.planted.mistake} | {at} | {placed} | {row.hint} | {says} |"
+        )
+    counts = {word: sum(row.hint == word for row in found) for word in (RIGHT, NONE, WRONG)}
+    print(f"\n{len(found)} mistakes: {sum(r.placed for r in found)} placed; hints: {counts}")
+
+
+if __name__ == "__main__":
+    main()
