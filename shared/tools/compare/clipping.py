@@ -46,6 +46,15 @@ def rates(e: Evidence) -> str | None:
     if _clip_norms(e, known_a, known_b, steps):
         return _clip_norms(e, known_a, known_b, steps)
     a, b = np.array(known_a), np.array(known_b)
+    norms = [[e.global_norm(s, "gradient", t) for t in steps] for s in (e.in_a, e.in_b)]
+    if all(n is not None for side in norms for n in side):
+        sizes = a * np.array(norms[0], float), b * np.array(norms[1], float)
+        if _constant(sizes[0]) and _constant(sizes[1]) and not _constant(a):
+            return (
+                f"all updates of a step together have the norm {sizes[0][0]:.4g} in A and "
+                f"{sizes[1][0]:.4g} in B, at each step: both clip, to another norm or at another "
+                "rate"
+            )
     if _equal(a[1:], b[:-1]) and not _constant(a):
         return "B's schedule is one step ahead of A's: its step is counted from 1, or before"
     if _equal(b[1:], a[:-1]) and not _constant(b):
@@ -112,6 +121,27 @@ def clipped(e: Evidence) -> Iterator[str]:
     """Looks at updates that are A's, each tensor by a factor of its own."""
     updates = {n: p for n in e.trained() if (p := e.update(n)) is not None}
     yield from _each_by_its_norm(e, updates, "updates")
+    gradients = {n: e.whole("gradient", n) for n in updates}
+    for side, word in ((1, "B"), (0, "A")):
+        flat = [(g[side].ravel(), -updates[n][side].ravel()) for n, g in gradients.items() if g]
+        if flat:
+            g, u = (np.concatenate(column) for column in zip(*flat, strict=True))
+            most = _plateau(g, u)
+            if most is not None:
+                yield f"{word} clips each element of its gradients to {most:.3g}"
+                return
+
+
+def _plateau(g: np.ndarray, u: np.ndarray) -> float | None:
+    """Returns c, if u is rate * clip(g, -c, c) and clipping acts on three elements or more."""
+    top = np.abs(u) >= np.abs(u).max() * (1 - 1e-4)
+    if top.sum() < 3 or top.all() or not g[~top].any():
+        return None
+    rate = float(g[~top] @ u[~top] / (g[~top] @ g[~top]))
+    most = float(np.abs(u).max() / rate) if rate > 0 else 0.0
+    if most <= 0 or (np.abs(g[top]) < most * (1 - 1e-3)).any():
+        return None
+    return most if relative_l2(rate * np.clip(g, -most, most), u) <= 1e-3 else None
 
 
 def clipped_gradients(e: Evidence) -> Iterator[str]:

@@ -33,6 +33,7 @@ from shared.tools.compare.rounding import Tolerance
 from shared.tools.compare.search import Difference
 from shared.tools.compare.state_diagnosis import after_averages, averages
 from shared.tools.compare.update_diagnosis import (
+    accumulator,
     decays,
     keras_adam,
     other_gradient,
@@ -40,7 +41,7 @@ from shared.tools.compare.update_diagnosis import (
     slot_start,
     update_law,
 )
-from shared.tools.compare.values import Readable
+from shared.tools.compare.values import Readable, Values
 from shared.trace_recorder import STAGES
 
 Suspect = Callable[[Evidence], Iterator[str]]
@@ -411,6 +412,41 @@ def _decay_in_gradient(e: Evidence) -> Iterator[str]:
     )
 
 
+def _mask_only(e: Evidence) -> Iterator[str]:
+    yield from (hint for hint in other_loss(e) if "mask" in hint)
+
+
+def _trained_at(side: Values, step: int) -> list[str]:
+    return [n for n in side.trained() if side.norm("gradient", n, step) is not None]
+
+
+def _other_order(e: Evidence) -> Iterator[str]:
+    """Looks at which variables have gradients at this step: those of one of several optimizers."""
+    of_a, of_b = _trained_at(e.in_a, e.step), _trained_at(e.in_b, e.step)
+    if of_a and of_b and not set(of_a) & set(of_b):
+        yield (
+            f"step {e.step} trains {', '.join(of_a)} in A and {', '.join(of_b)} in B: the "
+            "optimizers run in another order"
+        )
+
+
+def _before_update(e: Evidence) -> Iterator[str]:
+    """Looks for logits that one side takes before the update of another optimizer's step."""
+    if _trained_at(e.in_a, e.step) == _trained_at(e.in_a, e.step - 1):
+        return
+    for side, other, word in ((e.in_b, e.in_a, "B"), (e.in_a, e.in_b, "A")):
+        own = side.get(e.stage, e.tensor, e.step), side.get(e.stage, e.tensor, e.step - 1)
+        theirs = other.get(e.stage, e.tensor, e.step), other.get(e.stage, e.tensor, e.step - 1)
+        if any(x is None for x in (*own, *theirs)):
+            continue
+        if np.array_equal(own[0], own[1]) and not np.array_equal(theirs[0], theirs[1]):
+            yield (
+                f"{word} takes the {e.stage} of step {e.step} before the other's update of step "
+                f"{e.step - 1}: the gradients of two optimizers are taken before either is applied"
+            )
+            return
+
+
 def _first_of(*suspects: Suspect) -> Suspect:
     """Returns a suspect that says what the first of several has to say."""
 
@@ -427,8 +463,8 @@ def _first_of(*suspects: Suspect) -> Suspect:
 SUSPECTS: dict[str, tuple[Suspect, ...]] = dict.fromkeys(STAGES, ())
 SUSPECTS["initial"] = (_transposed, _other_start)
 SUSPECTS["batch"] = (_batch_order, _other_batch)
-SUSPECTS["logits"] = (_one_step_off, _transposed, _rescaled_logits, after_averages)
-SUSPECTS["loss"] = (_first_of(_loss_factor, _l2_in_loss, other_loss),)
+SUSPECTS["logits"] = (_one_step_off, _transposed, _before_update, _rescaled_logits, after_averages)
+SUSPECTS["loss"] = (_first_of(_other_order, _mask_only, _loss_factor, _l2_in_loss, other_loss),)
 SUSPECTS["gradient"] = (
     _one_step_off,
     _transposed,
@@ -437,5 +473,13 @@ SUSPECTS["gradient"] = (
     _gradient_factor,
     _decay_in_gradient,
 )
-SUSPECTS["slot"] = (_one_step_off, decays, slot_start, sparse_slots, slot_factor, other_gradient)
+SUSPECTS["slot"] = (
+    _one_step_off,
+    accumulator,
+    decays,
+    slot_start,
+    sparse_slots,
+    slot_factor,
+    other_gradient,
+)
 SUSPECTS["variable"] = (_one_step_off, _transposed, averages, update_law)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from shared.tools.compare.distances import relative_l2
 from shared.tools.compare.evidence import Evidence
 from shared.tools.compare.values import Values
 
@@ -150,3 +151,21 @@ def other_loss(e: Evidence) -> Iterator[str]:
     of_a, of_b = loss_of(e.in_a, steps), loss_of(e.in_b, steps)
     if of_a and of_b and not set(of_a) & set(of_b):
         yield f"A's loss is {of_a[0]}, B's is {of_b[0]}"
+    elif not of_a and not of_b:
+        yield from _beside_a_rest(e)
+
+
+def _beside_a_rest(e: Evidence) -> Iterator[str]:
+    """Looks for two formulas beside the same rest, such as a regularization of equal variables."""
+    rest, losses = regularization(e, e.in_a), e.losses()
+    variables = [e.before("variable", n) for n in e.trained()]
+    equal = all(p is not None and relative_l2(*p) <= _SAME for p in variables)
+    if rest is None or rest <= 0 or losses is None or not equal:
+        return
+    known = known_losses(e.in_b, e.step)
+    limit = _SAME * abs(float(losses[1][0]))
+    fitting = [n for n, v in known.items() if abs(float(losses[1][0]) - v - rest) <= limit]
+    usual = ("the mean of the softmax cross-entropy", "the mean of the squares")
+    if len(fitting) == 1 and fitting[0] not in usual:
+        of_a = next(n for n in usual if n in known)
+        yield f"but for a rest of {rest:.4g}, A's loss is {of_a}, B's is {fitting[0]}"

@@ -196,13 +196,12 @@ class _Walk:
         names = [n for n in self.a.names("variable") if n in in_b]
         names = [n for n in names if self.a.is_float("variable", n)]
         judged = [found for name in names if (found := self.judge("update", name, step))]
-        trained = set(self.a.trained())
-        rounded = [d.tensor for d in judged if d.tensor in trained]
-        if rounded and len(rounded) == len(judged):
-            fit = self.factor("update", rounded, step)
+        trained = [n for n in self.a.trained() if self.is_telling(n, step)]
+        if any(d.tensor in trained for d in (*judged, *beyond)):
+            fit = self.factor("update", trained, step)
             if fit is not None and abs(fit[0] - 1) <= HYPERPARAMETER and fit[1] <= 1:
                 self.explain_updates(abs(fit[0] - 1), step)
-                judged = []
+                judged = [d for d in judged if d.tensor not in trained]
         by_name = {d.tensor: d for d in beyond if not self.is_explained(d, step)}
         for found in judged:
             if found.tensor not in by_name:
@@ -211,6 +210,12 @@ class _Walk:
                 )
         order = self.a.names("variable")
         return sorted(by_name.values(), key=lambda d: order.index(d.tensor))
+
+    def is_telling(self, name: str, step: int) -> bool:
+        """Whether a step moves a variable in A, and by more than noise."""
+        update = self.a.update(name, step)
+        moves = update is not None and bool(update.any())
+        return moves and self.tolerance.allowed("update", name, step) <= UNTELLING
 
     def explain_updates(self, share: float, step: int) -> None:
         """Notes that updates are a `share` of themselves apart, and variables by their sum."""

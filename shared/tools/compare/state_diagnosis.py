@@ -110,7 +110,8 @@ def after_averages(e: Evidence) -> Iterator[str]:
     if moves and e.agrees("variable", names):
         yield (
             "the batch's statistics agree (moving averages of this step), so all that precedes "
-            "batch normalization does: look at its epsilon, scale and offset, and what follows it"
+            "batch normalization does: look at whether it normalizes by them or by the averages, "
+            "at its epsilon, scale and offset, and at what follows it"
         )
 
 

@@ -209,7 +209,7 @@ def update_law(e: Evidence) -> Iterator[str]:
     """Tries the laws of a wrong update, and names the one that leaves least unexplained."""
     if e.tensor not in (e.trained() or e.names("variable")):
         return
-    special = [*sparse_rows(e), *clipped(e), *_missing(e)]
+    special = [*sparse_rows(e), *_nesterov(e), *clipped(e), *_missing(e)]
     if special:
         yield special[0]
         return
@@ -223,7 +223,10 @@ def update_law(e: Evidence) -> Iterator[str]:
 
 def _missing(e: Evidence) -> Iterator[str]:
     still = []
+    trained = e.trained()
     for name in e.differing("variable"):
+        if name not in trained:
+            continue
         pair = e.update(name)
         is_still = not e.moves(e.in_b, "variable", name)
         if pair is not None and pair[0].any() and is_still:
@@ -232,8 +235,57 @@ def _missing(e: Evidence) -> Iterator[str]:
         yield f"B does not update {', '.join(still)}, though it has a gradient there"
 
 
+def _nesterov(e: Evidence) -> Iterator[str]:
+    """Looks for updates of gradient and slot together in one side, of the slot alone in the other.
+
+    At the first step slot and gradient are one; so it takes the step after it.
+    """
+    if len(e.steps) < 2:
+        return
+    later = e.at("variable", e.tensor, e.steps[1])
+    shares = []
+    for side in (later.in_a, later.in_b):
+        g, u = side.get("gradient", e.tensor, later.step), side.update(e.tensor, later.step)
+        slots = [side.get("slot", slot, later.step) for slot in _slots_of(later, e.tensor)]
+        if g is None or u is None or len(slots) != 1 or slots[0] is None or g.size < 3:
+            return
+        columns = np.stack([slots[0].ravel(), g.ravel()], axis=1)
+        found, *_ = np.linalg.lstsq(columns, u.ravel(), rcond=None)
+        parts = columns * found
+        if np.linalg.norm(parts.sum(axis=1) - u.ravel()) > 1e-3 * np.linalg.norm(u):
+            return
+        shares.append(float(np.linalg.norm(parts[:, 1]) / np.linalg.norm(u)))
+    for mine, other, word in ((shares[1], shares[0], "B"), (shares[0], shares[1], "A")):
+        if mine > 0.01 and other < 1e-3:
+            yield f"{word} uses Nesterov's momentum, the other side plain momentum"
+            return
+
+
+def accumulator(e: Evidence) -> Iterator[str]:
+    """Looks for a slot a = momentum * a + c * gradient with two momentums."""
+    owner = _variable_of(e, e.tensor) or ""
+    gradient, states = e.whole("gradient", owner), _states(e, e.tensor)
+    if gradient is None or states is None or gradient[0].size < 3:
+        return
+    found = []
+    for now, past, g in zip(*states, gradient, strict=True):
+        columns = np.stack([past.ravel(), g.ravel()], axis=1)
+        law, *_ = np.linalg.lstsq(columns, now.ravel(), rcond=None)
+        left = np.linalg.norm(columns @ law - now.ravel())
+        if not past.any() or left > SAME_FACTOR * np.linalg.norm(now):
+            return
+        found.append(law)
+    (of_a, c_a), (of_b, _) = found
+    is_accumulator = abs(c_a - 1) <= 1e-3 or c_a < 0  # else it is a moving average
+    if is_accumulator and abs(of_a - of_b) > 1e-3:
+        yield f"the momentum of {e.tensor} is {of_a:.4g} in A and {of_b:.4g} in B"
+
+
 def _factor_law(e: Evidence, updates: Updates) -> Told | None:
     xs, ys, noises = _columns(updates)
+    rough = fit(np.concatenate(xs), np.concatenate(ys)) if xs else Fit(0.0, 0.0)
+    # The rounding of A's updates comes with the factor.
+    noises = [noise * max(1.0, abs(1 + rough.factor)) for noise in noises]
     law = common_law(xs, ys, noises)
     # A difference that takes back the whole update is none: then B is not A's times anything.
     if law is None or abs(1 + law.factor) < SAME_FACTOR:
@@ -242,7 +294,11 @@ def _factor_law(e: Evidence, updates: Updates) -> Told | None:
     cause = _bias_correction(e, factor, list(updates))
     if cause is None and abs(law.factor) < SAME_FACTOR:
         cause = "Adam's bias correction rounded in another way (1 - beta2**t cancels)"
-    cause = cause or rates(e) or f"the learning rates may have the ratio {factor:.4g}"
+    cause = (
+        cause
+        or rates(e)
+        or (f"the learning rates, or factors on the gradients, have the ratio {factor:.4g}")
+    )
     return Told(law.left, f"B's updates are {factor:.9g} times A's: {cause}")
 
 
@@ -251,7 +307,9 @@ def _weight_decay_law(e: Evidence, updates: Updates) -> Told | None:
     differing = {n: u for n, u in updates.items() if n in e.differing("variable")}
     _, ys, noises = _columns(differing)
     befores = [e.before("variable", name) for name in differing]
-    law = common_law([b[0].ravel() for b in befores if b is not None], ys, noises)
+    columns = [b[0].ravel() for b in befores if b is not None]
+    of_a = [a for (a, _), _ in differing.values()]
+    law = common_law(columns, ys, noises) or _beside_a_factor(of_a, columns, ys, noises)
     if law is None:
         return None
     return Told(law.left, f"B's updates add {law.factor:.6g} times the variable: weight decay")
@@ -343,7 +401,8 @@ def _epsilon_law(
         ys.append(b - a)
         noises.append(noise)
         sizes += _rates(e, name, -a / x, used)
-    law = common_law(xs, ys, noises) or _beside_a_factor(updates, xs, ys, noises)
+    of_a = [a[(a != 0) & (b != 0)] for (a, b), _ in updates.values()]
+    law = common_law(xs, ys, noises) or _beside_a_factor(of_a, xs, ys, noises)
     if law is None:
         return None
     rate = float(np.median(sizes)) if sizes else 0.0
@@ -354,10 +413,11 @@ def _epsilon_law(
 
 
 def _beside_a_factor(
-    updates: Updates, xs: list[np.ndarray], ys: list[np.ndarray], noises: list[float]
+    of_a: list[np.ndarray], xs: list[np.ndarray], ys: list[np.ndarray], noises: list[float]
 ) -> Fit | None:
     """Fits the law beside a common factor, as the rounding of 1 - beta2 makes one in Adam."""
-    of_a = [a[(a != 0) & (b != 0)] for (a, b), _ in updates.values()]
+    if not xs:
+        return None
     if any(a.size != x.size for a, x in zip(of_a, xs, strict=True)):
         return None
     columns = np.stack([np.concatenate(of_a), np.concatenate(xs)], axis=1)

@@ -93,7 +93,7 @@ MISTAKES = {
     "learning rate 1 % off": (
         REFERENCE.but(learning_rate=1.01e-3),
         ("variable", "w1", 1),
-        "the learning rates may have the ratio 1.01",
+        "have the ratio 1.01",
     ),
     "no bias correction": (
         REFERENCE.but(corrects_bias=False),

@@ -74,10 +74,8 @@ def _mlp_new(x: Mapping, v: Mapping, mistake: str) -> Side:
         loss = tf.reduce_mean(keras.losses.categorical_crossentropy(x["y"], logits))
     if mistake == "softmax twice":
         loss = _cross_entropy(x["y"], tf.nn.softmax(logits))
-    factor = {"L2 left out": 0.0, "L2 not halved": 0.02, "L2 halved again": 0.005}.get(
-        mistake, 0.01
-    )
-    loss += factor * (tf.reduce_sum(v["w1"] ** 2) + tf.reduce_sum(v["w2"] ** 2))
+    factors = {"L2 left out": 0.0, "L2 not halved": 0.02, "L2 halved again": 0.005}
+    loss += factors.get(mistake, 0.01) * (tf.reduce_sum(v["w1"] ** 2) + tf.reduce_sum(v["w2"] ** 2))
     loss *= {"sum instead of mean": float(_BATCH), "loss weighted": 1.5}.get(mistake, 1.0)
     return Side(logits, [(loss, list(_MLP))], {})
 
@@ -211,10 +209,18 @@ MOMENTUM = Program(
 )
 
 
+class _RMSprop(keras.optimizers.RMSprop):
+    """Keras's, from TensorFlow 1's start: ones."""
+
+    def build(self, variables: Any) -> None:
+        super().build(variables)
+        for velocity in self._velocities:
+            velocity.assign(tf.ones_like(velocity))
+
+
 def _rms_new(mistake: str) -> Any:
-    return keras.optimizers.RMSprop(
-        0.01, rho=0.99 if mistake == "decay 0.99" else 0.9, epsilon=1e-10
-    )
+    kind = keras.optimizers.RMSprop if mistake == "slot starts from zero" else _RMSprop
+    return kind(0.01, rho=0.99 if mistake == "decay 0.99" else 0.9, epsilon=1e-10)
 
 
 # ---- batch normalization ----------------------------------------------------------------------
@@ -321,7 +327,7 @@ class _SparseMomentum(keras.optimizers.SGD):
         if not isinstance(gradient, tf.IndexedSlices):
             return super().update_step(gradient, variable, learning_rate)
         slot = self.momentums[self._get_variable_index(variable)]
-        rows = 0.9 * tf.gather(slot, gradient.indices) - 0.05 * gradient.values
+        rows = 0.9 * tf.gather(slot, gradient.indices) - learning_rate * gradient.values
         slot.value.scatter_update(tf.IndexedSlices(rows, gradient.indices))
         variable.scatter_add(tf.IndexedSlices(rows, gradient.indices))
         return None
@@ -478,29 +484,19 @@ LSTM = Program(
     new_slots=_ADAM_NEW,
 )
 
-PROGRAMS = {
-    program.name: program
-    for program in (
-        MLP,
-        SCHEDULE,
-        CLIPPING,
-        MOMENTUM,
-        RMSPROP,
-        NORM,
-        EMBEDDING_ADAM,
-        EMBEDDING_MOMENTUM,
-        LSTM,
-        GAN,
-    )
-}
+_ALL = (MLP, SCHEDULE, CLIPPING, MOMENTUM, RMSPROP, NORM)
+_ALL += (EMBEDDING_ADAM, EMBEDDING_MOMENTUM, LSTM, GAN)
+PROGRAMS = {program.name: program for program in _ALL}
 _W = ("w1", "b1", "w2", "b2")
 _M = tuple(f"{name}/m" for name in _W)
 _V = tuple(f"{name}/v" for name in _W)
+_RMS = tuple(f"{name}/rms" for name in _W)
 
 
-def _of(
-    program: Program, *rows: tuple[str, int, str, tuple[str, ...], str | None]
-) -> list[Planted]:
+Where = tuple[str, int, str, tuple[str, ...], str | None]
+
+
+def _of(program: Program, *rows: Where) -> list[Planted]:
     return [Planted(program.name, *row) for row in rows]
 
 
@@ -512,11 +508,11 @@ MISTAKES = [
         ("a larger epsilon", 1, "variable", _W, "epsilon may differ"),
         ("beta2 0.99", 1, "slot", _V, "decay 0.999 in A and 0.99 in B"),
         ("beta1 0.5", 1, "slot", _M, "decay 0.9 in A and 0.5 in B"),
-        ("learning rate", 1, "variable", _W, "the learning rates may have the ratio 2"),
+        ("learning rate", 1, "variable", _W, "have the ratio 2"),
         ("decoupled weight decay", 1, "variable", _W, "weight decay"),
         ("bias left out of training", 1, "gradient", ("b1",), "b1 is zero in B"),
-        ("from_logits forgotten", 1, "loss", _LOSS, None),
-        ("softmax twice", 1, "loss", _LOSS, None),
+        ("from_logits forgotten", 1, "loss", _LOSS, "logits taken for probabilities"),
+        ("softmax twice", 1, "loss", _LOSS, "softmax taken twice"),
         ("L2 left out", 1, "loss", _LOSS, "B leaves out the L2 term"),
         ("L2 not halved", 1, "loss", _LOSS, "L2 term of w1, w2 is twice A's"),
         ("L2 halved again", 1, "loss", _LOSS, "L2 term of w1, w2 is half of A's"),
@@ -535,15 +531,15 @@ MISTAKES = [
         CLIPPING,
         ("clipping left out", 1, "variable", _W, "A clips its gradients to the global norm 0.5"),
         ("each tensor clipped", 1, "variable", _W, "B clips each tensor by its own norm"),
-        ("each element clipped", 1, "variable", _W, None),
-        ("another norm", 1, "variable", _W, "0.5 in A and 1 in B"),
+        ("each element clipped", 1, "variable", _W, "B clips each element"),
+        ("another norm", 1, "variable", _W, "clip"),
     ),
     *_of(
         MOMENTUM,
         ("momentum 0.8", 2, "slot", tuple(f"{n}/momentum" for n in _W), "0.9 in A and 0.8 in B"),
         ("Nesterov", 1, "variable", _W, "Nesterov"),
-        ("learning rate", 1, "variable", _W, "the ratio 2"),
-        ("replicas added up", 1, "variable", _W, "2 times"),
+        ("learning rate", 1, "variable", _W, "have the ratio 2"),
+        ("replicas added up", 1, "variable", _W, "factors on the gradients, have the ratio 2"),
     ),
     *_of(
         RMSPROP,
@@ -551,10 +547,10 @@ MISTAKES = [
             "slot starts from zero",
             1,
             "slot",
-            tuple(f"{n}/rms" for n in _W),
+            _RMS,
             "may start from another",
         ),
-        ("decay 0.99", 1, "slot", tuple(f"{n}/rms" for n in _W), "decay 0.9 in A and 0.99 in B"),
+        ("decay 0.99", 1, "slot", _RMS, "decay 0.9 in A and 0.99 in B"),
     ),
     *_of(
         NORM,
@@ -563,7 +559,7 @@ MISTAKES = [
         ("BN epsilon", 1, "logits", _LOGITS, "epsilon of batch normalization is 0.001 in A"),
         ("updates not run", 1, "variable", _AVERAGES, "never move in B"),
         ("unbiased variance", 1, "variable", ("bn/moving_variance",), "variance over n - 1 in B"),
-        ("averages used in training", 1, "logits", _LOGITS, None),
+        ("averages used in training", 1, "logits", _LOGITS, "or by the averages"),
         ("Keras's epsilon", 1, "variable", tuple(_TRAINED), "epsilon may differ"),
     ),
     *_of(
@@ -575,12 +571,12 @@ MISTAKES = [
     *_of(
         EMBEDDING_MOMENTUM,
         ("all rows decay", 2, "slot", ("table/momentum",), "B changes all rows of table"),
-        ("learning rate", 1, "variable", tuple(_TABLE), "the ratio 2"),
+        ("learning rate", 1, "variable", tuple(_TABLE), "have the ratio 2"),
     ),
     *_of(
         LSTM,
         ("Keras's order of gates", 1, "logits", _LOGITS, "the second and the third gate"),
-        ("gates in another order", 1, "logits", _LOGITS, None),
+        ("gates in another order", 1, "logits", _LOGITS, "the first and the third gate"),
         ("forget bias lost", 1, "logits", _LOGITS, "B lacks the forget bias"),
         ("mask forgotten", 1, "loss", _LOSS, "B's is the mean of the softmax cross-entropy"),
         ("averaged over all positions", 1, "loss", _LOSS, "averaged over all positions"),
@@ -588,9 +584,9 @@ MISTAKES = [
     ),
     *_of(
         GAN,
-        ("both gradients before any update", 1, "gradient", ("g",), "after it has updated d1, d2"),
-        ("D trained after G", 1, "gradient", ("g",), "after it has updated d1, d2"),
-        ("half of D's loss", 1, "loss", _LOSS, None),
-        ("Keras's epsilon", 1, "variable", tuple(_GAN), "epsilon may differ"),
+        ("both gradients before any update", 2, "logits", _LOGITS, "before the other's update"),
+        ("D trained after G", 1, "loss", _LOSS, "run in another order"),
+        ("half of D's loss", 1, "loss", _LOSS, "0.5 times A's"),
+        ("Keras's epsilon", 1, "variable", ("d1", "d2"), "epsilon may differ"),
     ),
 ]

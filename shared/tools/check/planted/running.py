@@ -19,7 +19,8 @@ Arrays = dict[str, np.ndarray]
 class Side:
     """What one style gives for a batch: logits, loss, and averages that the step moves.
 
-    `groups` are (loss, names of the variables that it trains), in the order of their updates.
+    `groups` are (loss, names of the variables that it trains), in the order of their updates. Each
+    update is recorded as a step of its own.
     """
 
     logits: Any
@@ -113,22 +114,18 @@ def train_old(program: Program, out: Path, start: Mapping[str, np.ndarray]) -> P
             for step in range(1, STEPS + 1):
                 batch = program.batch(step)
                 feed = {fed[n]: a for n, a in batch.items()}
-                losses, gradients, logits = [], {}, None
                 for number, (loss, dense, update) in enumerate(runs):
-                    with_it = [side.logits, averages] if number == 0 else []
-                    seen = session.run([loss, dense, update, with_it], feed)
-                    losses.append(seen[0])
-                    gradients.update(seen[1])
-                    logits = seen[3][0] if number == 0 else logits
-                recorder.record(
-                    step,
-                    np.float32(sum(losses)),
-                    batch=batch,
-                    logits=logits,
-                    gradients=gradients,
-                    slots=session.run(slots),
-                    variables=session.run(variables),
-                )
+                    with_it = averages if number == 0 else []
+                    seen = session.run([loss, dense, side.logits, update, with_it], feed)
+                    recorder.record(
+                        (step - 1) * len(runs) + number + 1,
+                        seen[0],
+                        batch=batch,
+                        logits=seen[2],
+                        gradients=seen[1],
+                        slots=session.run(slots),
+                        variables=session.run(variables),
+                    )
     return out
 
 
@@ -172,31 +169,23 @@ def train_new(program: Program, out: Path, start: Mapping[str, np.ndarray], mist
             batch = program.batch(step)
             order = list(range(len(groups)))[:: program.new_order(mistake)]
             ready = [gradients_of(n, batch) for n in order] if program.together(mistake) else None
-            losses: dict[int, Any] = {}
-            recorded: Arrays = {}
-            logits: dict[int, Any] = {}
             for position, number in enumerate(order):
                 made = ready[position] if ready is not None else gradients_of(number, batch)
-                logits[number], losses[number], found, averages = made
-                recorded.update(
-                    {
-                        n: tf.convert_to_tensor(g).numpy()
-                        for n, g in zip(groups[number], found, strict=True)
-                    }
-                )
+                logits, loss, found, averages = made
                 clipped = program.new_clip(found, mistake)
                 own = [variables[n] for n in groups[number]]
                 optimizers[number].apply_gradients(list(zip(clipped, own, strict=True)))
                 if number == 0:
                     for n, value in averages.items():
                         variables[n].assign(value)
-            recorder.record(
-                step,
-                np.float32(sum(np.float32(losses[n]) for n in sorted(losses))),
-                batch=batch,
-                logits=logits[0].numpy(),
-                gradients=recorded,
-                slots=slots(),
-                variables=values(),
-            )
+                dense = [tf.convert_to_tensor(g).numpy() for g in found]
+                recorder.record(
+                    (step - 1) * len(groups) + position + 1,
+                    loss.numpy(),
+                    batch=batch,
+                    logits=logits.numpy(),
+                    gradients=dict(zip(groups[number], dense, strict=True)),
+                    slots=slots(),
+                    variables=values(),
+                )
     return out

@@ -109,9 +109,8 @@ def main() -> None:
         at = f"{place.step}, {place.stage} {place.tensor}" if place else row.outcome.verdict
         says = row.outcome.hints[0] if row.outcome.hints else ""
         placed = "right" if row.placed else "WRONG"
-        print(
-            f"| {row.planted.program} | {row.planted.mistake} | {at} | {placed} | {row.hint} | {says} |"
-        )
+        cells = (row.planted.program, row.planted.mistake, at, placed, row.hint, says)
+        print(f"| {' | '.join(cells)} |")
     counts = {word: sum(row.hint == word for row in found) for word in (RIGHT, NONE, WRONG)}
     print(f"\n{len(found)} mistakes: {sum(r.placed for r in found)} placed; hints: {counts}")
 
