@@ -1,16 +1,18 @@
 """Shows names and texts that somebody else wrote: on one line, and nothing in them acts."""
 
-_LONGEST = 200
+from typing import Optional
+
+_LONGEST = 200  # letters; longer than any name that somebody means
 
 
-def shown(text: object) -> str:
-    r"""Returns a text with control characters written out, cut where it is long.
+def shown(text: object, longest: Optional[int] = _LONGEST) -> str:
+    r"""Returns a text with control characters written out, cut where it is longer than asked.
 
     Escape codes of terminals, line breaks and marks that change the direction of writing come as
     `\x1b`, `\n`, `\u202e`.
     """
     line = "".join(c if c.isprintable() else _written_out(c) for c in str(text))
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    return line if longest is None or len(line) <= longest else line[: longest - 1] + "…"
 
 
 def _written_out(character: str) -> str:

@@ -16,7 +16,7 @@ def lines(outcome: Outcome) -> list[str]:
 
 def _verdict(outcome: Outcome) -> Iterator[str]:
     if outcome.condition is not None:
-        yield f"{CONDITION}: {shown(outcome.condition.message)}"
+        yield f"{CONDITION}: {shown(outcome.condition.message, None)}"
         yield f"  {outcome.condition.remedy}"
     elif outcome.difference is not None:
         found = outcome.difference
@@ -31,8 +31,8 @@ def _verdict(outcome: Outcome) -> Iterator[str]:
             f"  the closest to its tolerance took {outcome.worst_share:.0%} of it: "
             f"{shown(outcome.worst_at)}"
         )
-    yield from (f"hint: {shown(hint)}" for hint in outcome.hints)
-    yield from (f"note: {shown(note)}" for note in outcome.notes)
+    yield from (f"hint: {shown(hint, None)}" for hint in outcome.hints)
+    yield from (f"note: {shown(note, None)}" for note in outcome.notes)
 
 
 def _where(found: Difference) -> Iterator[str]:

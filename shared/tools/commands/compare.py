@@ -9,8 +9,9 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.atomic_files import write_text, write_whole
+from shared.atomic_files import write_whole
 from shared.errors import TraceError, UsageError
+from shared.tools.result_file import write_result
 
 if TYPE_CHECKING:
     from shared.tools.compare.equality import Criterion
@@ -27,7 +28,7 @@ exit code:
 A trace is what --trace FILE of a style script records, or any other code with a
 copy of shared/trace_recorder.py:
   python -m tf1_style.cnn train --steps 100 --trace old.npz
-  python -m tf2_style.cnn train --steps 100 --trace new.npz
+  python -m tf2_style.cnn train --steps 100 --optimizer tf1 --trace new.npz
   pairs compare old.npz new.npz
 """
 
@@ -108,7 +109,7 @@ def execute(arguments: argparse.Namespace) -> int:
         _print(comparison, metas)
     if arguments.json not in (None, "-"):
         text = json.dumps(comparison.to_json(), indent=2) + "\n"
-        write_text(Path(arguments.json), text, "--json")
+        write_result(arguments.json, text, "--json")
     if arguments.plot is not None:
         _plot(comparison, arguments.plot)
     return comparison.exit_code

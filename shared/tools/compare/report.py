@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shared.program.display import shown, shown_markup
 from shared.tools.compare.result import (
     DIFFERS,
     NOT_COMPARABLE,
@@ -43,11 +44,12 @@ def lines(comparison: Comparison, metas: tuple[dict[str, Any], dict[str, Any]]) 
     text += [f"  {line}" for line in _coverage(comparison)]
     text += [f"note: {note}" for note in comparison.notes]
     text += [f"hint: {hint}" for hint in comparison.hints]
-    return text
+    return [line[: len(line) - len(line.lstrip())] + shown(line.lstrip(), None) for line in text]
 
 
 def _describe(meta: dict[str, Any]) -> str:
-    versions = meta.get("versions", {})
+    versions = meta.get("versions")
+    versions = versions if isinstance(versions, dict) else {}
     tensorflow = versions.get("tensorflow")
     words = [meta.get("model"), meta.get("style"), meta.get("runtime")]
     words.append(f"TensorFlow {tensorflow}" if tensorflow else f"NumPy {versions.get('numpy')}")
@@ -140,7 +142,7 @@ def growth_table(comparison: Comparison) -> Table | None:
             f"{growth.loss[position]:.2g}",
             f"{growth.norm[position]:.2g}",
             "not kept" if distance is None else f"{distance:.2g}",
-            tensor if distance != 0 else "",
+            shown_markup(tensor) if distance != 0 else "",
         )
     return table
 

@@ -50,7 +50,9 @@ def _decays(e: Evidence, names: list[str]) -> list[str]:
     ratio = common_factor([p for p in map(e.update, names) if p is not None], share=1e-3)
     if ratio is None or abs(ratio - 1) <= SAME_FACTOR:
         return []
-    found = _solve(e, names)
+    # A bias before the normalization may be noise, which moves the mean and not the variance.
+    solved = (_solve(e, some) for some in (names, *([name] for name in names)))
+    found = next((decays for decays in solved if decays is not None), None)
     if found is not None:
         return [
             f"the moving averages {', '.join(names)} have decay {found[0]:.4g} in A and "

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from shared.program.display import shown
 from shared.tools.compare.distances import (
     UNRELATED,
     equal_bits,
@@ -17,7 +18,7 @@ from shared.tools.compare.distances import (
 from shared.tools.compare.equality import Criterion
 from shared.tools.compare.result import Elements
 from shared.tools.compare.values import Readable
-from shared.trace_recorder import TensorInfo, as_float64
+from shared.trace_recorder import TensorInfo, TraceFileError, as_float64, digest
 
 # What can be said of one tensor at one step.
 HOLDS, BREAKS, OTHER_BATCH, NAN_IN_ONE, OTHER_SHAPE = range(5)
@@ -86,9 +87,11 @@ def _check_elements(
     for step in check.whole:
         position = int(np.searchsorted(check.steps, step))
         if check.equal[position]:
+            _checked_whole(a, check.stage, check.name, step, dtype)
+            _checked_whole(b, check.stage, check.name, step, dtype)
             continue
-        whole_a = a.whole(check.stage, check.name, step)
-        whole_b = b.whole(check.stage, check.name, step)
+        whole_a = _checked_whole(a, check.stage, check.name, step, dtype)
+        whole_b = _checked_whole(b, check.stage, check.name, step, dtype)
         if whole_a.shape != whole_b.shape:
             check.verdicts[position] = OTHER_SHAPE
             continue
@@ -101,6 +104,24 @@ def _check_elements(
         check.max_ulp = max(check.max_ulp, _ulp_or_most(elements.max_ulp))
         check.max_relative_l2 = max(check.max_relative_l2, elements.relative_l2)
     return checked
+
+
+def _checked_whole(trace: Readable, stage: str, name: str, step: int, dtype: str) -> np.ndarray:
+    """Returns a whole tensor, once its dtype and its digest are those recorded.
+
+    Raises:
+        TraceFileError: they are not: the tensor was changed after it was recorded.
+    """
+    whole = trace.whole(stage, name, step)
+    what = f"{trace.path}: {shown(stage)} {shown(name)}, whole at step {step},"
+    stored = "uint16" if dtype == "bfloat16" else dtype
+    if whole.dtype.name != stored:
+        raise TraceFileError(f"{what} is {whole.dtype}, expected {stored}")
+    records = trace.records(stage, name)
+    recorded = records[records["step"] == step]
+    if recorded.size and recorded[0]["digest"].tobytes() != digest(whole, dtype):
+        raise TraceFileError(f"{what} has not the digest that was recorded: it was damaged")
+    return whole
 
 
 def _elements(step: int, a: np.ndarray, b: np.ndarray, dtype: str, excess: np.ndarray) -> Elements:

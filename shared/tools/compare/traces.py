@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
+from shared.program.display import shown
 from shared.tools.compare.diagnosis import suggest
 from shared.tools.compare.distances import relative_distance
 from shared.tools.compare.equality import Criterion
@@ -39,7 +40,7 @@ from shared.tools.compare.tensor_checks import (
     ulp_or_none,
 )
 from shared.tools.compare.values import Readable, Values
-from shared.trace_recorder import STAGES, TensorInfo, as_float64
+from shared.trace_recorder import FLOAT_DTYPES, STAGES, TensorInfo, TraceFileError, as_float64
 
 
 def compare(
@@ -82,6 +83,10 @@ def compare(
         ignored=tuple(ignore),
         recorded_steps=(len(a.steps), len(b.steps)),
     )
+    for trace in (a, b):
+        if trace.loss_dtype and trace.loss_dtype not in FLOAT_DTYPES:
+            found = shown(trace.loss_dtype)
+            raise TraceFileError(f"{trace.path}: the loss is {found}, expected floating-point")
     obstacles = tuple(_obstacles(a, b, base))
     if obstacles:
         result = replace(base, reasons=obstacles)

@@ -129,7 +129,13 @@ def train_old(program: Program, out: Path, start: Mapping[str, np.ndarray]) -> P
     return out
 
 
-def train_new(program: Program, out: Path, start: Mapping[str, np.ndarray], mistake: str) -> Path:
+def train_new(
+    program: Program,
+    out: Path,
+    start: Mapping[str, np.ndarray],
+    mistake: str,
+    steps: int = STEPS,
+) -> Path:
     """Trains eagerly with a tape and a Keras optimizer and records; returns the trace's path."""
     import tensorflow as tf
 
@@ -165,7 +171,7 @@ def train_new(program: Program, out: Path, start: Mapping[str, np.ndarray], mist
 
     with TraceRecorder(out, model=program.name, style="tf2_style", every=1) as recorder:
         recorder.record_initial(values(), slots(), step=0)
-        for step in range(1, STEPS + 1):
+        for step in range(1, steps + 1):
             batch = program.batch(step)
             order = list(range(len(groups)))[:: program.new_order(mistake)]
             ready = [gradients_of(n, batch) for n in order] if program.together(mistake) else None

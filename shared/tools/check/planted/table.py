@@ -14,7 +14,7 @@ from shared.tools.check.experiments import Experiments
 from shared.tools.check.matching import match, rename
 from shared.tools.check.outcome import Outcome, check
 from shared.tools.check.planted.programs import MISTAKES, PROGRAMS, Planted
-from shared.tools.check.planted.running import Program, moved, train_new, train_old
+from shared.tools.check.planted.running import STEPS, Program, moved, train_new, train_old
 from shared.tools.compare.rounding import Measured
 from shared.tools.compare.values import Values
 from shared.trace_recorder import Trace, read_trace
@@ -64,11 +64,17 @@ class Checked:
         ]
         self._ports = 0
 
-    def port(self, mistake: str, start: Mapping[str, np.ndarray] | None = None) -> Trace:
+    def port(
+        self,
+        mistake: str,
+        start: Mapping[str, np.ndarray] | None = None,
+        steps: int = STEPS,
+    ) -> Trace:
         """Returns the trace of the port with a mistake; "" for none."""
         self._ports += 1
         out = self.folder / f"new{self._ports}.npz"
-        return read_trace(train_new(self.program, out, start or self.program.start, mistake))
+        start = self.program.start if start is None else start
+        return read_trace(train_new(self.program, out, start, mistake, steps))
 
     def check(self, mistake: str) -> Outcome:
         """Returns what the check finds of the port with a mistake."""
@@ -77,7 +83,7 @@ class Checked:
 
         def rerun(start: Mapping[str, np.ndarray]) -> Values:
             values = {n: v.astype(np.float32) for n, v in start.items()}
-            return Values(rename(old, Values(self.port(mistake, values)), matching))
+            return Values(rename(old, Values(self.port(mistake, values, steps=1)), matching))
 
         tolerance = Measured(old, [Values(r) for r in self.reruns])
         experiments = Experiments(old, Values(rename(old, Values(new), matching)), tolerance, rerun)

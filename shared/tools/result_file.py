@@ -1,0 +1,35 @@
+"""Writes what a command found to the file that a flag names, whatever stands there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from shared.atomic_files import write_text
+from shared.errors import UsageError
+from shared.program.display import shown
+
+
+def write_result(name: str, text: str, flag: str) -> None:
+    """Writes a text: a file whole or not at all, a device or a pipe directly, a link's target.
+
+    Args:
+        name: what the user gave.
+        text: what to write.
+        flag: what the error names.
+
+    Raises:
+        UsageError: it names no file, or cannot be written.
+    """
+    path = Path(name)
+    try:
+        if not name or not path.name or path.is_dir():
+            raise UsageError(f"{flag} {shown(name)!r}: expected the name of a file, found a folder")
+        if path.is_symlink():
+            path = path.resolve()
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")
+            return
+        write_text(path, text, flag)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{flag} {shown(name)}: cannot write: {reason}") from error
