@@ -282,7 +282,7 @@ def _repeated_rows(
                 f"only the rows of {name} differ whose id the batch holds more than once: "
                 f"{_SQUARES_EACH}"
             )
-    elif differs.any() and _squares_gradient(e, gradient, now[0]) and _others_agree(e, name):
+    elif differs.any() and _only_a_squares(e, gradient, now) and _others_agree(e, name):
         yield (
             f"A's {e.tensor} is a multiple of the recorded gradient's square, B's is not, though "
             f"its other slots agree: {_SQUARES_EACH}"
@@ -314,7 +314,7 @@ def _id_counts(e: Evidence, rows: int, used: np.ndarray) -> np.ndarray | None:
     return None
 
 
-def _squares_gradient(e: Evidence, gradient: np.ndarray, now: np.ndarray) -> bool:
-    """Whether a slot is a multiple of the gradient's square, as after a first step from zero."""
-    factor = common_factor([(gradient**2, now)], share=1e-4)
-    return factor is not None and 0 < factor < 1
+def _only_a_squares(e: Evidence, gradient: np.ndarray, now: Pair) -> bool:
+    """Whether A's slot is a multiple of the gradient's square, as after a first step, B's not."""
+    of_a, of_b = (common_factor([(gradient**2, side)], share=1e-4) for side in now)
+    return of_a is not None and 0 < of_a < 1 and of_b is None
