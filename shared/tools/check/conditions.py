@@ -117,6 +117,6 @@ def _noise(a: Values, reruns: Sequence[Values]) -> Condition | None:
                         f"two runs of one program differ by {apart:.1g} in the {stage} of step "
                         f"{first}, from starts that agree to the last bit but one: it draws "
                         "random numbers",
-                        "--noise SEED makes the random operations of both programs draw the same",
+                        "make both draw none (no dropout), or feed them the same numbers",
                     )
     return None

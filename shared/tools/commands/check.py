@@ -72,7 +72,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _add_conditions(parser: argparse.ArgumentParser) -> None:
-    same = parser.add_argument_group("the same start, batches and noise")
+    same = parser.add_argument_group("the same start and batches")
     same.add_argument(
         "--start-from",
         metavar="old",
@@ -80,13 +80,6 @@ def _add_conditions(parser: argparse.ArgumentParser) -> None:
     )
     same.add_argument(
         "--batches-from", metavar="old", help="batches of the new program: old, or FILE"
-    )
-    same.add_argument(
-        "--noise-from",
-        dest="noise",
-        type=int,
-        metavar="SEED",
-        help="make the random operations of both draw the same numbers",
     )
 
 
@@ -120,14 +113,14 @@ def _check(arguments: argparse.Namespace, folder: Path) -> Outcome:
     new = program(arguments.new, arguments.new_python, arguments.new_folder, "--new")
     given = read_map(arguments.map) if arguments.map else {}
     base = ["--steps", str(arguments.steps), "--every", "1"]
-    if arguments.noise is not None:
-        base += ["--noise", str(arguments.noise)]
     trace_old = _trace(old, folder / "old.npz", [*base, "--keep-batches"], "--old")
     options = list(base)
     for name in ("start_from", "batches_from"):
         source = getattr(arguments, name)
         if source is not None:
             path = trace_old.path if source == "old" else source
+            if name == "start_from" and not new.is_trace:
+                path = _start_file(new, trace_old if source == "old" else None, path, given, folder)
             options += [f"--{name.replace('_', '-')}", str(Path(path).resolve())]
     trace_new = _trace(new, folder / "new.npz", options, "--new")
     if not old.is_trace:
@@ -145,6 +138,27 @@ def _check(arguments: argparse.Namespace, folder: Path) -> Outcome:
     if arguments.write_map:
         write_text(Path(arguments.write_map), map_text(outcome.matching), "--write-map")
     return outcome
+
+
+def _start_file(
+    new: Program, old: Trace | None, path: str, given: dict[str, str], folder: Path
+) -> str:
+    """Writes the initial values under the new program's names, which one step of it shows."""
+    import numpy as np
+
+    from shared.tools.check.matching import match
+    from shared.tools.check.runs import opened
+    from shared.tools.compare.values import Values
+
+    source = Values(old if old is not None else opened(Path(path)))
+    probe = Values(_trace(new, folder / "probe.npz", ["--steps", "1", "--every", "1"], "--new"))
+    start = {}
+    for found in match(source, probe, given).matches:
+        value = source.trace.whole("initial", f"variable/{found.a}", source.first_step() - 1)
+        start[found.b] = value
+    target = folder / "start.npz"
+    np.savez(target, **start)
+    return str(target)
 
 
 def _trace(which: Program, out: Path, options: list[str], flag: str) -> Trace:
