@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import shlex
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from shared.errors import UsageError
 from shared.program.display import shown
 from shared.tools.child_process import tf115_environment
+from shared.tools.record.one_file import source
 from shared.trace_recorder import Trace, TraceFileError, read_trace
 
 _INTERPRETER = "python"
@@ -82,10 +82,8 @@ def record(which: Program, out: Path, options: Sequence[str], flag: str) -> Trac
         UsageError: the interpreter cannot be started, or no trace came of it.
     """
     assert which.python is not None
-    # One file for every Python from 2.7 on; it is imported by name, as it holds code of its own.
-    one_file = importlib.import_module("shared.tools.record.one_file")
     recorder = out.resolve().with_name("record_tf1.py")
-    one_file.write(recorder)
+    recorder.write_text(source(), encoding="utf-8")
     command = [which.python, str(recorder), *options, str(out.resolve()), *which.arguments]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONDONTWRITEBYTECODE": "1"}
     environment = {**tf115_environment(), **quiet}
