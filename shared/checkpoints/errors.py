@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from shared.errors import CheckpointError
 
+_PATTERN = re.compile(r"[*?\[\\]")
 _MARKS = re.compile(r"\{\{function_node .*?\}\} *| \[Op:\w+\]")
 _NODE = re.compile(r"\s*\[\[.*", re.DOTALL)  # where in the graph: nothing that a user can mend
 
@@ -20,6 +21,12 @@ def check_folder(directory: str, flag: str = "--checkpoint-dir") -> None:
         directory: an existing folder or one that would be made.
         flag: what the error names.
     """
+    pattern = _PATTERN.search(directory)
+    if pattern:  # what is saved there could never be restored
+        raise CheckpointError(
+            f"{flag} {directory}: expected a name without * ? [ or \\, which TensorFlow takes for "
+            f"a pattern when it restores, found {pattern.group()}"
+        )
     existing = os.path.abspath(directory)
     while not os.path.lexists(existing):
         existing = os.path.dirname(existing)

@@ -6,14 +6,18 @@ import contextlib
 import hashlib
 import os
 import re
+import stat
 from typing import Iterator
+
+from shared.atomic_files import replace_file, sync
 
 CHECKPOINT_NAME = "model"  # checkpoints of the pairs are model-STEP
 STATE = "checkpoint"  # TensorFlow's list of the checkpoints in a folder
 INDEX = ".index"
 RECORD = ".record"  # ours: what the files of a finished save hold
 UNFINISHED = ".unfinished"  # ours: there while a save goes on
-TEMPORARY = ".writing"  # ours: a small file before it gets its name
+TEMPORARY = ".writing"  # ours: the end of the name of a small file before it gets its own
+_LONGEST = 2**20  # bytes of a record, a mark or a list: a thousand times as many as they have
 
 FILE = re.compile(r"(?P<name>.+)(?P<kind>\.index|\.data-\d{5}-of-\d{5}|\.record|\.unfinished)")
 
@@ -33,29 +37,35 @@ def sha256(path: str) -> str:
     return digest.hexdigest()
 
 
-def sync(path: str | os.PathLike[str]) -> None:
-    """Waits until a file, or the names in a folder, are on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def write_durably(path: str, text: str) -> None:
-    """Writes a small file whole or not at all; it is on disk when this returns."""
-    temporary = path + TEMPORARY
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    sync(os.path.dirname(path) or ".")
+    """Writes a small file whole or not at all; it is on disk when this returns.
+
+    A link of that name is replaced, not followed.
+    """
+    ending = "." + os.path.basename(path) + TEMPORARY
+    replace_file(path, lambda partial: _write(partial, text), ending)
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def read_small(path: str) -> str:
+    """Returns what a small file holds.
+
+    Raises:
+        OSError: it is missing, a link, or no regular file (a pipe would be waited for).
+        ValueError: it is no UTF-8, or longer than `_LONGEST`.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(f"{path}: expected a regular file")
+        content = file.read(_LONGEST + 1)
+    if len(content) > _LONGEST:
+        raise ValueError(f"{path}: expected at most {_LONGEST} bytes")
+    return content.decode("utf-8")
 
 
 def make_folder(directory: str) -> list[str]:

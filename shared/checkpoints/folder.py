@@ -6,6 +6,7 @@ import os
 from typing import NamedTuple
 
 from shared.checkpoints.files import FILE, INDEX, RECORD, UNFINISHED, step_of
+from shared.checkpoints.marks import read_mark
 from shared.checkpoints.records import Record, RecordError, read_record
 from shared.checkpoints.state_file import State
 
@@ -55,7 +56,8 @@ def _checkpoint(directory: str, name: str, kinds: list[str]) -> Checkpoint:
             record = read_record(os.path.join(directory, name + RECORD))
         except RecordError as error:
             problem = f"{name}{RECORD}: {error}"
-    return Checkpoint(name, files, record, problem, UNFINISHED in kinds)
+    is_marked = UNFINISHED in kinds and read_mark(directory, name) is not None
+    return Checkpoint(name, files, record, problem, is_marked)
 
 
 def newest_first(checkpoints: dict[str, Checkpoint], state: State) -> list[Checkpoint]:

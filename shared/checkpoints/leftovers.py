@@ -1,23 +1,20 @@
-"""Clears what crashed saves left. Only whoever trains into the folder may do it."""
+"""Clears what crashed saves left. Only whoever trains into the folder may do it.
+
+Nothing is deleted because of its name alone: what a save leaves is told by its mark, and what an
+old checkpoint was by its record.
+"""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 
-from shared.checkpoints.files import CHECKPOINT_NAME, RECORD, STATE, TEMPORARY, UNFINISHED, remove
+from shared.checkpoints.files import RECORD, STATE, UNFINISHED, remove, write_durably
 from shared.checkpoints.folder import scan
+from shared.checkpoints.marks import Mark, marks, temporary_names
+from shared.checkpoints.records import RecordError, damage, read_record
 from shared.checkpoints.state_file import read_state, write_state
 
-_NAME = rf"{CHECKPOINT_NAME}-\d+"
-# What TensorFlow and these scripts write before files get their names. Nothing else is deleted.
-_TEMPORARY_FILE = re.compile(
-    rf"{_NAME}\.(index|data-\d{{5}}-of-\d{{5}})\.tempstate\d+"
-    rf"|{STATE}\.tmp[0-9a-f]{{32}}"
-    rf"|({_NAME}\.(record|unfinished)|{STATE}){re.escape(TEMPORARY)}"
-)
-_TEMPORARY_FOLDER = re.compile(rf"{_NAME}_temp(_[0-9a-f]{{32}})?")
 _KEPT = 3  # a style keeps as many; what is older, TensorFlow was deleting
 
 
@@ -25,21 +22,38 @@ def clear_unfinished(directory: str) -> None:
     """Deletes temporary files and the files of saves that were not finished."""
     if not os.path.isdir(directory):
         return
-    for entry in os.listdir(directory):
-        path = os.path.join(directory, entry)
-        if _TEMPORARY_FILE.fullmatch(entry):
-            remove([path])
-        elif _TEMPORARY_FOLDER.fullmatch(entry) and os.path.isdir(path):
-            shutil.rmtree(path, ignore_errors=True)
-    found = scan(directory)
-    marked = [checkpoint for checkpoint in found.values() if checkpoint.is_marked]
-    unfinished = [checkpoint for checkpoint in marked if checkpoint.is_unfinished]
-    for checkpoint in unfinished:
-        remove([os.path.join(directory, file) for file in checkpoint.files])
-    _forget(directory, [checkpoint.name for checkpoint in unfinished])
-    # The mark goes last: without it, these files would pass for a checkpoint.
-    remove([os.path.join(directory, checkpoint.name + UNFINISHED) for checkpoint in marked])
+    for name, mark in list(marks(directory)):
+        _clear(directory, name, mark)
     remove_orphaned_records(directory)
+
+
+def _clear(directory: str, name: str, mark: Mark) -> None:
+    for entry in temporary_names(directory, name, mark):
+        path = os.path.join(directory, entry)
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            remove([path])
+    if scan(directory)[name].is_unfinished and not _put_back(directory, name, mark):
+        remove([os.path.join(directory, file) for file in scan(directory)[name].files])
+        _forget(directory, name)
+    # The mark goes last: without it, these files would pass for a checkpoint.
+    remove([os.path.join(directory, name + UNFINISHED)])
+
+
+def _put_back(directory: str, name: str, mark: Mark) -> bool:
+    """Makes an earlier save of the step count again, if the new one had changed no file yet."""
+    if mark.record is None:
+        return False
+    path = os.path.join(directory, name + RECORD)
+    write_durably(path, mark.record)
+    try:
+        if damage(directory, read_record(path)) is None:
+            return True
+    except RecordError:
+        pass
+    remove([path])
+    return False
 
 
 def remove_orphaned_records(directory: str) -> None:
@@ -48,18 +62,19 @@ def remove_orphaned_records(directory: str) -> None:
     recorded.sort(key=lambda checkpoint: checkpoint.record.order, reverse=True)  # type: ignore[union-attr]
     for checkpoint in recorded[_KEPT:]:
         if not checkpoint.has_index:
-            files = [*checkpoint.files, checkpoint.name + RECORD]  # the record last, as above
+            written = [file for file in checkpoint.files if file in checkpoint.record.files]  # type: ignore[union-attr]
+            files = [*written, checkpoint.name + RECORD]  # the record last, as above
             remove([os.path.join(directory, file) for file in files])
 
 
-def _forget(directory: str, names: list[str]) -> None:
-    """Takes unfinished saves out of TensorFlow's list, if they are in it."""
+def _forget(directory: str, name: str) -> None:
+    """Takes an unfinished save out of TensorFlow's list, if it is in it."""
     state = read_state(directory)
-    if state.problem or not set(names) & set(state.names):
+    if state.problem or name not in state.names:
         return
     found = scan(directory)
-    left = [name for name in state.names if name not in names]
-    left = [name for name in left if name in found and found[name].has_index]
+    left = [other for other in state.names if other != name]
+    left = [other for other in left if other in found and found[other].has_index]
     if left:
         write_state(directory, left)
     else:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import socket
+import stat
 from typing import Any
 
-from shared.checkpoints.errors import reason_of
+from shared.checkpoints.errors import check_folder, reason_of
 from shared.checkpoints.files import make_folder
 from shared.checkpoints.leftovers import clear_unfinished
 from shared.errors import CheckpointError
 
 LOCK = ".training-lock"
+_CONTENT = re.compile(rb"(process \d+ of [^\n]*)?")
 
 
 def claim_folder(directory: str) -> TrainingFolder:
@@ -37,6 +40,7 @@ class TrainingFolder:
         self._path = os.path.join(directory, LOCK)
         self._lock: int | None = None
         self._made: list[str] = []
+        check_folder(directory)
         try:
             self._made = make_folder(directory)
             self._lock = _acquire(self._path, directory)
@@ -63,7 +67,8 @@ class TrainingFolder:
         if self._lock is None:
             return
         with contextlib.suppress(OSError):
-            os.unlink(self._path)
+            if _is_at(self._lock, self._path):
+                os.unlink(self._path)
         os.close(self._lock)
         self._lock = None
         with contextlib.suppress(OSError):  # not empty
@@ -74,10 +79,11 @@ class TrainingFolder:
 def _acquire(path: str, directory: str) -> int:
     """Returns the descriptor of the locked file."""
     while True:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        lock = _opened(path)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_at(lock, path):
+                _require_own(lock, path)
                 os.ftruncate(lock, 0)
                 os.pwrite(lock, f"process {os.getpid()} of {socket.gethostname()}".encode(), 0)
                 return lock
@@ -94,8 +100,33 @@ def _acquire(path: str, directory: str) -> int:
         os.close(lock)  # its owner ended and unlinked it after it was opened here
 
 
+def _opened(path: str) -> int:
+    """Opens or makes the file, which may be somebody else's: nothing is followed or waited for."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+    except OSError as error:
+        if os.path.islink(path):
+            raise _no_lock_file(path, "a link") from error
+        raise
+
+
+def _require_own(lock: int, path: str) -> None:
+    """Raises CheckpointError for a file of that name that these scripts did not write."""
+    status = os.fstat(lock)
+    if not stat.S_ISREG(status.st_mode):
+        raise _no_lock_file(path, "something else than a file")
+    if status.st_nlink != 1:
+        raise _no_lock_file(path, "a file with another name too")
+    if not _CONTENT.fullmatch(os.pread(lock, 4096, 0)):
+        raise _no_lock_file(path, "a file that no training wrote")
+
+
+def _no_lock_file(path: str, found: str) -> CheckpointError:
+    return CheckpointError(f"{path}: expected the lock of a training run, found {found}")
+
+
 def _is_at(descriptor: int, path: str) -> bool:
     try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
     except FileNotFoundError:
         return False

@@ -12,9 +12,10 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from shared.checkpoints.files import RECORD, sha256, write_durably
+from shared.checkpoints.files import FILE, RECORD, read_small, sha256, write_durably
 
 FORMAT = 1
+_LARGEST = 2**53  # up to here a float holds every whole number
 
 
 class Record(NamedTuple):
@@ -43,18 +44,39 @@ def read_record(path: str) -> Record:
     Raises:
         RecordError: it is damaged or was written by a later version.
     """
+    damaged = RecordError("expected the record that was written, found a damaged one")
     try:
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file)
-        stored = content.pop("sha256")
-        version = content.pop("format")
-        if version != FORMAT:
-            raise RecordError(f"expected a record of format {FORMAT}, found {version!r}")
-        if stored != _digest(dict(content, format=version)):
-            raise RecordError("expected the record that was written, found a damaged one")
-        return Record(**content)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RecordError("expected the record that was written, found a damaged one") from error
+        content = json.loads(read_small(path))
+    except (OSError, ValueError, RecursionError) as error:  # the last for a deep nesting
+        raise damaged from error
+    if not isinstance(content, dict) or not {"format", "sha256"} <= set(content):
+        raise damaged
+    stored = content.pop("sha256")
+    if content["format"] != FORMAT:
+        raise RecordError(f"expected a record of format {FORMAT}, found {content['format']!r:.40}")
+    if stored != _digest(content):
+        raise damaged
+    del content["format"]
+    if not _has_form(content, os.path.basename(path)[: -len(RECORD)]):
+        raise RecordError("expected step, order and files of this checkpoint, found another form")
+    return Record(**content)
+
+
+def _has_form(content: Mapping[str, Any], name: str) -> bool:
+    """Whether a record says what `write_record` writes: a checksum can be right for anything."""
+    if set(content) != set(Record._fields) or not isinstance(content["files"], dict):
+        return False
+    numbers = [content["step"], content["order"]]
+    for file, found in content["files"].items():
+        parts = FILE.fullmatch(file)
+        if not parts or os.path.basename(file) != file or parts.group("name") != name:
+            return False
+        if not isinstance(found, dict) or set(found) != {"bytes", "sha256"}:
+            return False
+        if not isinstance(found["sha256"], str):
+            return False
+        numbers.append(found["bytes"])
+    return all(type(number) is int and 0 <= number < _LARGEST for number in numbers)
 
 
 def describe_files(directory: str, files: list[str]) -> dict[str, dict[str, Any]]:

@@ -13,9 +13,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from shared.checkpoints.files import INDEX, STATE, write_durably
+from shared.checkpoints.files import INDEX, STATE, read_small, write_durably
 
-_LINE = re.compile(r'(\w+): (".*"|[-+.\w]+)')
+_LINE = re.compile(r'(\w+): ("(?:[^"\\]|\\.)*"|[-+.\w]+)')
 _NEWEST, _ALL = "model_checkpoint_path", "all_model_checkpoint_paths"
 
 
@@ -30,11 +30,10 @@ class State(NamedTuple):
 def read_state(directory: str) -> State:
     """Reads the file; never raises for what it holds."""
     path = os.path.join(directory, STATE)
-    if not os.path.exists(path):
+    if not os.path.lexists(path):
         return State(None, [], "it is missing")
     try:
-        with open(path, encoding="utf-8") as file:
-            lines = [_parsed(line) for line in file.read().splitlines() if line.strip()]
+        lines = [_parsed(line) for line in read_small(path).splitlines() if line.strip()]
     except (OSError, ValueError, SyntaxError):
         return State(None, [], "it is damaged")
     names = [value for key, value in lines if key == _ALL]

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from shared.checkpoints.errors import reason_of
+from shared.checkpoints.errors import check_folder, reason_of
 from shared.checkpoints.files import (
     CHECKPOINT_NAME,
     RECORD,
@@ -15,10 +15,10 @@ from shared.checkpoints.files import (
     make_folder,
     remove,
     sync,
-    write_durably,
 )
 from shared.checkpoints.folder import newest_first, scan
 from shared.checkpoints.leftovers import clear_unfinished, remove_orphaned_records
+from shared.checkpoints.marks import read_mark, set_mark
 from shared.checkpoints.newest import last_saved
 from shared.checkpoints.records import Record, describe_files, write_record
 from shared.checkpoints.state_file import read_state, write_state
@@ -71,8 +71,11 @@ def _managed(directory: str) -> list[str]:
 
 
 def _begin(directory: str, name: str) -> None:
+    check_folder(directory)
     make_folder(directory)
-    write_durably(os.path.join(directory, name + UNFINISHED), "")
+    if read_mark(directory, name):  # of a save of this process that an interrupt ended
+        clear_unfinished(directory)
+    set_mark(directory, name)
     remove([os.path.join(directory, name + RECORD)])  # of an earlier save of the same step
     names = [other for other in _managed(directory) if other != name]
     if names:  # a CheckpointManager reads it now, and believes it

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -18,7 +20,11 @@ import tensorflow as tf
 
 from saved import restore, save
 from shared.checkpoints import claim_folder
-from shared.checkpoints.files import FILE, STATE
+from shared.checkpoints.files import FILE, STATE, make_folder, sha256
+from shared.checkpoints.marks import set_mark
+from shared.checkpoints.records import RecordError, _digest, read_record
+from shared.checkpoints.state_file import read_state
+from shared.checkpoints.writing import saving
 from shared.errors import CheckpointError, TrainingError
 from shared.models import PAIRS, STYLES
 from shared.program.tracing import not_finite
@@ -221,25 +227,144 @@ def test_a_second_process_is_refused_with_the_first_ones_number(
         assert module.PROGRAM.main(["evaluate", *arguments]) == 0  # which only reads
 
 
-def test_leftovers_are_cleared_and_nothing_else(tmp_path: Path) -> None:
+# What a save leaves before its files have their names, TensorFlow's and ours.
+TEMPORARY = [
+    "model-3.data-00000-of-00001.tempstate123",
+    "model-3.index.tempstate9",
+    f"checkpoint.tmp{'0' * 32}",
+    f".{'0' * 16}.model-3.record.writing",
+    f".{'0' * 16}.checkpoint.writing",
+]
+TEMPORARY_FOLDERS = ["model-3_temp", f"model-3_temp_{'a' * 32}"]
+
+
+def put(folder: Path, *names: str) -> None:
+    for name in names:
+        if name in TEMPORARY_FOLDERS:
+            (folder / name).mkdir()
+            (folder / name / "mine").write_text("mine")
+        else:
+            (folder / name).write_text("mine")
+
+
+def names_in(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir()} - {".training-lock"}
+
+
+def test_what_a_crashed_save_left_is_cleared_and_nothing_else(tmp_path: Path) -> None:
     saves = prepare("tf2_style", tmp_path, 2)
-    left = [
-        "model-3.data-00000-of-00001.tempstate123",
-        "model-3.unfinished",
-        "model-3.index",
-        f"checkpoint.tmp{'0' * 32}",
-        "model-2.record.writing",
-    ]
-    own = ["notes.tempstate123", "best-7.index", "model-3.h5", "checkpoint.tmp"]
-    for name in left + own:
-        (tmp_path / name).write_text("")
-    for folder in ("model-3_temp", f"model-3_temp_{'a' * 32}", "other_temp"):
-        (tmp_path / folder).mkdir()
-    before = {file.name for file in tmp_path.iterdir()}
+    own = ["notes.tempstate123", "best-7.index", "model-3.h5", "checkpoint.tmp", "other_temp"]
+    put(tmp_path, *own)
+    before = names_in(tmp_path)
+    set_mark(str(tmp_path), "model-3")
+    put(tmp_path, *TEMPORARY, *TEMPORARY_FOLDERS, "model-3.index", "model-4.index.tempstate1")
     with claim_folder(str(tmp_path)):
-        found = {file.name for file in tmp_path.iterdir()} - {".training-lock"}
-    assert before - found == {*left, "model-3_temp", f"model-3_temp_{'a' * 32}"}
+        assert names_in(tmp_path) == before | {"model-4.index.tempstate1"}  # not of that save
     assert judge(fresh("tf2_style"), tmp_path, saves[-1:])[0] == EXACT
+
+
+FOREIGN = ["thesis.unfinished", "thesis.index", "model-3.unfinished", "model-9.data-notes.txt"]
+
+
+def test_what_was_there_before_is_somebody_elses_whatever_its_name(tmp_path: Path) -> None:
+    prepare("tf2_style", tmp_path, 2)
+    put(tmp_path, *TEMPORARY, *TEMPORARY_FOLDERS, *FOREIGN)
+    before = names_in(tmp_path)
+    with claim_folder(str(tmp_path)):
+        assert names_in(tmp_path) == before
+    (tmp_path / "model-3.unfinished").unlink()
+    set_mark(str(tmp_path), "model-3")  # and a save that crashes
+    with claim_folder(str(tmp_path)):
+        assert names_in(tmp_path) == before - {"model-3.unfinished"}
+    assert (tmp_path / "model-3_temp" / "mine").read_text() == "mine"
+
+
+@pytest.mark.parametrize("length", [0, 1, 30, 70])
+def test_a_mark_that_was_cut_short_is_cleared(length: int, tmp_path: Path) -> None:
+    saves = prepare("tf2_style", tmp_path, 1)
+    set_mark(str(tmp_path), "model-2")
+    mark = tmp_path / "model-2.unfinished"
+    mark.write_bytes(mark.read_bytes()[:length])
+    with claim_folder(str(tmp_path)):
+        assert not mark.exists()
+    assert judge(fresh("tf2_style"), tmp_path, saves)[0] == EXACT
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_second_save_of_a_step_has_no_record_until_it_is_on_disk(
+    style: str, tmp_path: Path
+) -> None:
+    saves, model = prepare(style, tmp_path, 1), fresh(style)
+    model.restore(str(tmp_path))
+    with pytest.raises(KeyboardInterrupt), saving(str(tmp_path), 1):
+        assert not (tmp_path / "model-1.record").exists()
+        raise KeyboardInterrupt  # as a crash: nothing is tidied up
+    assert (tmp_path / "model-1.unfinished").exists()
+    with claim_folder(str(tmp_path)):
+        # No file of the first save was changed yet, so it counts again.
+        assert judge(fresh(style), tmp_path, saves)[0] == EXACT
+    with pytest.raises(KeyboardInterrupt), saving(str(tmp_path), 1):
+        data = next(tmp_path.glob("model-1.data-*"))
+        data.write_bytes(data.read_bytes()[:-1] + b"x")
+        raise KeyboardInterrupt
+    with claim_folder(str(tmp_path)):
+        assert names_in(tmp_path) == set()
+
+
+@pytest.mark.parametrize("planted", ["link", "dangling link", "hard link", "file", "folder"])
+def test_a_planted_lock_destroys_nothing(planted: str, tmp_path: Path) -> None:
+    folder, precious = tmp_path / "folder", tmp_path / "precious"
+    folder.mkdir()
+    lock = folder / ".training-lock"
+    if planted != "dangling link":
+        precious.write_text("precious")
+    if planted == "hard link":
+        os.link(precious, lock)
+    elif planted == "file":
+        lock.write_text("precious")
+    elif planted == "folder":
+        lock.mkdir()
+    else:
+        lock.symlink_to(precious)
+    with pytest.raises(CheckpointError, match=f"{folder}.*: expected .*, found"):
+        claim_folder(str(folder))
+    assert precious.exists() == (planted != "dangling link")
+    assert planted == "dangling link" or precious.read_text() == "precious"
+    assert os.path.lexists(lock)
+
+
+@pytest.mark.parametrize("name", [STATE, "model-4.record", "model-4.unfinished"])
+def test_a_planted_link_is_not_written_through(name: str, tmp_path: Path) -> None:
+    folder, precious = tmp_path / "folder", tmp_path / "precious"
+    saves = prepare("tf2_style", folder)
+    precious.write_text("precious")
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(precious)
+    model = fresh("tf2_style")
+    model.restore(str(folder), lambda warning: None)
+    train(model)
+    with contextlib.suppress(CheckpointError):
+        model.save(str(folder))
+    assert precious.read_text() == "precious"
+    expected = saves[-1:] if name.endswith("unfinished") else [fingerprint(model)]
+    assert judge(fresh("tf2_style"), folder, expected)[0] == EXACT
+
+
+@pytest.mark.parametrize("name", ["run[1]", "run*", "run?", "a\\b"])
+def test_a_folder_that_could_never_be_restored_is_refused_before_training(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / name
+    module = PAIRS["linear_regression"].module("tf2_style")
+    assert module.main(["train", "--checkpoint-dir", str(folder)]) == 2
+    error = capsys.readouterr().err
+    assert (
+        error.startswith(f"error: --checkpoint-dir {folder}: expected") and error.count("\n") == 1
+    )
+    for refused in (claim_folder, lambda path: saving(path, 1).__enter__()):
+        with pytest.raises(CheckpointError, match="a pattern"):
+            refused(str(folder))
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -289,9 +414,123 @@ def test_every_file_is_on_disk_before_its_record(
     assert len(parts) == 2
     for part in [*parts, STATE, tmp_path.name]:
         assert f"sync {part}" in calls[:named], part
-    assert calls[named - 1] == "sync model-1.record.writing"
+    assert calls[named - 1].startswith("sync .") and calls[named - 1].endswith("record.writing")
     assert calls[named + 1] == f"sync {tmp_path.name}"
     assert all(FILE.fullmatch(file.name) or file.name == STATE for file in tmp_path.iterdir())
+
+
+def test_new_folders_are_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    real_sync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        real_sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    make_folder(str(tmp_path / "a" / "b"))
+    # A folder's name is in the folder above it.
+    assert set(synced) == {str(tmp_path), str(tmp_path / "a")}
+    synced.clear()
+    fresh("tf2_style").save(str(tmp_path / "c"))
+    assert synced[0] == str(tmp_path)
+
+
+@pytest.mark.parametrize("size", [1, 2**16 + 1, 2**20, 3 * 2**20 + 5])
+def test_a_checksum_covers_the_whole_file(size: int, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(bytes(size))
+    whole = sha256(str(file))
+    for place in {0, size // 2, size - 1}:
+        changed = bytearray(size)
+        changed[place] = 1
+        file.write_bytes(changed)
+        assert sha256(str(file)) != whole, place
+
+
+# --- Files of another form ---
+
+GOOD = {
+    "format": 1,
+    "step": 3,
+    "order": 3,
+    "files": {"model-3.index": {"bytes": 1, "sha256": "0" * 64}},
+}
+OTHER_FORMS = [
+    {"step": "3"},
+    {"step": True},
+    {"step": -1},
+    {"order": "last"},
+    {"order": 10**400},
+    {"order": 1.5},
+    {"files": []},
+    {"files": {"model-3.index": {"bytes": 1}}},
+    {"files": {"model-3.index": {"bytes": "1", "sha256": "0"}}},
+    {"files": {"model-3.index": {"bytes": 1, "sha256": None}}},
+    {"files": {"model-3.index": "1"}},
+    {"files": {"../model-3.index": {"bytes": 1, "sha256": "0"}}},
+    {"files": {"model-2.index": {"bytes": 1, "sha256": "0"}}},
+    {"more": 1},
+    {"format": 2},
+    {"format": []},
+]
+
+
+@pytest.mark.parametrize("change", OTHER_FORMS, ids=str)
+def test_a_record_with_a_right_checksum_and_another_form_is_damaged(
+    change: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "model-3.record"
+    for content, is_good in ((GOOD, True), ({**GOOD, **change}, False)):
+        path.write_text(json.dumps({**content, "sha256": _digest(content)}))
+        with contextlib.nullcontext() if is_good else pytest.raises(RecordError):
+            assert read_record(str(path)).order == 3
+    # Training and `evaluate` go on with TensorFlow's own checksums, or with an older checkpoint.
+    saves = prepare("tf2_style", tmp_path / "folder")
+    shutil.copy(path, tmp_path / "folder" / "model-3.record")
+    assert judge(fresh("tf2_style"), tmp_path / "folder", saves[-2:])[0] == EXACT
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "1", '"text"', "{}", "[" * 100_000, "\xff\0"])
+def test_a_record_that_is_none_is_damaged(text: str, tmp_path: Path) -> None:
+    (tmp_path / "model-3.record").write_text(text)
+    with pytest.raises(RecordError):
+        read_record(str(tmp_path / "model-3.record"))
+
+
+STATES = [
+    'model_checkpoint_path: "model-3", ""\n',
+    'model_checkpoint_path: "model-3", "b"\nall_model_checkpoint_paths: "model-3"\n',
+    'model_checkpoint_path: "model-3" "b"\n',
+    'model_checkpoint_path: "model-3\\"\n',
+    'model_checkpoint_path: "\\xff"\n',
+    "model_checkpoint_path: 3\n",
+    'model_checkpoint_path: "\0"\n',
+    "[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("text", STATES, ids=range(len(STATES)))
+def test_a_state_file_of_another_form_is_damaged_and_training_goes_on(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saves = prepare("tf2_style", tmp_path)
+    (tmp_path / STATE).write_text(text)
+    assert read_state(str(tmp_path)).problem
+    assert judge(fresh("tf2_style"), tmp_path, saves[-1:])[0] == EXACT
+    arguments = ["train", "--steps", str(SAVES + 1), "--checkpoint-dir", str(tmp_path)]
+    assert RELU.module("tf2_style").main(arguments) == 0
+    assert f"warning: {tmp_path}/{STATE}: it is damaged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", [STATE, "model-3.record", "model-4.unfinished"])
+def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path) -> None:
+    saves = prepare("tf2_style", tmp_path)
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)
+    assert judge(fresh("tf2_style"), tmp_path, saves[-1:])[0] == EXACT
+    with claim_folder(str(tmp_path)):
+        assert (tmp_path / name).exists()
 
 
 # --- Numbers that are no longer finite ---
