@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +15,16 @@ import matplotlib.image
 import numpy as np
 import pytest
 import tensorflow as tf
+from rich.console import Console
 
+from shared.errors import UsageError
 from shared.models import PAIRS
 from shared.program.progress import TrainingResult
 from shared.tools.commands import main
 from shared.tools.commands.run import _source_for
 from shared.tools.compare.distances import relative_l2, symmetric_distance
 from shared.tools.run.verdict import compare_runs
+from shared.tools.run import results_folder
 
 ROOT = Path(__file__).parents[2]
 
@@ -113,6 +119,7 @@ def test_the_table_shows_every_run_in_80_columns(finished: tuple[Path, str], sum
     *_, table = finished[1].partition("optimizer")
     lines = table.splitlines()
     assert all(len(line.rstrip()) <= 80 for line in lines[:-1])
+    assert all(len(line) <= 80 for line in finished[1].splitlines()[:-1])
     assert table.count("reference") == len(PAIRS)
     assert table.count("bitwise equal") == len(PAIRS)
     assert all(name in lines for name in PAIRS)
@@ -206,6 +213,172 @@ def test_results_are_never_written_over(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["run", "linear_regression", "--out", str(tmp_path)]) == 2
     assert "expected a new or empty folder" in capsys.readouterr().err
     assert (tmp_path / "summary.json").read_text() == "precious"
+
+
+@pytest.mark.parametrize("columns", [40, 60, 79, 80])
+def test_the_table_is_whole_in_a_narrow_terminal(columns: int) -> None:
+    from shared.tools.commands.run import Run
+    from shared.tools.run.report import print_table
+
+    pair = PAIRS["relu_regression"]
+    done = result([3, 2, 1])._replace(metrics={"loss": 0.5})
+    runs = [Run(pair, variant, None, done, None) for variant in pair.variants]
+    console = Console(width=columns, file=io.StringIO())
+    print_table(runs, console)
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert max(map(len, lines)) <= max(columns, 80)
+    assert any("TF1's Adam" in line and "reference" in line for line in lines) or columns < 48
+
+
+def image_file(path: Path, train: int, test: int) -> str:
+    random = np.random.RandomState(0)
+    arrays = {
+        name: values
+        for part, count in (("train", train), ("test", test))
+        for name, values in (
+            (f"x_{part}", random.randint(0, 256, [count, 28, 28]).astype(np.uint8)),
+            (f"y_{part}", random.randint(0, 10, [count]).astype(np.uint8)),
+        )
+    }
+    np.savez(path, **arrays)  # type: ignore[arg-type]  # no array is named allow_pickle
+    return str(path)
+
+
+@pytest.mark.parametrize("test_images", [1, 5, 13])
+def test_few_test_images_are_drawn(test_images: int, tmp_path: Path) -> None:
+    data = image_file(tmp_path / "few.npz", 60, test_images)
+    out = tmp_path / "out"
+    arguments = ["run", "softmax_regression", "--steps", "2", "--data", data, "--out", str(out)]
+    assert main(arguments) == 0
+    assert (out / "plots" / "softmax_regression_digits_tf1.png").stat().st_size > 1000
+
+
+def test_fewer_images_than_a_batch_are_refused_with_the_way_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = image_file(tmp_path / "few.npz", 20, 20)
+    arguments = ["run", "softmax_regression", "--steps", "2", "--data", data]
+    arguments += ["--out", str(tmp_path / "out")]
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert "at least 50 training examples" in error and "(--batch-size 20 " in error
+    assert error.count("\n") == 1 and not (tmp_path / "out").exists()
+    assert main([*arguments, "--batch-size", "20"]) == 0
+
+
+def test_a_folder_that_tensorflow_takes_for_a_pattern_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "linear_regression", "--out", str(tmp_path / "run[1]")]) == 2
+    assert "expected a name without * ? [" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
+
+
+def test_two_runs_of_one_second_have_folders_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = results_folder.Settings(["cnn"], "sample", 5, None)
+    made = {results_folder.new_folder(None, settings) for _ in range(4)}
+    assert len(made) == 4
+    assert all(results_folder.settings_of(folder) == settings for folder in made)
+
+
+@pytest.mark.parametrize("place", ["write_summary", "write_plots"])
+def test_a_full_disk_at_the_end_loses_no_result(
+    place: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(*path: Any, **settings: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    if place == "write_summary":
+        monkeypatch.setattr("shared.tools.run.report.write_text", lambda *a: refuse_writing(*a))
+    else:
+        monkeypatch.setattr("matplotlib.figure.Figure.savefig", full)
+    out = tmp_path / "out"
+    assert main(["run", "linear_regression", "--steps", "3", "--out", str(out)]) == 2
+    printed = capsys.readouterr()
+    assert "bitwise equal" in printed.out
+    assert printed.err.startswith("error: ") and printed.err.count("\n") == 1
+    assert "No space left on device" in printed.err
+    assert (out / "summary.json").exists() == (place == "write_plots")
+    assert not any(name.name.startswith(".") for name in (out / "plots").iterdir())
+
+
+def refuse_writing(path: Path, text: str, flag: str) -> None:
+    raise UsageError(f"{flag} {path}: cannot write: No space left on device")
+
+
+@pytest.mark.parametrize("stopped_by", ["a signal", "a kill"])
+def test_a_run_that_was_stopped_goes_on(
+    stopped_by: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from shared.tools.run.live_progress import LiveProgress
+
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    flags = ["softmax_regression", "--steps", "300", "--batch-size", "7"]
+    assert main(["run", *flags, "--out", str(whole)]) == 0
+    seen: list[int] = []
+    show = LiveProgress.show_report
+
+    def report(self: Any, loss: float, values: Any) -> None:
+        show(self, loss, values)
+        seen.append(1)
+        if len(seen) == 5:  # in the midst of the second training
+            if stopped_by == "a kill":
+                raise SystemExit(9)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LiveProgress, "show_report", report)
+        if stopped_by == "a kill":
+            with pytest.raises(SystemExit):
+                main(["run", *flags, "--out", str(out)])
+        else:
+            capsys.readouterr()
+            assert main(["run", *flags, "--out", str(out)]) == 130
+            error = capsys.readouterr().err
+            assert f"pairs run --resume {out}  goes on from there" in error
+    assert not (out / "summary.json").exists()
+    assert main(["run", "--resume", str(out)]) == 0
+    summaries = [json.loads((folder / "summary.json").read_text()) for folder in (whole, out)]
+    assert summaries[0]["pairs"] == summaries[1]["pairs"]
+    for one, other in zip(*(found["results"] for found in summaries), strict=True):
+        assert [one[name] for name in ("steps", "loss", "accuracy")] == [
+            other[name] for name in ("steps", "loss", "accuracy")
+        ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, "found no run.json"),
+        ("[", "another form"),
+        ("[" * 100_000, "another form"),
+        ('{"models": ["cnn"], "data": 1, "steps": 3, "batch_size": null}', "another form"),
+        ('{"models": ["cat"], "data": "", "steps": 3, "batch_size": null}', "found 'cat'"),
+    ],
+    ids=range(5),
+)
+def test_a_folder_that_is_no_run_cannot_be_resumed(
+    text: str | None, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if text is not None:
+        (tmp_path / "run.json").write_text(text)
+    assert main(["run", "--resume", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert expected in error and error.count("\n") == 1
+
+
+def test_resume_takes_no_other_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "cnn", "--resume", "anywhere"]) == 2
+    assert "--resume: expected no MODEL" in capsys.readouterr().err
 
 
 # The verdict itself.

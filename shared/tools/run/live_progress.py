@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bars
 
-from shared.program.progress import Progress
+from shared.program.progress import Progress, TrainingResult
+from shared.tools.run.results_folder import joined
 
 
 class LiveProgress(Progress):
@@ -18,6 +20,22 @@ class LiveProgress(Progress):
         """Shows the run on `console` under `title`."""
         super().__init__()
         self._console, self._bars, self._title = console, bars, title
+        self._before: TrainingResult | None = None
+
+    def go_on_from(self, before: TrainingResult | None) -> None:
+        """Puts what the training had come to when it was stopped before what comes now."""
+        self._before = before
+
+    def so_far(self) -> TrainingResult:
+        """Returns what the training has come to, less its variables and metrics."""
+        return self.finish({}, {})
+
+    def finish(
+        self, variables: Mapping[str, np.ndarray], metrics: Mapping[str, float]
+    ) -> TrainingResult:
+        """Returns the result of the whole training, as if it had not been stopped."""
+        result = super().finish(variables, metrics)
+        return joined(self._before, result) if self._before else result
 
     def show_start(self, checkpoint: str | None) -> None:
         """Adds the bar."""
@@ -35,7 +53,7 @@ class LiveProgress(Progress):
             self._lines_shown = quarters
             steps = f"{self._step:>6} of {self._last_step:>6}"
             self._console.print(
-                f"{self._title:<30} {steps}  {loss_text:<15} {rate_text:>15}", soft_wrap=True
+                f"{self._title:<32} {steps}  {loss_text:<14} {rate_text:>14}", soft_wrap=True
             )
 
     def warn(self, text: str) -> None:

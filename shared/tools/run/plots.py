@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
+from shared.atomic_files import write_whole
 from shared.data.regression_points import Line
 from shared.program.progress import TrainingResult
 
@@ -84,11 +85,15 @@ def plot_images(
     title: str, images: np.ndarray, truths: Sequence[str], predicted: Sequence[str], path: Path
 ) -> None:
     """Draws images [n, 784] with what was seen in them, [n] names; wrong ones are marked."""
-    columns = 10
+    columns = min(10, len(predicted))
     size = 8 if max(map(len, truths)) < 3 else 6
-    rows = len(predicted) // columns
-    figure, grid = plt.subplots(rows, columns, figsize=(7, 0.95 * rows + 0.5), layout="constrained")
-    for index, axes in enumerate(grid.flat):
+    rows = -(-len(predicted) // columns)
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(7, 0.95 * rows + 0.5), layout="constrained", squeeze=False
+    )
+    for unused in grid.flat[len(predicted) :]:
+        unused.set_visible(False)
+    for index, axes in enumerate(grid.flat[: len(predicted)]):
         right = predicted[index] == truths[index]
         axes.imshow(images[index].reshape(28, 28), cmap="gray_r")
         text = predicted[index] if right else f"{predicted[index]}, is {truths[index]}"
@@ -108,5 +113,7 @@ def plot_images(
 
 
 def _save(figure: plt.Figure, path: Path) -> None:
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    try:
+        write_whole(path, lambda partial: figure.savefig(partial, dpi=120), "--out")
+    finally:
+        plt.close(figure)

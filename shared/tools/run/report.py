@@ -11,6 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from shared.atomic_files import write_text
 from shared.data.fashion import class_names
 from shared.data.regression_points import exact_line, noisy_line
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from shared.tools.commands.run import Run
 
 
-_COLUMNS: list[tuple[str, int, Literal["left", "right"]]] = [
+_Column = tuple[str, int, Literal["left", "right"]]
+_COLUMNS: list[_Column] = [
     ("", 5, "left"),
     ("optimizer", 10, "left"),
     ("steps", 6, "right"),
@@ -28,40 +30,56 @@ _COLUMNS: list[tuple[str, int, Literal["left", "right"]]] = [
     ("steps/s", 7, "right"),
     ("verdict", 22, "left"),
 ]  # 80 columns with a space between each two
+_CAPTION = (
+    "loss, accuracy: means over all test examples, or points of a line;\n"
+    "while a model trains, its loss is that of the last batch"
+)
 
 
 def print_table(runs: Sequence[Run], console: Console) -> None:
-    """Prints one line a run, grouped by model; 80 columns wide."""
-    console.print(_table(show_header=True))
+    """Prints one line a run, grouped by model; in 80 columns, or fewer in a narrow terminal."""
+    columns = _columns(console.width)
+    console.print(_table(columns, show_header=True))
     for name in dict.fromkeys(run.pair.name for run in runs):
-        table = _table(show_header=False)
+        table = _table(columns, show_header=False)
         for run in runs:
             if run.pair.name == name:
-                table.add_row(*_cells(run))
+                cells = _cells(run)
+                table.add_row(*(cells[title] for title, _, _ in columns))
         console.print(f"[bold]{name}[/]")
         console.print(table)
+    console.print(_CAPTION, style="dim")
 
 
-def _table(show_header: bool) -> Table:
+def _columns(width: int) -> list[_Column]:
+    """The columns that fit into so many letters; the least telling are left out first."""
+    columns = list(_COLUMNS)
+    for dispensable in ("seconds", "steps/s", "steps", "accuracy"):
+        if sum(size + 1 for _, size, _ in columns) - 1 > width:
+            columns = [column for column in columns if column[0] != dispensable]
+    return columns
+
+
+def _table(columns: Sequence[_Column], show_header: bool) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_header=show_header)
-    for title, width, justify in _COLUMNS:
+    for title, width, justify in columns:
         table.add_column(title, width=width, justify=justify, overflow="fold")
     return table
 
 
-def _cells(run: Run) -> list[str]:
+def _cells(run: Run) -> dict[str, str]:
     result = run.result
     accuracy = result.metrics.get("accuracy")
-    return [
-        f"  {run.variant.style[:3].upper()}",
-        run.variant.label,
-        f"{result.steps}",
-        f"{result.metrics['loss']:.3g}",
-        "-" if accuracy is None else f"{accuracy:.4f}",
-        f"{result.seconds:.2f}",
-        f"{_rate(run):,.0f}",
-        _verdict(run),
-    ]
+    return {
+        "": f"  {run.variant.style[:3].upper()}",
+        "optimizer": run.variant.label,
+        "steps": f"{result.steps}",
+        "loss": f"{result.metrics['loss']:.3g}",
+        "accuracy": "-" if accuracy is None else f"{accuracy:.4f}",
+        "seconds": f"{result.seconds:.2f}",
+        "steps/s": f"{_rate(run):,.0f}",
+        "verdict": _verdict(run),
+    }
 
 
 def _verdict(run: Run) -> str:
@@ -76,13 +94,17 @@ def _rate(run: Run) -> float:
 
 
 def write_summary(runs: Sequence[Run], data: str, out: Path) -> None:
-    """Writes summary.json: `results`, an object a run, and `pairs`, an object a comparison."""
+    """Writes summary.json: `results`, an object a run, and `pairs`, an object a comparison.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
     summary = {
         "data": data,
         "results": [_result(run) for run in runs],
         "pairs": [_pair(run) for run in runs if run.verdict is not None],
     }
-    (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    write_text(out / "summary.json", json.dumps(summary, indent=2) + "\n", "--out")
 
 
 def _result(run: Run) -> dict[str, Any]:
@@ -119,6 +141,7 @@ def write_plots(runs: Sequence[Run], images: Mapping[str, Any], folder: Path) ->
     """Draws the pictures of every model into `folder`; `images` are sets by the pairs' `data`."""
     from shared.tools.run import plots
 
+    folder.mkdir(exist_ok=True)
     for name in dict.fromkeys(run.pair.name for run in runs):
         of_model = [run for run in runs if run.pair.name == name]
         title = name.replace("_", " ")
