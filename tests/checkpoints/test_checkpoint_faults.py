@@ -295,7 +295,7 @@ def test_a_second_save_of_a_step_has_no_record_until_it_is_on_disk(
     style: str, tmp_path: Path
 ) -> None:
     saves, model = prepare(style, tmp_path, 1), fresh(style)
-    model.restore(str(tmp_path))
+    restore(model, str(tmp_path))
     with pytest.raises(KeyboardInterrupt), saving(str(tmp_path), 1):
         assert not (tmp_path / "model-1.record").exists()
         raise KeyboardInterrupt  # as a crash: nothing is tidied up
@@ -341,7 +341,7 @@ def test_a_planted_link_is_not_written_through(name: str, tmp_path: Path) -> Non
     (folder / name).unlink(missing_ok=True)
     (folder / name).symlink_to(precious)
     model = fresh("tf2_style")
-    model.restore(str(folder), lambda warning: None)
+    restore(model, str(folder), lambda warning: None)
     train(model)
     with contextlib.suppress(CheckpointError):
         model.save(str(folder))
@@ -519,7 +519,7 @@ def test_a_state_file_of_another_form_is_damaged_and_training_goes_on(
     assert read_state(str(tmp_path)).problem
     assert judge(fresh("tf2_style"), tmp_path, saves[-1:])[0] == EXACT
     arguments = ["train", "--steps", str(SAVES + 1), "--checkpoint-dir", str(tmp_path)]
-    assert RELU.module("tf2_style").main(arguments) == 0
+    assert RELU.module("tf2_style").PROGRAM.main(arguments) == 0
     assert f"warning: {tmp_path}/{STATE}: it is damaged" in capsys.readouterr().out
 
 
