@@ -58,6 +58,16 @@ def read_small(path: str) -> str:
         OSError: it is missing, a link, or no regular file (a pipe would be waited for).
         ValueError: it is no UTF-8, or longer than `_LONGEST`.
     """
+    return read_small_bytes(path).decode("utf-8")
+
+
+def read_small_bytes(path: str) -> bytes:
+    """Returns the bytes of a small file.
+
+    Raises:
+        OSError: it is missing, a link, or no regular file (a pipe would be waited for).
+        ValueError: it is longer than `_LONGEST`.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -65,7 +75,7 @@ def read_small(path: str) -> str:
         content = file.read(_LONGEST + 1)
     if len(content) > _LONGEST:
         raise ValueError(f"{path}: expected at most {_LONGEST} bytes")
-    return content.decode("utf-8")
+    return content
 
 
 def make_folder(directory: str) -> list[str]:

@@ -8,14 +8,17 @@ the files of the first folder are restored, and deleted. Here only names count, 
 from __future__ import annotations
 
 import ast
+import ntpath
 import os
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from shared.checkpoints.files import INDEX, STATE, read_small, write_durably
+from shared.checkpoints.files import INDEX, STATE, read_small_bytes, write_durably
 
-_LINE = re.compile(r'(\w+): ("(?:[^"\\]|\\.)*"|[-+.\w]+)')
+_LINE = re.compile(r"\s*(\w+)\s*:\s*(.*?)\s*")
+_TEXT = r'(?:"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\')'
+_TEXTS = re.compile(rf"{_TEXT}(?:\s*{_TEXT})*")  # adjacent ones are one
 _NEWEST, _ALL = "model_checkpoint_path", "all_model_checkpoint_paths"
 
 
@@ -33,26 +36,44 @@ def read_state(directory: str) -> State:
     if not os.path.lexists(path):
         return State(None, [], "it is missing")
     try:
-        lines = [_parsed(line) for line in read_small(path).splitlines() if line.strip()]
-    except (OSError, ValueError, SyntaxError):
+        content = read_small(path)
+        lines = (content if isinstance(content, bytes) else content.encode()).split(b"
+")
+        values = [_parsed(line.strip(), directory) for line in lines if line.strip()]
+    except (OSError, ValueError, SyntaxError, MemoryError):  # ast raises the last for deep nesting
         return State(None, [], "it is damaged")
-    names = [value for key, value in lines if key == _ALL]
-    newest = [value for key, value in lines if key == _NEWEST]
+    names = [value for key, value in values if key == _ALL]
+    newest = [value for key, value in values if key == _NEWEST]
     if len(newest) != 1 or names[-1:] != newest:  # TensorFlow always lists the newest last
         return State(None, names, "it is damaged or was edited: it does not end with the newest")
     return State(newest[0], names, None)
 
 
-def _parsed(line: str) -> tuple[str, str]:
-    found = _LINE.fullmatch(line)
+def _parsed(line: bytes, directory: str) -> tuple[str, str]:
+    """Returns the name and the value of a line in the text format of protocol buffers.
+
+    TensorFlow writes letters beyond ASCII as they are or as escapes of their bytes, by its release.
+    """
+    # One character a byte, so that what is no UTF-8 stays what it is.
+    found = _LINE.fullmatch(line.decode("latin-1"))
     if not found:
         raise ValueError(line)
     key, value = found.groups()
-    if value.startswith('"'):  # text format of protocol buffers: as a literal of bytes
-        value = os.path.basename(ast.literal_eval("b" + value).decode())
-    elif key in (_NEWEST, _ALL):
+    if key not in (_NEWEST, _ALL):
+        return key, value
+    if not _TEXTS.fullmatch(value):
         raise ValueError(line)
-    return key, value
+    ascii_only = "".join(char if char < "\x80" else f"\\x{ord(char):02x}" for char in value)
+    texts = re.findall(_TEXT, ascii_only)
+    path = b"".join(ast.literal_eval("b" + text) for text in texts)
+    return key, _name(os.fsdecode(path), directory)
+
+
+def _name(path: str, directory: str) -> str:
+    """Returns the last part of a path, which a program on Windows may have written."""
+    name = os.path.basename(path)
+    exists = "\0" not in name and os.path.exists(os.path.join(directory, name + INDEX))
+    return name if exists else ntpath.basename(name)
 
 
 def write_state(directory: str, names: Sequence[str]) -> None:
@@ -68,6 +89,6 @@ def write_state(directory: str, names: Sequence[str]) -> None:
 def _quoted(name: str) -> str:
     safe = (
         chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03o}"
-        for byte in name.encode()
+        for byte in os.fsencode(name)
     )
     return '"' + "".join(safe) + '"'

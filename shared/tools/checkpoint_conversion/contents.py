@@ -11,8 +11,11 @@ from typing import Any
 
 from shared.errors import CheckpointError
 from shared.tools.checkpoint_conversion import name_based, object_based
-from shared.tools.checkpoint_conversion.files import errors_of, locate, read_tensor
+from shared.tools.checkpoint_conversion.files import errors_of
+from shared.tools.checkpoint_conversion.index_file import Part
 from shared.tools.checkpoint_conversion.roles import PLAIN, Optimizer, Role
+from shared.tools.checkpoint_conversion.shown import shown
+from shared.tools.checkpoint_conversion.sources import Entry, Source, open_source
 
 NAME_BASED = "name-based"  # tf.compat.v1.train.Saver
 OBJECT_BASED = "object-based"  # tf.train.Checkpoint
@@ -25,10 +28,11 @@ class Variable:
     Attributes:
         name: TF1's name, or TF2's key without "/.ATTRIBUTES/VARIABLE_VALUE".
         key: its name in the file.
-        shape: its full shape, also of a partitioned variable.
+        shape: its full shape, also of a partitioned variable whose slices are all there.
         dtype: name of its dtype, such as "float32".
         role: what it is for.
         aliases: other names that a TF2 program has for it.
+        part: which part of a partitioned variable it is, None for all of one.
     """
 
     name: str
@@ -37,13 +41,18 @@ class Variable:
     dtype: str
     role: Role = PLAIN
     aliases: tuple[str, ...] = ()
+    part: Part | None = None
+
+    def has_any_length(self) -> bool:
+        """Whether it is the content of a hash table, which has as many rows as were inserted."""
+        return self.key.endswith((".ATTRIBUTES/table-keys", ".ATTRIBUTES/table-values"))
 
     def bytes(self) -> int | None:
-        """Returns its size in the file; None for strings, which have no fixed size."""
+        """Returns its size in the file; None for text and the like, which has no fixed size."""
         import tensorflow as tf
 
         dtype = tf.as_dtype(self.dtype)
-        return None if dtype == tf.string else math.prod(self.shape) * dtype.size
+        return None if dtype in (tf.string, tf.variant) else math.prod(self.shape) * dtype.size
 
     def type(self) -> str:
         """Returns dtype and shape as people read them: "float32 [784, 10]"."""
@@ -55,10 +64,11 @@ class Contents:
     """All of a checkpoint but its values.
 
     Attributes:
-        prefix: path without `.index`.
+        prefix: path without `.index`, or of the file.
         kind: NAME_BASED or OBJECT_BASED.
         variables: by name, sorted.
         optimizers: those that left slots or counters.
+        source: what its values are read from.
         graph: the serialized object graph of an OBJECT_BASED one.
     """
 
@@ -66,6 +76,7 @@ class Contents:
     kind: str
     variables: Mapping[str, Variable]
     optimizers: Sequence[Optimizer]
+    source: Source
     graph: bytes | None = None
 
     def with_role(self, kind: str) -> list[Variable]:
@@ -76,55 +87,52 @@ class Contents:
         """Reads a variable's value as an eager tensor.
 
         Raises:
-            CheckpointError: the file is damaged.
+            CheckpointError: the file is damaged, or holds no values.
         """
-        import tensorflow as tf
-
-        variable = self.variables[name]
-        return read_tensor(self.prefix, variable.key, tf.as_dtype(variable.dtype))
+        return self.source.read(self.variables[name].key)
 
 
 def describe(path: str | os.PathLike[str], parameters: Sequence[str] = ()) -> Contents:
     """Reads what a checkpoint holds; of its values only the object graph.
 
     Args:
-        path: a prefix, a folder or an `.index` file.
+        path: a prefix, a folder or a file; see `sources.open_source`.
         parameters: names of the variables that a `TF1Adam` was built with, in that order: its
             slots are numbered, and nothing in the file says whose they are.
 
     Raises:
         CheckpointError: there is no checkpoint, or its index is damaged.
     """
-    import tensorflow as tf
-
-    prefix = locate(path)
-    with errors_of(prefix):
-        reader = tf.train.load_checkpoint(prefix)
-        shapes = reader.get_variable_to_shape_map()
-        dtypes = {key: dtype.name for key, dtype in reader.get_variable_to_dtype_map().items()}
-        serialized = None
-        if object_based.GRAPH_KEY in shapes:
-            serialized = reader.get_tensor(object_based.GRAPH_KEY)
-    types = {key: (tuple(shapes[key]), dtypes[key]) for key in sorted(shapes)}
-    if serialized is None:
-        roles, optimizers = name_based.classify(types)
-        variables = {key: Variable(key, key, *types[key], roles.get(key, PLAIN)) for key in types}
-        return Contents(prefix, NAME_BASED, variables, optimizers)
-    return _object_based(prefix, types, serialized, parameters)
+    source = open_source(path)
+    if object_based.GRAPH_KEY in source.entries:
+        return _object_based(source, parameters)
+    types = {name: (entry.shape, entry.dtype) for name, entry in source.entries.items()}
+    roles, optimizers = name_based.classify(types)
+    variables = {
+        name: _variable(name, entry, roles.get(name, PLAIN))
+        for name, entry in source.entries.items()
+    }
+    return Contents(source.path, NAME_BASED, variables, optimizers, source)
 
 
-def _object_based(
-    prefix: str, types: name_based.Types, serialized: bytes, parameters: Sequence[str]
-) -> Contents:
-    with errors_of(prefix, object_based.GRAPH_KEY):
+def _object_based(source: Source, parameters: Sequence[str]) -> Contents:
+    serialized = source.read(object_based.GRAPH_KEY)
+    with errors_of(source.path, object_based.GRAPH_KEY):
+        if serialized.dtype != "string" or serialized.shape != ():
+            raise ValueError(f"{serialized.dtype.name} {serialized.shape}")
+        serialized = serialized.numpy()
         found = object_based.classify(object_based.parse(serialized), parameters)
     variables = {}
-    for key in types:
+    for key, entry in source.entries.items():
         if key != object_based.GRAPH_KEY:
             name = object_based.name_of(key)
-            role = found.roles.get(name, PLAIN)
-            variables[name] = Variable(name, key, *types[key], role, found.aliases.get(name, ()))
-    return Contents(prefix, OBJECT_BASED, variables, found.optimizers, serialized)
+            role, aliases = found.roles.get(name, PLAIN), found.aliases.get(name, ())
+            variables[name] = _variable(name, entry, role, aliases)
+    return Contents(source.path, OBJECT_BASED, variables, found.optimizers, source, serialized)
+
+
+def _variable(name: str, entry: Entry, role: Role, aliases: tuple[str, ...] = ()) -> Variable:
+    return Variable(name, entry.key, entry.shape, entry.dtype, role, aliases, entry.part)
 
 
 def natural_order(name: str) -> list[tuple[int, str]]:
@@ -137,5 +145,5 @@ def require_kind(contents: Contents, kind: str) -> None:
     """Raises CheckpointError when the checkpoint is of the other kind."""
     if contents.kind != kind:
         raise CheckpointError(
-            f"{contents.prefix}: expected a checkpoint that is {kind}; found {contents.kind}"
+            f"{shown(contents.prefix)}: expected a checkpoint that is {kind}; found {contents.kind}"
         )

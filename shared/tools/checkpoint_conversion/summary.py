@@ -7,7 +7,7 @@ from typing import Any
 from shared.errors import CheckpointError
 from shared.tools.checkpoint_conversion import roles
 from shared.tools.checkpoint_conversion.adam_steps import updates_from
-from shared.tools.checkpoint_conversion.contents import Contents
+from shared.tools.checkpoint_conversion.contents import Contents, natural_order
 
 _BETA2 = 0.999  # the default of TF1 and of Keras; no checkpoint holds it
 
@@ -29,7 +29,7 @@ def summary(contents: Contents) -> dict[str, Any]:
             "slot": variable.role.slot,
             "slot_of": variable.role.slot_of,
         }
-        for variable in contents.variables.values()
+        for variable in sorted(contents.variables.values(), key=lambda v: natural_order(v.name))
     ]
     return {
         "path": contents.prefix,

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shared.tools.checkpoint_conversion.plan import Plan
+from shared.tools.checkpoint_conversion.shown import shown
 
 
 def print_summary(summary: Mapping[str, Any]) -> None:
@@ -17,15 +18,17 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     console = _console()
     optimizers = ", ".join(summary["optimizers"]) or "none that keeps anything"
     step = "unknown" if summary["step"] is None else summary["step"]
-    console.print(f"{summary['path']}: {summary['kind']}", soft_wrap=True)
+    console.print(f"{shown(summary['path'])}: {summary['kind']}", soft_wrap=True)
     console.print(f"optimizer: {optimizers}; step: {step}", soft_wrap=True)
     table = _table("variable", "dtype", "shape", "bytes", "role")
     for variable in summary["variables"]:
         role = variable["role"]
         if variable["slot"]:
-            role = f"{variable['slot']} of {variable['slot_of'] or '?'}"
+            role = shown(f"{variable['slot']} of {variable['slot_of'] or '?'}")
         size = "?" if variable["bytes"] is None else f"{variable['bytes']:,}"
-        _add_row(table, variable["name"], variable["dtype"], str(variable["shape"]), size, role)
+        _add_row(
+            table, shown(variable["name"]), variable["dtype"], str(variable["shape"]), size, role
+        )
     console.print(table)
     console.print(f"{len(summary['variables'])} variables, {summary['bytes']:,} bytes")
 
@@ -33,15 +36,15 @@ def print_summary(summary: Mapping[str, Any]) -> None:
 def print_plan(plan: Plan, prefix: str) -> None:
     """Prints what a conversion will do."""
     console = _console()
-    console.print(f"from {plan.source.prefix} ({plan.source.kind})", soft_wrap=True)
-    console.print(f"to   {prefix} ({plan.template.kind})", soft_wrap=True)
+    console.print(f"from {shown(plan.source.prefix)} ({plan.source.kind})", soft_wrap=True)
+    console.print(f"to   {shown(prefix)} ({plan.template.kind})", soft_wrap=True)
     table = _table("target", "type", "from", "how")
     for write in plan.writes:
-        sources = "\n".join(write.sources)
-        _add_row(table, write.target.name, write.target.type(), sources, write.how)
+        sources = "\n".join(map(shown, write.sources))
+        _add_row(table, shown(write.target.name), write.target.type(), sources, write.how)
     console.print(table)
     for name, reason in plan.left_out.items():
-        console.print(f"not written: {name}: {reason}", soft_wrap=True)
+        console.print(shown(f"not written: {name}: {reason}"), soft_wrap=True)
     for note in plan.notes:
         console.print(f"note: {note}", soft_wrap=True)
 

@@ -1,0 +1,105 @@
+"""Checkpoints as TensorFlow writes them: an index and data files, or the older V1 format."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from shared.errors import CheckpointError
+from shared.tools.checkpoint_conversion.files import (
+    INDEX_SUFFIX,
+    errors_of,
+    files_of,
+    is_v1,
+    read_tensor,
+    v1_files_of,
+)
+from shared.tools.checkpoint_conversion.index_file import Index, read_index
+from shared.tools.checkpoint_conversion.shown import shown
+from shared.tools.checkpoint_conversion.sources import BUNDLE, V1_FILE, Entry
+
+PATTERN_CHARACTERS = re.compile(r"[*?\[\\]")  # TensorFlow takes a prefix with one for a pattern
+
+
+class Bundle:
+    """A checkpoint of a Saver or a tf.train.Checkpoint; see `sources.Source`."""
+
+    def __init__(self, prefix: str) -> None:
+        """Opens a checkpoint.
+
+        Raises:
+            CheckpointError: its index is damaged, or a data file is missing or too short.
+        """
+        import tensorflow as tf
+
+        self.path = prefix
+        self.form = V1_FILE if is_v1(prefix) else BUNDLE
+        self.plain = plain_prefix(prefix)
+        parts = {} if self.form == V1_FILE else self._intact_index().parts
+        with errors_of(prefix):
+            reader = tf.train.load_checkpoint(self.plain)
+            shapes = reader.get_variable_to_shape_map()
+            dtypes = reader.get_variable_to_dtype_map()
+        self.entries = {}
+        for name in sorted(shapes):
+            shape, part = tuple(shapes[name]), parts.get(name)
+            if part is not None and len(part.slices) == 1:
+                shape = tuple(length for _, length in part.slices[0])
+            self.entries[name] = Entry(name, shape, dtypes[name].name, part)
+
+    def _intact_index(self) -> Index:
+        with errors_of(self.path):
+            index = read_index(self.path + INDEX_SUFFIX)
+            lengths = {path.name: path.stat().st_size for path in files_of(self.path)}
+        for shard in range(index.shards):
+            name = f"{os.path.basename(self.path)}.data-{shard:05}-of-{index.shards:05}"
+            expected = f"{shown(self.path)}: expected a file {shown(name)}, which the index names"
+            if name not in lengths:
+                raise CheckpointError(f"{expected}; found: no such file")
+            needed = index.bytes.get(shard, 0)
+            if lengths[name] < needed:
+                raise CheckpointError(f"{expected}, of {needed} bytes; found {lengths[name]}")
+        return index
+
+    def read(self, key: str) -> Any:
+        """Reads a tensor, or the slice of it that is there."""
+        import tensorflow as tf
+
+        entry = self.entries[key]
+        spec = ""
+        if entry.part is not None:
+            if len(entry.part.slices) > 1:
+                raise CheckpointError(
+                    f"{shown(self.path)}: {shown(key)}: expected all of a variable or one slice of "
+                    f"it; found {entry.part.text()}"
+                )
+            spec = entry.part.spec()
+        with errors_of(self.path, key):
+            return read_tensor(self.plain, key, tf.as_dtype(entry.dtype), spec)
+
+
+@functools.cache
+def plain_prefix(prefix: str) -> str:
+    """Returns a prefix that TensorFlow reads as it stands, through links where it must be.
+
+    TensorFlow reads `[`, `*` and `?` as a shell does, so that it finds no checkpoint whose name or
+    folder has one.
+    """
+    name = os.path.basename(prefix)
+    files = v1_files_of(prefix) if is_v1(prefix) else files_of(prefix)
+    if PATTERN_CHARACTERS.search(prefix):
+        folder = tempfile.TemporaryDirectory(prefix="pairs-")
+        _links.append(folder)
+        for file in files:
+            Path(folder.name, f"model{file.name[len(name) :]}").symlink_to(file.absolute())
+        prefix, name = os.path.join(folder.name, "model"), "model"
+    if is_v1(prefix) and not os.path.isfile(prefix):  # a pattern, as TensorFlow 1 wrote it
+        return prefix + re.sub(r"^-\d{5}", "-?????", files[0].name[-len("-00000-of-00001") :])
+    return prefix
+
+
+_links: list[tempfile.TemporaryDirectory[str]] = []  # deleted when Python ends

@@ -1,0 +1,126 @@
+"""Keras's files in HDF5: weights, or a whole model with its optimizer.
+
+Format: tensorflow/python/keras/saving/hdf5_format.py of TensorFlow 1.15, which Keras 2 had too: a
+group a layer, whose attribute `weight_names` lists its weights in the layer's own order.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterator
+from typing import Any
+
+from shared.errors import CheckpointError
+from shared.tools.checkpoint_conversion.files import errors_of
+from shared.tools.checkpoint_conversion.shown import shown
+from shared.tools.checkpoint_conversion.sources import HDF5, Entry, require_some
+
+
+class KerasFile:
+    """A `.h5` of Keras 1.x or 2.x, or a `.weights.h5` of Keras 3; see `sources.Source`."""
+
+    form = HDF5
+
+    def __init__(self, path: str) -> None:
+        """Reads names and types.
+
+        Raises:
+            CheckpointError: the file is damaged, or none of Keras.
+        """
+        self.path = path
+        with opened(path) as file, self._errors():
+            found = list(_weights(file)) or list(_plain(file))
+            names = _distinct([name for name, _ in found])
+            keys = [key for _, key in found]
+            entries = {name: _entry(file, key) for name, key in zip(names, keys, strict=True)}
+        self.entries = {name: entries[name] for name in sorted(entries)}
+        self._dtypes = {entry.key: entry.dtype for entry in entries.values()}
+        require_some(path, self.entries, "weights of Keras")
+
+    def _errors(self, key: str = "") -> Any:
+        return errors_of(self.path, key, "an intact file of Keras")
+
+    def read(self, key: str) -> Any:
+        """Reads a weight."""
+        import tensorflow as tf
+
+        with opened(self.path) as file, self._errors(key), tf.device("/CPU:0"):
+            values = file[key][()]
+            if self._dtypes[key] == "bfloat16":  # HDF5 has none: Keras stores its bits
+                return tf.bitcast(tf.constant(values.view("uint16")), tf.bfloat16)
+            return tf.constant(values)
+
+
+def opened(path: str) -> Any:
+    """Opens a file for reading; raises CheckpointError where it cannot be."""
+    import h5py
+
+    with errors_of(path, expected="an intact file of Keras"):
+        return h5py.File(path, "r")
+
+
+def _weights(file: Any) -> Iterator[tuple[str, str]]:
+    """Yields name and key of each weight, the optimizer's last, as the attributes list them."""
+    root = file.get("model_weights", file)
+    for layer in _list(root, "layer_names"):
+        for name in _list(root[layer], "weight_names"):
+            yield name.partition(":")[0], f"{root[layer].name}/{name}"
+    if "optimizer_weights" in file:
+        group = file["optimizer_weights"]
+        for name in _list(group, "weight_names"):
+            yield name.partition(":")[0], f"{group.name}/{name}"
+
+
+def _plain(file: Any) -> list[tuple[str, str]]:
+    """Returns every data set by its path: Keras 3 numbers them, vars/0, below each layer."""
+    import h5py
+
+    found: list[tuple[str, str]] = []
+
+    def add(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            found.append((name, f"/{name}"))
+
+    file.visititems(add)
+    return found
+
+
+def _list(group: Any, attribute: str) -> list[str]:
+    """Returns a list of names; Keras cuts one that is too long for an attribute into pieces."""
+    if not hasattr(group, "attrs"):
+        raise ValueError(f"{group.name}: no group")
+    pieces = [attribute] if attribute in group.attrs else []
+    while not pieces or pieces[0] != attribute:
+        if f"{attribute}{len(pieces)}" not in group.attrs:
+            break
+        pieces.append(f"{attribute}{len(pieces)}")
+    names = [name for piece in pieces for name in group.attrs[piece]]
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Returns the names, those that several weights have with a number behind."""
+    counts = collections.Counter(names)
+    seen: collections.Counter[str] = collections.Counter()
+    distinct = []
+    for name in names:
+        seen[name] += 1
+        distinct.append(name if counts[name] == 1 else f"{name}#{seen[name]}")
+    return distinct
+
+
+def _entry(file: Any, key: str) -> Entry:
+    import h5py
+
+    item = file.get(key)
+    # A link to another file would let a model read what is none of its own.
+    if not isinstance(item, h5py.Dataset) or item.file != file or item.external:
+        raise CheckpointError(
+            f"{shown(file.filename)}: {shown(key)}: expected a weight in this file; found none"
+        )
+    if item.nbytes > 0 and item.id.get_storage_size() == 0:
+        raise CheckpointError(
+            f"{shown(file.filename)}: {shown(key)}: expected {item.nbytes} bytes; found none stored"
+        )
+    stored = item.attrs.get("dtype")
+    return Entry(key, tuple(item.shape), stored if stored == "bfloat16" else item.dtype.name)
