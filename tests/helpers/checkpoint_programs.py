@@ -157,7 +157,16 @@ def cross(
     target: Path,
     rate: float | None = None,
     ignore: tuple[str, ...] = (),
+    force: bool = False,
 ) -> str:
     """Converts a checkpoint to the other style; returns the prefix of what was written."""
-    write_checkpoint(plan_for(conversion_map, source, rate, ignore), str(target))
+    write_checkpoint(plan_for(conversion_map, source, rate, ignore), str(target), force)
     return str(target)
+
+
+def map_between(folder: Path, names: Mapping[str, Any], **objects: Any) -> CrossingMap:
+    """Returns a map that pairs equal names, with checkpoints of these values as templates."""
+    tf1_prefix = write_names(folder / "template1", names)
+    tf2_prefix = tf.train.Checkpoint(**objects).save(str(folder / "template2"))
+    pairs = {name: [name] for name in names if name in describe(tf2_prefix).variables}
+    return CrossingMap(tf1_prefix, tf2_prefix, pairs)

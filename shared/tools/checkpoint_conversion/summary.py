@@ -16,8 +16,9 @@ def summary(contents: Contents) -> dict[str, Any]:
     """Returns what is in a checkpoint, as JSON has it.
 
     Returns:
-        path, kind, optimizers (a list of texts), step (None where nothing tells it), bytes, and
-        variables: name, dtype, shape, bytes, role, slot and slot_of (None for what is no slot).
+        path, kind, form (of file), optimizers (a list of texts), step (None where nothing tells
+        it), bytes, and variables: name, dtype, shape, bytes, part (of a variable whose other parts
+        are missing, else None), role, slot and slot_of (None for what is no slot).
     """
     variables = [
         {
@@ -25,6 +26,7 @@ def summary(contents: Contents) -> dict[str, Any]:
             "dtype": variable.dtype,
             "shape": list(variable.shape),
             "bytes": variable.bytes(),
+            "part": variable.part.text() if variable.part else None,
             "role": variable.role.kind,
             "slot": variable.role.slot,
             "slot_of": variable.role.slot_of,
@@ -34,6 +36,7 @@ def summary(contents: Contents) -> dict[str, Any]:
     return {
         "path": contents.prefix,
         "kind": contents.kind,
+        "form": contents.source.form,
         "optimizers": [optimizer.label() for optimizer in contents.optimizers],
         "step": step(contents),
         "bytes": sum(variable["bytes"] or 0 for variable in variables),
@@ -49,7 +52,9 @@ def step(contents: Contents) -> int | None:
     for kind in (roles.STEP, roles.ITERATIONS):
         counts = contents.with_role(kind)
         if counts:
-            return int(contents.read(counts[0].name))
+            count = contents.read(counts[0].name)
+            if count.shape == () and count.dtype.is_integer:
+                return int(count)
     for variable in contents.with_role(roles.BETA_POWER):
         if variable.role.beta == 2:
             power = contents.read(variable.name).numpy()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
+import math
 import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
@@ -17,21 +19,27 @@ if TYPE_CHECKING:
     from shared.tools.checkpoint_conversion.conversion_map import CrossingMap
     from shared.tools.checkpoint_conversion.plan import Plan
 
-_PATH_HELP = "prefix (folder/model-100), .index file, or folder: then the newest in it"
+_PATH_HELP = (
+    "prefix (folder/model-100), folder (then the newest in it, or a SavedModel), or a file: "
+    ".index, .meta, .pb, .h5"
+)
 
 
 def add_parser(subparsers: Any) -> None:
     """Adds the sub-command `checkpoint` and its own sub-commands."""
     parser = subparsers.add_parser(
         "checkpoint",
-        help="inspect checkpoints and convert them between the styles",
-        description="Shows what checkpoints hold and converts them between TensorFlow 1's Saver "
-        "and TensorFlow 2's tf.train.Checkpoint: variables, optimizer slots and the step.",
+        help="inspect and compare checkpoints, convert them between the styles",
+        description="Shows what checkpoints hold, compares two of them, and converts them between "
+        "TensorFlow 1's Saver and TensorFlow 2's tf.train.Checkpoint: variables, optimizer slots "
+        "and the step. Besides checkpoints, it reads TensorFlow 1's V1 files, SavedModels, frozen "
+        "graphs (.pb), .meta files (names and shapes only) and Keras's .h5.",
     )
     actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_inspect(actions)
     _add_convert(actions)
     _add_map(actions)
+    _add_diff(actions)
 
 
 def _add_inspect(actions: Any) -> None:
@@ -59,7 +67,8 @@ def _add_convert(actions: Any) -> None:
     parser.add_argument(
         "destination",
         metavar="DST",
-        help="prefix to write, or a folder (if SRC is one, if it exists or ends in /)",
+        help="prefix to write, such as DIR/model-100, or a folder that exists or ends in /; with a "
+        "folder as SRC, a folder unless it is named as a checkpoint is",
     )
     parser.add_argument("--to", required=True, choices=["tf2", "tf1"], help="style to write")
     target = parser.add_mutually_exclusive_group(required=True)
@@ -88,6 +97,11 @@ def _add_convert(actions: Any) -> None:
         help="tensor of either side that needs no partner; may hold * and be given repeatedly. "
         "One of the target keeps the template's value",
     )
+    parser.add_argument(
+        "--use-averages",
+        action="store_true",
+        help="take each variable's value from its moving average in SRC, as for predictions",
+    )
     parser.add_argument("--dry-run", action="store_true", help="show the plan, write nothing")
     parser.add_argument("--force", action="store_true", help="replace an existing DST")
     parser.set_defaults(execute=convert)
@@ -106,6 +120,31 @@ def _add_map(actions: Any) -> None:
         "tf2", metavar="TF2", help="checkpoint of the TF2 program; a fresh, untrained one will do"
     )
     parser.set_defaults(execute=propose_map)
+
+
+def _add_diff(actions: Any) -> None:
+    parser = actions.add_parser(
+        "diff",
+        help="compare two checkpoints tensor by tensor",
+        description="Compares two checkpoints of any kinds, tensor by tensor: bitwise equal, or "
+        "how far apart, relative to B in the Euclidean norm. Paired by name, or through a map: "
+        "then A is carried to the style of B first, layouts and scales included. The exit code is "
+        "0 when all are bitwise equal, 1 when any is not or stands in one of them only, 2 when "
+        "they cannot be compared.",
+    )
+    parser.add_argument("a", metavar="A", help=_PATH_HELP)
+    parser.add_argument("b", metavar="B", help="likewise")
+    parser.add_argument("--map", metavar="FILE", help="TOML file that says which tensor is which")
+    parser.add_argument("--learning-rate", type=positive, metavar="RATE", help="as for convert")
+    parser.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="as for convert, with --map",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.set_defaults(execute=diff)
 
 
 def inspect(arguments: argparse.Namespace) -> int:
@@ -145,10 +184,54 @@ def propose_map(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def diff(arguments: argparse.Namespace) -> int:
+    """Runs `pairs checkpoint diff`."""
+    import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
+    from shared.tools.checkpoint_conversion import differences
+    from shared.tools.checkpoint_conversion.contents import describe
+
+    a, b = describe(arguments.a), describe(arguments.b)
+    if arguments.map:
+        found = list(differences.through_plan(_plan_between(arguments, a, b), b))
+    elif arguments.learning_rate or arguments.ignore:
+        raise UsageError("--learning-rate, --ignore: expected --map beside them; found none")
+    else:
+        found = list(differences.by_name(a, b))
+    counts = differences.counts(found)
+    if arguments.json:
+        tensors = [dataclasses.asdict(difference) for difference in found]
+        report = {"a": a.prefix, "b": b.prefix, "counts": counts, "tensors": tensors}
+        print(json.dumps(_without_infinities(report), indent=2, allow_nan=False))
+    else:
+        from shared.tools.checkpoint_conversion.tables import print_differences
+
+        print_differences(a, b, found, counts)
+    return 0 if counts[differences.EQUAL] == len(found) else 1
+
+
+def _without_infinities(report: Any) -> Any:
+    """Returns a report in which a number that JSON does not have is a text."""
+    if isinstance(report, dict):
+        return {name: _without_infinities(value) for name, value in report.items()}
+    if isinstance(report, list):
+        return [_without_infinities(value) for value in report]
+    return str(report) if isinstance(report, float) and not math.isfinite(report) else report
+
+
+def _plan_between(arguments: argparse.Namespace, a: Contents, b: Contents) -> Plan:
+    from shared.tools.checkpoint_conversion.conversion_map import load_map
+    from shared.tools.checkpoint_conversion.plan import Options
+    from shared.tools.checkpoint_conversion.planner import make_plan
+
+    options = Options(arguments.learning_rate, arguments.ignore)
+    return make_plan(a, b, load_map(arguments.map), options)
+
+
 def convert(arguments: argparse.Namespace) -> int:
     """Runs `pairs checkpoint convert`."""
     import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
     from shared.tools.checkpoint_conversion import writing
+    from shared.tools.checkpoint_conversion.shown import shown
     from shared.tools.checkpoint_conversion.tables import print_plan
 
     if arguments.optimizer and not (arguments.model and arguments.to == "tf2"):
@@ -162,7 +245,7 @@ def convert(arguments: argparse.Namespace) -> int:
             print("nothing written: --dry-run")
         else:
             writing.write_checkpoint(plan, prefix, arguments.force)
-            print(f"written, read back and compared bit for bit: {prefix}")
+            print(f"written, read back and compared bit for bit: {shown(prefix)}")
     return 0
 
 
@@ -177,9 +260,26 @@ def _plan(arguments: argparse.Namespace, templates: str) -> Plan:
         conversion_map = load_map(arguments.map)
     else:
         conversion_map = _pair_map(arguments, source, templates)
+    notes: list[str] = []
+    if arguments.use_averages:
+        source, notes = _averaged(source, conversion_map)
     template = describe(getattr(conversion_map, arguments.to))
     options = Options(arguments.learning_rate, arguments.ignore)
-    return make_plan(source, template, conversion_map, options)
+    plan = make_plan(source, template, conversion_map, options)
+    return dataclasses.replace(plan, notes=[*plan.notes, *notes])
+
+
+def _averaged(source: Contents, conversion_map: CrossingMap) -> tuple[Contents, list[str]]:
+    from shared.tools.checkpoint_conversion.averages import with_averages
+
+    named = {name for pair in conversion_map.pairs() for name in pair}
+    averaged, names = with_averages(source, named)
+    note = (
+        f"--use-averages: {len(names)} variables have their moving average as value "
+        f"({', '.join(names[:3])}{', …' if len(names) > 3 else ''}): right for predictions; "
+        "training that goes on starts elsewhere than the source stood."
+    )
+    return averaged, [note]
 
 
 def _pair_map(arguments: argparse.Namespace, source: Contents, templates: str) -> CrossingMap:

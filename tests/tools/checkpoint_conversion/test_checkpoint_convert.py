@@ -24,6 +24,7 @@ from checkpoint_programs import (
     TF1Program,
     TF2Program,
     cross,
+    map_between,
     plan_for,
     proposed_map,
     tensors_of,
@@ -41,14 +42,6 @@ tf1 = tf.compat.v1
 keras = tf.keras.optimizers
 F32 = np.float32
 BOTH = {"tf1": "tf2", "tf2": "tf1"}
-
-
-def map_between(folder: Path, names: dict[str, Any], **objects: Any) -> CrossingMap:
-    """Returns a map that pairs equal names, with checkpoints of these values as templates."""
-    tf1_prefix = write_names(folder / "template1", names)
-    tf2_prefix = tf.train.Checkpoint(**objects).save(str(folder / "template2"))
-    pairs = {name: [name] for name in names if name in describe(tf2_prefix).variables}
-    return CrossingMap(tf1_prefix, tf2_prefix, pairs)
 
 
 @pytest.fixture
@@ -104,13 +97,17 @@ def test_an_existing_target_needs_force(
         assert convert(*linear, *flags) == 2
         assert "model-3: expected no checkpoint there, or --force; found" in capsys.readouterr().err
     assert {file: file.stat().st_mtime_ns for file in before} == before
-    Path(linear[1] + ".data-00001-of-00002").touch()  # of an older one, in more parts
+    others = {"model-3.data-00001-of-00003", "model-3.data-notes.txt", "model-3.meta"}
+    for name in others:  # of somebody else: the old index counts one file
+        Path(linear[1]).with_name(name).touch()
     assert convert(*linear, "--force") == 0
-    assert sorted(file.name for file in Path(linear[1]).parent.iterdir()) == [
+    assert {file.name for file in Path(linear[1]).parent.iterdir()} == others | {
         "checkpoint",
-        "model-3.data-00000-of-00001",
+        "model-3.data-00000-of-00002",
+        "model-3.data-00001-of-00002",
         "model-3.index",
-    ]
+    }
+    assert tensors_of(linear[1])["weight" + SUFFIX] == tensors_of(linear[0])["weight"]
 
 
 def test_the_source_is_never_the_target(linear: tuple[str, str]) -> None:

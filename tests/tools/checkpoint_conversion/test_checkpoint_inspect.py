@@ -239,7 +239,7 @@ def test_a_missing_and_a_damaged_data_file(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"model-900: beta1_power: expected an intact"):
         describe(tmp_path / "model-900").read("beta1_power")
     data.unlink()
-    with pytest.raises(CheckpointError, match=r"expected a file model-900\.data-00000-of-00001, which"):
+    with pytest.raises(CheckpointError, match=r"expected a file model-900\.data-00000-of-"):
         describe(tmp_path / "model-900")
 
 
