@@ -17,6 +17,7 @@ DIFFERENT = "different"
 OTHER_TYPE = "of another type"
 ONLY_A = "only in A"
 ONLY_B = "only in B"
+NOT_COMPARED = "not compared"  # the map ignores it, or the other style has no such thing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,9 +70,9 @@ def through_plan(plan: Plan, b: Contents) -> Iterator[Difference]:
             kind = write.target.type()
             yield _compared(write.target, kind, write.value, b, write.how)
         else:
-            yield Difference(write.target.name, ONLY_B, detail=write.how)
+            yield Difference(write.target.name, NOT_COMPARED, detail=f"in B: {write.how}")
     for name, reason in plan.left_out.items():
-        yield Difference(name, ONLY_A, detail=reason)
+        yield Difference(name, NOT_COMPARED, detail=f"in A: {reason}")
 
 
 def _reader(contents: Contents, name: str) -> Callable[[], Any]:
@@ -124,7 +125,12 @@ def _wide(values: np.ndarray) -> np.ndarray:
     return values.astype(np.complex128 if values.dtype.kind == "c" else np.float64)
 
 
+def are_equal(differences: list[Difference]) -> bool:
+    """Returns whether all that can be compared is bitwise equal."""
+    return all(found.verdict in (EQUAL, NOT_COMPARED) for found in differences)
+
+
 def counts(differences: list[Difference]) -> Mapping[str, int]:
     """Returns how many tensors have each verdict."""
-    verdicts = (EQUAL, DIFFERENT, OTHER_TYPE, ONLY_A, ONLY_B)
+    verdicts = (EQUAL, DIFFERENT, OTHER_TYPE, ONLY_A, ONLY_B, NOT_COMPARED)
     return {verdict: sum(found.verdict == verdict for found in differences) for verdict in verdicts}

@@ -130,7 +130,8 @@ def _add_diff(actions: Any) -> None:
         "how far apart, relative to B in the Euclidean norm. Paired by name, or through a map: "
         "then A is carried to the style of B first, layouts and scales included. The exit code is "
         "0 when all are bitwise equal, 1 when any is not or stands in one of them only, 2 when "
-        "they cannot be compared.",
+        "they cannot be compared. What the map ignores, and what only one style keeps, such as "
+        "Keras's learning rate, is listed and does not count.",
     )
     parser.add_argument("a", metavar="A", help=_PATH_HELP)
     parser.add_argument("b", metavar="B", help="likewise")
@@ -206,7 +207,7 @@ def diff(arguments: argparse.Namespace) -> int:
         from shared.tools.checkpoint_conversion.tables import print_differences
 
         print_differences(a, b, found, counts)
-    return 0 if counts[differences.EQUAL] == len(found) else 1
+    return 0 if differences.are_equal(found) else 1
 
 
 def _without_infinities(report: Any) -> Any:
