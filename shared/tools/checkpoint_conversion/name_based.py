@@ -5,22 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from shared.tools.checkpoint_conversion.optimizers import AVERAGE, tf1_slot
+from shared.tools.checkpoint_conversion.optimizers import (
+    AVERAGE,
+    DEBIAS,
+    UNKNOWN,
+    keras_slot_in_tf1,
+    tf1_slot,
+)
 from shared.tools.checkpoint_conversion.roles import BETA_POWER, SLOT, STEP, TF1, Optimizer, Role
 
 Types = Mapping[str, tuple[tuple[int, ...], str]]  # shape and name of dtype, by name
 
 # An optimizer inside a scope has the scope in front, a second one a number behind.
 _BETA_POWER = re.compile(r"(?:.*/)?beta([12])_power(?:_\d+)?")
-_STEP = re.compile(r"(?:.*/)?global_step")
+_STEP = re.compile(r"(?:.*/)?global_step|training/\w+/iter")
+_NUMBERED = re.compile(r"(.+?)(?:_(\d+))?")
+_PART = re.compile(r"(?:t|part)_\d+")  # what an Estimator puts between a variable and its slots
 _INTEGERS = ("int32", "int64")
 
 
 def classify(types: Types) -> tuple[dict[str, Role], list[Optimizer]]:
     """Returns the role of every tensor that is not a plain variable, and the optimizers."""
     roles = {name: role for name in types if (role := _counter(name, types) or _slot(name, types))}
-    slots = {role.slot for role in roles.values() if role.slot and role.slot != AVERAGE}
-    families = sorted({slot.split(".")[0] for slot in slots})
+    slots = {role.slot for role in roles.values() if role.slot} - {AVERAGE, DEBIAS}
+    families = sorted({slot if UNKNOWN in slot else slot.split(".")[0] for slot in slots})
     return roles, [Optimizer(family, TF1) for family in families]
 
 
@@ -35,15 +43,46 @@ def _counter(name: str, types: Types) -> Role | None:
 
 
 def _slot(name: str, types: Types) -> Role | None:
-    owner_in_scope, _, suffix = name.rpartition("/")
-    siblings = [other for other in ("RMSProp_2",) if f"{owner_in_scope}/{other}" in types]
-    slot = tf1_slot(suffix, siblings)
-    owner = _owner(owner_in_scope, types[name], types)
-    return Role(SLOT, slot, owner) if slot and owner else None
+    """Returns the role of a name under a variable's with its shape: known by name or by form."""
+    path, _, suffix = name.rpartition("/")
+    owner = _owner(path, types[name], types)
+    if not owner:
+        return None
+    siblings = [other for other in ("RMSProp_2",) if f"{path}/{other}" in types]
+    slot = tf1_slot(suffix, siblings) or keras_slot_in_tf1(name)
+    if slot:
+        return Role(SLOT, slot, owner)
+    return _slot_by_form(path, suffix, owner, types)
+
+
+def _slot_by_form(path: str, suffix: str, owner: str, types: Types) -> Role:
+    """Returns the role of state whose optimizer has a name of its own.
+
+    A pair X, X_1 beside two powers of beta is Adam's; X_2, X_3 are a second Adam's over the same
+    variable. Everything else is state of an unknown optimizer.
+    """
+    match = _NUMBERED.fullmatch(suffix)
+    base, number = (match[1], int(match[2] or 0)) if match else (suffix, 0)
+    first = number - number % 2
+    pair = [base if n == 0 else f"{base}_{n}" for n in (first, first + 1)]
+    powers = {int(m[1]) for other in types if (m := _BETA_POWER.fullmatch(other))}
+    known = tf1_slot(base, ()) or "Adam.m"
+    if (
+        known == "Adam.m"
+        and all(f"{path}/{other}" in types for other in pair)
+        and (powers == {1, 2} or base == "Adam")
+    ):
+        which = str(first // 2) if first else None
+        return Role(SLOT, "Adam.v" if number % 2 else "Adam.m", owner, which)
+    return Role(SLOT, f"{UNKNOWN}.{suffix}", owner)
 
 
 def _owner(path: str, type_: tuple[tuple[int, ...], str], types: Types) -> str | None:
-    """Returns the variable of a slot, whose name may have the optimizer's scope in front."""
+    """Returns the variable of a slot, whose name may have the optimizer's scope in front.
+
+    An Estimator has a part such as "t_0" behind the variable's name as well.
+    """
     parts = path.split("/")
-    candidates = ("/".join(parts[start:]) for start in range(len(parts)))
+    ends = [len(parts)] + ([len(parts) - 1] if _PART.fullmatch(parts[-1]) else [])
+    candidates = ("/".join(parts[start:end]) for end in ends for start in range(end))
     return next((name for name in candidates if types.get(name) == type_), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 
 from shared.tools.checkpoint_conversion.contents import Variable
@@ -28,27 +29,54 @@ _SYNONYMS = {
 }
 
 
+_LAYERS = (
+    "dense|fully_connected|conv[123]d(?:_transpose)?|separable_conv[12]d|depthwise_conv2d|embedding|"
+    "batch_norm(?:alization)?|layer_norm(?:alization)?|lstm|gru|simple_rnn|sequential|functional"
+)
+_AUTOMATIC = re.compile(rf"(?:{_LAYERS})(?:_\d+)?")
+_CELL = re.compile(r"lstm|gru(?![a-z])|(?:^|/)rnn|rnn_cell|recurrent|(?:^|/)cell(?:_\d+)?$")
+_GATED = re.compile(r"(?:recurrent_)?(?:kernel|bias|weights?|biases)|opaque_kernel|w_._diag")
+
+
 def agreement(tf1: Variable, tf2: Variable) -> int:
     """Returns how well two names agree: one of the constants above."""
     path = _parts(tf1.name)
     return max(_agreement(path, _parts(name)) for name in _names(tf2))
 
 
-def likeness(tf1: Variable, tf2: Variable) -> float:
-    """Returns how alike two names are, 0 to 1: their share of common pairs of letters (Dice)."""
-    pairs = _letter_pairs(tf1.name)
-    others = [_letter_pairs(name) for name in _names(tf2)]
-    return max(2 * len(pairs & other) / (len(pairs) + len(other)) for other in others)
+def is_automatic(name: str) -> bool:
+    """Whether a library numbered this name's layer, as in "dense_1/kernel".
+
+    The number depends on what else the program built, and says nothing about which layer it is.
+    """
+    return any(_AUTOMATIC.fullmatch(part) for part in name.split("/")[:-1])
+
+
+def is_recurrent(variable: Variable) -> bool:
+    """Whether a name is that of a recurrent cell's kernel or bias, whose gates have an order."""
+    *scopes, last = _parts(variable.name)
+    text = "/".join(scopes)
+    return bool(_CELL.search(text)) and bool(_GATED.fullmatch(last))
+
+
+def paths_of(variable: Variable) -> tuple[tuple[str, ...], ...]:
+    """Returns the parts of each of a TF2 variable's names."""
+    return tuple(_parts(name) for name in _names(variable))
+
+
+def path_of(variable: Variable) -> tuple[str, ...]:
+    """Returns the parts of a TF1 variable's name."""
+    return _parts(variable.name)
+
+
+def leaf_of(path: Sequence[str]) -> str:
+    """Returns what the last part means: "kernel" also for "weights" and "w"."""
+    last = path[-1].partition(":")[0]
+    return _SYNONYMS.get(last, last)
 
 
 def _names(tf2: Variable) -> tuple[str, ...]:
     return (unescaped(tf2.name), *tf2.aliases)
-
-
-@functools.cache  # every name is compared with every other of its shape
-def _letter_pairs(name: str) -> frozenset[str]:
-    path = "/".join(("", *_parts(name), ""))
-    return frozenset(path[start : start + 2] for start in range(len(path) - 1))
 
 
 @functools.cache

@@ -13,7 +13,12 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from shared.tools.checkpoint_conversion.optimizers import AVERAGE, keras_family, keras_slot
+from shared.tools.checkpoint_conversion.optimizers import (
+    AVERAGE,
+    keras_family,
+    keras_slot,
+    referenced_slots,
+)
 from shared.tools.checkpoint_conversion.roles import (
     BETA_POWER,
     ITERATIONS,
@@ -22,6 +27,7 @@ from shared.tools.checkpoint_conversion.roles import (
     SAVE_COUNTER,
     SLOT,
     STEP,
+    TF1,
     TF1_KERNEL,
     Optimizer,
     Role,
@@ -82,6 +88,8 @@ def classify(graph: Any, parameters: Sequence[str] = ()) -> Found:
             optimizers.append(_keras(nodes, node, roles))
         elif {"m", "v", "beta1_power", "beta2_power"} <= set(children):
             optimizers.append(_tf1_adam(nodes, node, parameters, roles))
+        elif graph.nodes[node].slot_variables:
+            optimizers.append(_referring(nodes, node, graph.nodes[node].slot_variables, roles))
     for local_name, kind in (("save_counter", SAVE_COUNTER), ("global_step", STEP), ("step", STEP)):
         name = nodes.child_name(0, local_name)
         if name:
@@ -103,6 +111,19 @@ class _Nodes:
             for attribute in node.attributes:
                 self.names[number] = name_of(attribute.checkpoint_key)
                 self.program_names[number] = attribute.full_name
+        self.paths = self._shortest_paths()
+
+    def _shortest_paths(self) -> dict[int, str]:
+        """Returns the shortest path to each node."""
+        paths = {0: ""}
+        queue = collections.deque([0])
+        while queue:
+            node = queue.popleft()
+            for local_name, child in self.children[node].items():
+                if child not in paths:
+                    paths[child] = f"{paths[node]}/{local_name}".lstrip("/")
+                    queue.append(child)
+        return paths
 
     def child_name(self, node: int, local_name: str) -> str | None:
         """Returns the name of the variable that is a node's child, None if there is none."""
@@ -139,14 +160,15 @@ def _keras(nodes: _Nodes, node: int, roles: dict[str, Role]) -> Optimizer:
     others = set(nodes.listed(children["_variables"]).values()) - slots - {iterations, rate}
     class_name = nodes.program_names[children["_iterations"]].partition("/")[0]
     # Nadam has Adam's lists, and one variable more.
-    family = (None if others else keras_family(lists)) or class_name
+    sizes = {name: len(listed) for name, listed in lists.items()}
+    family = (None if others else keras_family(sizes)) or class_name
     parameters = children.get("_trainable_variables")
     owners = nodes.listed(parameters) if parameters is not None else {}
     for list_name, listed in lists.items():
         for position, name in listed.items():
             slot = keras_slot(family, list_name)
             roles[name] = Role(SLOT, slot, owners.get(position), path)
-    if family == "Momentum" and not lists["momentums"]:
+    if family == "Momentum" and not lists.get("momentums"):
         family = "SGD"
     return Optimizer(family, KERAS, path)
 
@@ -164,6 +186,31 @@ def _tf1_adam(
             owner = parameters[position] if position < len(parameters) else None
             roles[name] = Role(SLOT, slot, owner, path)
     return Optimizer("Adam", TF1_KERNEL, path)
+
+
+def _referring(
+    nodes: _Nodes, node: int, references: Sequence[Any], roles: dict[str, Role]
+) -> Optimizer:
+    """Reads an optimizer of 1.x or of legacy Keras, which refers to its slots one by one."""
+    family, slots = referenced_slots({reference.slot_name for reference in references})
+    iterations = nodes.child_name(node, "iter")
+    path = nodes.paths.get(node, "")
+    if iterations:
+        roles[iterations] = Role(ITERATIONS, optimizer=path)
+        rate = nodes.child_name(node, "learning_rate")
+        if rate:
+            roles[rate] = Role(LEARNING_RATE, optimizer=path)
+    for beta in (1, 2):
+        power = nodes.child_name(node, f"beta{beta}_power")
+        if power:
+            roles[power] = Role(BETA_POWER, optimizer=path, beta=beta)
+    for reference in references:
+        name = nodes.names.get(reference.slot_variable_node_id)
+        if name:
+            owner = nodes.names.get(reference.original_variable_node_id)
+            slot = slots[reference.slot_name]
+            roles[name] = Role(SLOT, slot, owner, path, as_in_tf1=iterations is None)
+    return Optimizer(family, KERAS if iterations else TF1, path)
 
 
 def _averages(nodes: _Nodes, roles: dict[str, Role]) -> None:

@@ -7,10 +7,13 @@ of Keras's lists from the `build` methods in keras/src/optimizers of Keras 3.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 MOMENTUM = "Momentum.accumulator"
 AVERAGE = "moving average"
+DEBIAS = "zero debias"  # of a moving average in batch normalization
+UNKNOWN = "unknown"  # the family of state that has the form of an optimizer's, and no known name
+GRADIENT_SUM = "gradient accumulation"
 
 # The last part of a TF1 name. RMSProp_1 and RMSProp_2 depend on each other: see `tf1_slot`.
 _TF1_SLOTS = {
@@ -21,7 +24,36 @@ _TF1_SLOTS = {
     "RMSProp_1": "RMSProp.momentum",
     "RMSProp_2": "RMSProp.momentum",
     "Adagrad": "Adagrad.accumulator",
+    "AdamW": "Adam.m",
+    "AdamW_1": "Adam.v",
+    "MomentumW": MOMENTUM,
+    "Adadelta": "Adadelta.accum",
+    "Adadelta_1": "Adadelta.accum_update",
+    "Ftrl": "Ftrl.accumulator",
+    "Ftrl_1": "Ftrl.linear",
+    "AdaMax": "AdaMax.m",
+    "AdaMax_1": "AdaMax.u",
+    "ProximalAdagrad": "ProximalAdagrad.accumulator",
+    "AdagradDA": "AdagradDA.gradient",
+    "AdagradDA_1": "AdagradDA.gradient_squared",
+    "adam_m": "Adam.m",  # the optimizer of BERT's public code, and LAMB's
+    "adam_v": "Adam.v",
     "ExponentialMovingAverage": AVERAGE,
+    "biased": DEBIAS,
+}
+# The last part of a slot's name where Keras of 1.15 trained and a Saver saved.
+_KERAS_IN_TF1 = {
+    "Adam": {"m": "Adam.m", "v": "Adam.v"},
+    "SGD": {"momentum": "SGD of Keras.momentum"},
+    "RMSprop": {
+        "rms": "RMSProp.rms",
+        "momentum": "RMSProp.momentum",
+        "mg": "RMSProp.mean_gradient",
+    },
+    "Adagrad": {"accumulator": "Adagrad.accumulator"},
+    "Adadelta": {"accum_grad": "Adadelta.accum", "accum_var": "Adadelta.accum_update"},
+    "Adamax": {"m": "AdaMax.m", "v": "AdaMax.u"},
+    "Ftrl": {"accumulator": "Ftrl.accumulator", "linear": "Ftrl.linear"},
 }
 
 # By optimizer: its lists of slots. An optimizer's lists are all there, but may be empty.
@@ -34,8 +66,28 @@ _KERAS_SLOTS = {
         "_average_gradients": "RMSProp.mean_gradient",
     },
     "Adagrad": {"_accumulators": "Adagrad.accumulator"},
+    "Adadelta": {
+        "_accumulated_grads": "Adadelta.accum",
+        "_accumulated_delta_vars": "Adadelta.accum_update",
+    },
+    "Ftrl": {"_accumulators": "Ftrl.accumulator", "_linears": "Ftrl.linear"},
+    "AdaMax": {"_m": "AdaMax.m", "_u": "AdaMax.u"},
+}
+# By the names in `slot_variables` of an object graph: optimizers of 1.x, and legacy Keras's.
+_REFERENCED_SLOTS = {
+    "Adam": {"m": "Adam.m", "v": "Adam.v"},
+    "Momentum": {"momentum": MOMENTUM},
+    "RMSProp": {
+        "rms": "RMSProp.rms",
+        "momentum": "RMSProp.momentum",
+        "mg": "RMSProp.mean_gradient",
+    },
+    "Ftrl": {"accumulator": "Ftrl.accumulator", "linear": "Ftrl.linear"},
+    "Adagrad": {"accumulator": "Adagrad.accumulator"},
+    "Adadelta": {"accum_grad": "Adadelta.accum", "accum_var": "Adadelta.accum_update"},
 }
 _KERAS_AVERAGES = "_model_variables_moving_average"  # of any optimizer with use_ema=True
+_KERAS_GRADIENTS = "_accumulated_gradients"  # of any with gradient_accumulation_steps
 
 NOTES = {
     "Adam": "Adam: TF1's epsilon is 1e-8, Keras's default 1e-7: create Adam(epsilon=1e-8). Keras "
@@ -65,17 +117,43 @@ def tf1_slot(suffix: str, sibling_suffixes: Collection[str]) -> str | None:
     return _TF1_SLOTS.get(suffix)
 
 
-def keras_family(lists: Collection[str]) -> str | None:
-    """Returns which optimizer has exactly these lists of slots: None if none of the known has."""
-    given = set(lists) - {_KERAS_AVERAGES}
-    if not given:
-        return "SGD"  # some releases track no list where there is no momentum
-    matching = (family for family, slots in _KERAS_SLOTS.items() if set(slots) == given)
-    return next(matching, None)
+def keras_slot_in_tf1(path: str) -> str | None:
+    """Returns the slot of a name such as "training/Adam/dense/kernel/m", None if it is none."""
+    parts = path.split("/")
+    if len(parts) < 4 or parts[0] != "training":
+        return None
+    return _KERAS_IN_TF1.get(parts[1].partition("_")[0], {}).get(parts[-1])
+
+
+def keras_family(lists: Mapping[str, int]) -> str | None:
+    """Returns which optimizer keeps these lists, None if none of the known does.
+
+    Args:
+        lists: number of slots by name of list. An optimizer's own lists are all there; empty ones
+            of other names do not count, since releases of Keras keep several that are no slots.
+    """
+    given = {name for name in lists if name not in (_KERAS_AVERAGES, _KERAS_GRADIENTS)}
+    filled = {name for name in given if lists[name]}
+    matching = [f for f, slots in _KERAS_SLOTS.items() if filled <= set(slots) <= given]
+    if matching:
+        return max(matching, key=lambda family: len(_KERAS_SLOTS[family]))
+    return None if filled else "SGD"  # some releases track no list where there is no momentum
 
 
 def keras_slot(family: str, list_name: str) -> str:
     """Returns the slot that a Keras optimizer keeps in a list."""
     if list_name == _KERAS_AVERAGES:
         return AVERAGE
+    if list_name == _KERAS_GRADIENTS:
+        return GRADIENT_SUM
     return _KERAS_SLOTS.get(family, {}).get(list_name, f"{family}.{list_name.lstrip('_')}")
+
+
+def referenced_slots(names: Collection[str]) -> tuple[str, Mapping[str, str]]:
+    """Returns the family and the slots by name of an optimizer that refers to these slots."""
+    for family, slots in _REFERENCED_SLOTS.items():
+        if names and set(names) <= set(slots) and next(iter(slots)) in names:
+            if family == "Ftrl" and "linear" not in names:
+                continue
+            return family, slots
+    return UNKNOWN, {name: f"{UNKNOWN}.{name}" for name in names}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,7 +18,7 @@ from shared.tools.checkpoint_conversion.contents import (
     require_kind,
 )
 from shared.tools.checkpoint_conversion.conversion_map import CrossingMap, KerasAdam
-from shared.tools.checkpoint_conversion.optimizers import MOMENTUM, NOTES
+from shared.tools.checkpoint_conversion.optimizers import MOMENTUM, NOTES, UNKNOWN
 from shared.tools.checkpoint_conversion.plan import Options, Plan, Write
 
 
@@ -45,6 +46,7 @@ def make_plan(
         else:
             planner.compute_powers(adam)
     planner.set_learning_rates()
+    planner.require_slots_beside_counts()
     planner.keep_the_rest()
     return planner.plan()
 
@@ -73,13 +75,41 @@ class _Planner:
         names = {*self.source.variables, *self.template.variables}
         found: set[str] = set()
         for pattern in [*self.map.ignore, *self.options.ignore]:
-            matching = set(fnmatch.filter(names, pattern)) | (names & {pattern})
+            # A name that is there means itself alone, also where it holds brackets.
+            matching = names & {pattern} or {n for n in names if fnmatch.fnmatchcase(n, pattern)}
             if not matching and pattern in self.options.ignore:
                 raise UsageError(f"--ignore: expected the pattern of a name; found {pattern!r}")
             found |= matching
         return found
 
+    def require_slots_beside_counts(self) -> None:
+        """Raises CheckpointError where Adam's count would be carried without its slots.
+
+        Adam divides by 1 - beta ** count: with a late count and slots of 0, its first updates are
+        up to 1 / sqrt(1 - beta2) * (1 - beta1), 3.2 times, what it would make from the start.
+        """
+        kept = self.ignored & set(self.template.variables)
+        counts = (roles.ITERATIONS, roles.BETA_POWER)
+        for count in self.template.variables.values():
+            if count.role.kind not in counts or count.name not in self.writes or count.name in kept:
+                continue
+            lost = [
+                slot.name
+                for slot in self.template.with_role(roles.SLOT)
+                if slot.name in kept
+                and slot.role.optimizer == count.role.optimizer
+                and _corrects_bias(slot)
+            ]
+            if lost:
+                raise CheckpointError(
+                    f"{self.template.prefix}: {count.name}: expected the slots that were counted; "
+                    f"found {len(lost)} ignored, the first {lost[0]}: map them, or let the "
+                    f"optimizer start anew with --ignore {count.name!r} too"
+                )
+
     def add(self, target: Variable, sources: Sequence[str], how: str, value: Callable) -> None:
+        if _is_table(target):
+            target = dataclasses.replace(target, shape=self.source.variables[sources[0]].shape)
         self.writes[target.name] = Write(target, tuple(sources), how, value)
 
     def used(self) -> set[str]:
@@ -119,7 +149,8 @@ class _Planner:
             values.require_equal(self.source, names)
         source = sources[0]
         read = partial(self.source.read, source.name)
-        if (target if self.to_tf2 else source).role.slot == MOMENTUM:
+        role = (target if self.to_tf2 else source).role
+        if role.slot == MOMENTUM and not role.as_in_tf1:
             self.scale_momentum(source, target)
         elif source.dtype != target.dtype:
             place = f"{self.source.prefix}: {source.name}"
@@ -132,16 +163,32 @@ class _Planner:
         """Raises CheckpointError unless one can have the value of the other."""
         place = f"{self.source.prefix}: {source.name}"
         counts = {source.dtype, target.dtype} <= {"int32", "int64"} and source.shape == ()
-        if source.shape != target.shape or (source.dtype != target.dtype and not counts):
+        shape_differs = source.shape != target.shape and not _is_table(target)
+        if shape_differs or (source.dtype != target.dtype and not counts):
             raise CheckpointError(
                 f"{place}: expected {target.type()}, as {target.name} is in "
                 f"{self.template.prefix}; found {source.type()}"
             )
         slots = {source.role.slot, target.role.slot}
-        if len(slots - {None}) == 2:
+        known = {slot for slot in slots if slot and not slot.startswith(UNKNOWN)}
+        if len(known) == 2:
             raise CheckpointError(
                 f"{place}: expected a slot {target.role.slot}, as {target.name} is; "
                 f"found a slot {source.role.slot}"
+            )
+        self.check_owners(source, target)
+
+    def check_owners(self, source: Variable, target: Variable) -> None:
+        """Raises UsageError where the map gives a slot to another variable than its own."""
+        tf1, tf2 = (source, target) if self.to_tf2 else (target, source)
+        owner, other = tf1.role.slot_of, tf2.role.slot_of
+        if owner is None or other is None or owner not in self.map.variables:
+            return
+        if other not in self.map.variables[owner]:
+            raise UsageError(
+                f"{self.map.origin}: {tf1.name}: expected a slot of "
+                f"{' or '.join(self.map.variables[owner])}, which is {owner!r}; found {tf2.name}, "
+                f"a slot of {other}"
             )
 
     def scale_momentum(self, source: Variable, target: Variable) -> None:
@@ -195,6 +242,8 @@ class _Planner:
         """Adds the rates that Keras keeps, or accounts for them when going back."""
         rate = self.options.learning_rate
         for variable in self.template.with_role(roles.LEARNING_RATE):
+            if variable.name in self.writes:
+                continue  # the map gives it a partner
             if rate is not None:
                 self.rate_used = True
                 value: Callable = partial(values.number, rate, variable.dtype)
@@ -203,6 +252,8 @@ class _Planner:
                 value = partial(self.template.read, variable.name)
                 self.add(variable, [], f"{float(value()):g}, template's", value)
         for variable in self.source.with_role(roles.LEARNING_RATE):
+            if variable.name in self.used():
+                continue
             number = float(self.source.read(variable.name))
             self.left_out[variable.name] = f"{number:g}; TF1 has it in the program's code"
         if rate is not None and not self.rate_used:
@@ -236,6 +287,17 @@ class _Planner:
         notes = [note for family, note in NOTES.items() if family in keras]
         writes = [self.writes[name] for name in sorted(self.writes, key=natural_order)]
         return Plan(self.source, self.template, writes, self.left_out, notes)
+
+
+def _corrects_bias(slot: Variable) -> bool:
+    """Whether a slot belongs to an optimizer that divides by 1 - beta ** count."""
+    family = (slot.role.slot or "").lower()
+    return any(name in family for name in ("adam", "lamb"))
+
+
+def _is_table(variable: Variable) -> bool:
+    """Whether a tensor is a hash table's, which has as many rows as were inserted."""
+    return "/.ATTRIBUTES/table-" in variable.name
 
 
 def _require_none(contents: Contents, left: set[str], found: str) -> None:

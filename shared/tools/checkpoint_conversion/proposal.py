@@ -9,7 +9,15 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from shared.tools.checkpoint_conversion import roles
 from shared.tools.checkpoint_conversion.contents import Contents, Variable, natural_order
 from shared.tools.checkpoint_conversion.conversion_map import CrossingMap, KerasAdam
-from shared.tools.checkpoint_conversion.names import ENDING, LEAF, SAME, agreement, likeness
+from shared.tools.checkpoint_conversion.names import (
+    LEAF,
+    agreement,
+    is_automatic,
+    is_recurrent,
+    leaf_of,
+    path_of,
+    paths_of,
+)
 from shared.tools.checkpoint_conversion.optimizers import AVERAGE
 
 
@@ -47,12 +55,12 @@ class Proposal:
         else:
             self.doubts.append(Doubt(tf1.name, tf2.name, reason))
 
-    def partner_of(self, tf1: str) -> tuple[str | None, str | None]:
-        """Returns the first TF2 name of a TF1 name, and the reason to doubt it."""
-        if tf1 in self.sure:
-            return self.sure[tf1][0], None
-        doubt = next((doubt for doubt in self.doubts if doubt.tf1 == tf1), None)
-        return (doubt.tf2, doubt.reason) if doubt else (None, None)
+    def partners(self) -> dict[str, tuple[str, str | None]]:
+        """Returns the first TF2 name of each TF1 name, and the reason to doubt it."""
+        found: dict[str, tuple[str, str | None]] = {}
+        for doubt in reversed(self.doubts):
+            found[doubt.tf1] = doubt.tf2, doubt.reason
+        return found | {tf1: (names[0], None) for tf1, names in self.sure.items()}
 
     def without_partner(self) -> tuple[list[Variable], list[Variable]]:
         """Returns the variables of TF1 and of TF2 that are in no pair."""
@@ -120,57 +128,138 @@ def _pair_variables(proposal: Proposal) -> None:
 
 
 def _pair_by_name(proposal: Proposal, tf1: list[Variable], tf2: list[Variable]) -> None:
-    """Pairs what nothing else can be, then the likeliest of the rest."""
-    levels = {(a.name, b.name): agreement(a, b) for a in tf1 for b in tf2}
-    for least in (SAME, ENDING):
-        for a in list(tf1):
-            found = [b for b in tf2 if levels[a.name, b.name] >= least]
-            if len(found) == 1 and sum(levels[o.name, found[0].name] >= least for o in tf1) == 1:
-                proposal.add(a, found[0])
-                tf1.remove(a)
-                tf2.remove(found[0])
+    """Pairs what nothing else can be, then the rest in order of creation.
+
+    Takes time in proportion to the number of variables: a table of thousands has one shape.
+    """
     only = len(tf1) == len(tf2) == 1
-    if only and levels[tf1[0].name, tf2[0].name] >= LEAF:
-        proposal.add(tf1[0], tf2[0])
+    for partners in (_of_equal_paths, _of_equal_endings):
+        found = partners(tf1, tf2)
+        claimed = collections.Counter(b.name for matches in found.values() for b in matches)
+        for a in list(tf1):
+            matches = found.get(a.name, ())
+            if len(matches) == 1 and claimed[matches[0].name] == 1:
+                if not only and is_automatic(a.name) and _only_automatic(matches[0]):
+                    continue
+                proposal.add(a, matches[0], _gates(a, matches[0]))
+                tf1.remove(a)
+                tf2.remove(matches[0])
+    if only and tf1 and tf2 and agreement(tf1[0], tf2[0]) >= LEAF:
+        proposal.add(tf1[0], tf2[0], _gates(tf1[0], tf2[0]))
     else:
-        _pair_likeliest(proposal, tf1, tf2, levels)
+        _pair_in_creation_order(proposal, tf1, tf2)
 
 
-def _pair_likeliest(
-    proposal: Proposal,
-    tf1: list[Variable],
-    tf2: list[Variable],
-    levels: dict[tuple[str, str], int],
-) -> None:
-    """Pairs the rest doubtfully, the most alike first."""
-    pairs = [(a, b) for a in tf1 for b in tf2]
-    pairs.sort(key=lambda p: (-levels[p[0].name, p[1].name], -likeness(*p)))
-    alone, others = {a.name for a in tf1}, {b.name: b for b in tf2}
+def _gates(a: Variable, b: Variable) -> str | None:
+    """Returns why two tensors of a recurrent cell are no sure pair, None for any others."""
+    if is_recurrent(a) or is_recurrent(b):
+        return "a recurrent cell: gates of TF1 and Keras differ in order and meaning"
+    return None
+
+
+def _only_automatic(variable: Variable) -> bool:
+    return any(is_automatic(name) for name in (variable.name, *variable.aliases))
+
+
+def _unique(variables: Iterable[Variable]) -> tuple[Variable, ...]:
+    return tuple({variable.name: variable for variable in variables}.values())
+
+
+def _of_equal_paths(tf1: list[Variable], tf2: list[Variable]) -> dict[str, tuple[Variable, ...]]:
+    by_path = collections.defaultdict(list)
+    for b in tf2:
+        for path in set(paths_of(b)):
+            by_path[path].append(b)
+    return {a.name: _unique(by_path.get(path_of(a), ())) for a in tf1}
+
+
+def _of_equal_endings(tf1: list[Variable], tf2: list[Variable]) -> dict[str, tuple[Variable, ...]]:
+    """Returns the variables one of whose paths ends in the other's, by TF1 name."""
+    by_path, by_ending = collections.defaultdict(list), collections.defaultdict(list)
+    for b in tf2:
+        for path in set(paths_of(b)):
+            by_path[path].append(b)
+            for start in range(len(path)):
+                by_ending[path[start:]].append(b)
+    found = {}
+    for a in tf1:
+        path = path_of(a)
+        longer = by_ending.get(path, [])
+        shorter = [b for start in range(1, len(path)) for b in by_path.get(path[start:], ())]
+        found[a.name] = _unique([*longer, *shorter])
+    return found
+
+
+def _pair_in_creation_order(proposal: Proposal, tf1: list[Variable], tf2: list[Variable]) -> None:
+    """Pairs the rest doubtfully: by first scope and last part, by last part, then any."""
+    keys: tuple[tuple[Callable, Callable], ...] = (
+        (lambda a: (path_of(a)[0], leaf_of(path_of(a))), _scope_keys),
+        (lambda a: leaf_of(path_of(a)), lambda b: {leaf_of(path) for path in paths_of(b)}),
+        (lambda a: 0, lambda b: {0}),
+    )
+    one = {v.name: v for v in sorted(tf1, key=lambda v: natural_order(v.name))}
+    other = {v.name: v for v in sorted(tf2, key=_creation)}
+    pairs = []
+    for key, other_keys in keys:
+        waiting: dict[Hashable, collections.deque] = collections.defaultdict(collections.deque)
+        for b in other.values():
+            for found in other_keys(b):
+                waiting[found].append(b)
+        for a in list(one.values()):
+            queue = waiting[key(a)]
+            while queue and queue[0].name not in other:
+                queue.popleft()
+            if queue:
+                pairs.append((a, queue.popleft()))
+                del one[a.name], other[pairs[-1][1].name]
+    names = [b.name for _, b in pairs]
     for a, b in pairs:
-        if a.name in alone and b.name in others:
-            alone.remove(a.name)
-            del others[b.name]
-            proposal.add(a, b, _reason("the names differ", list(others)))
+        others = [*dict.fromkeys(n for n in (*names[:4], *names[-1:]) if n != b.name)]
+        why = _gates(a, b) or "in order of creation; the names do not tell"
+        proposal.add(a, b, _reason(why, others, len(names) - 1))
 
 
-def _reason(why: str, others: Sequence[str]) -> str:
+def _scope_keys(b: Variable) -> set[Hashable]:
+    """Returns each scope with the last part; any of them may be the first scope in TF1."""
+    return {(part, leaf_of(path)) for path in paths_of(b) for part in path[:-1]}
+
+
+def _creation(variable: Variable) -> list[tuple[int, str]]:
+    """Returns a key in whose order a TF2 program made its variables, as far as names tell."""
+    readable = [n for n in variable.aliases if "_trainable_variables/" not in n]
+    return natural_order(readable[-1] if readable else variable.name)
+
+
+def _reason(why: str, others: Sequence[str], count: int | None = None) -> str:
     if not others:
         return why
-    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    count = len(others) if count is None else count
+    more = f" and {count - 3} more" if count > 3 else ""
     return f"{why}; same shape: {', '.join(others[:3])}{more}"
 
 
 def _pair_slots(proposal: Proposal) -> None:
     """Pairs slots whose variables are a pair, then the rest by kind and shape."""
     tf1, tf2 = (side.with_role(roles.SLOT) for side in (proposal.tf1, proposal.tf2))
-    by_owner = {(v.role.slot, v.role.slot_of): v for v in tf2}
-    for slot in list(tf1):
-        owner, doubt = proposal.partner_of(slot.role.slot_of or "")
-        partner = by_owner.get((slot.role.slot, owner)) if owner else None
-        if partner and _type(partner) == _type(slot):
-            proposal.add(slot, partner, doubt and f"so is {slot.role.slot_of!r}")
-            tf1.remove(slot)
-            tf2.remove(partner)
+    by_owner = collections.defaultdict(list)
+    for b in sorted(tf2, key=lambda v: natural_order(v.name)):
+        by_owner[b.role.slot, b.role.slot_of].append(b)
+    rivals = collections.Counter((a.role.slot, a.role.slot_of) for a in tf1)
+    partners = proposal.partners()
+    used: set[str] = set()
+    for slot in sorted(tf1, key=lambda v: natural_order(v.name)):
+        owner, doubt = partners.get(slot.role.slot_of or "", (None, None))
+        key = (slot.role.slot, slot.role.slot_of)
+        found = by_owner[slot.role.slot, owner] if owner else []
+        several = len(found) > 1 or rivals[key] > 1
+        partner = next((b for b in found if b.name not in used and _type(b) == _type(slot)), None)
+        if partner:
+            reason = doubt and f"so is {slot.role.slot_of!r}"
+            if several:
+                reason = "several optimizers keep it: whose is it?"
+            proposal.add(slot, partner, reason)
+            used |= {slot.name, partner.name}
+    tf1, tf2 = ([v for v in side if v.name not in used] for side in (tf1, tf2))
     groups = [_grouped(side, lambda v: (v.role.slot, _type(v))) for side in (tf1, tf2)]
     for group in _shared_groups(*groups):
         _pair_in_order(proposal, *group)

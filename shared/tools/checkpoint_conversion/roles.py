@@ -27,6 +27,7 @@ class Role:
         slot_of: name of the variable that it is a slot of, None where the file does not say.
         optimizer: path of the TF2 optimizer that keeps it.
         beta: 1 or 2, of a power of beta.
+        as_in_tf1: whether an object-based slot holds what TF1's kernel keeps, not what Keras does.
     """
 
     kind: str
@@ -34,6 +35,7 @@ class Role:
     slot_of: str | None = None
     optimizer: str | None = None
     beta: int | None = None
+    as_in_tf1: bool = False
 
 
 PLAIN = Role(VARIABLE)
@@ -55,4 +57,7 @@ class Optimizer:
 
     def label(self) -> str:
         """Returns how people call it."""
+        if self.family.startswith("unknown"):
+            what = self.family.partition(".")[2]
+            return "state of an unknown optimizer" + (f" ({what})" if what else "")
         return f"{self.style} {self.family}" + (f" at {self.path}" if self.path else "")
