@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import UsageError
+from shared.tools.checkpoint_conversion.layouts import TF1_TENSORS, Recurrent
 from shared.tools.checkpoint_conversion.object_based import name_of
 
 if sys.version_info >= (3, 11):
@@ -50,6 +51,7 @@ class CrossingMap:
         keras_adams: the pairs that are computed.
         ignore: patterns of names that have no partner.
         origin: the file, for messages.
+        recurrent: the recurrent cells, whose layouts differ; their slots follow.
     """
 
     tf1: str
@@ -58,6 +60,7 @@ class CrossingMap:
     keras_adams: Sequence[KerasAdam] = ()
     ignore: Sequence[str] = ()
     origin: str = "map"
+    recurrent: Sequence[Recurrent] = ()
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Yields each TF1 name with each of its TF2 names."""
@@ -77,7 +80,8 @@ def load_map(path: str | os.PathLike[str]) -> CrossingMap:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: expected a map in TOML; found: {error}") from error
     reader = _Reader(str(path))
-    reader.check_names("", tables, ("templates", "variables", "unsure", "keras_adam", "ignore"))
+    allowed = ("templates", "variables", "unsure", "keras_adam", "recurrent", "ignore")
+    reader.check_names("", tables, allowed)
     if tables.get("unsure"):
         first, count = next(iter(tables["unsure"])), len(tables["unsure"])
         raise UsageError(
@@ -92,6 +96,7 @@ def load_map(path: str | os.PathLike[str]) -> CrossingMap:
         keras_adams=reader.keras_adams(tables.get("keras_adam", [])),
         ignore=reader.ignore(tables.get("ignore", {})),
         origin=str(path),
+        recurrent=reader.recurrent(tables.get("recurrent", [])),
     )
 
 
@@ -156,6 +161,26 @@ class _Reader:
             else:
                 self.require(where, isinstance(value, str), "a name", value)
         return KerasAdam(**{**table, "iterations": name_of(table["iterations"])})
+
+    def recurrent(self, tables: Any) -> list[Recurrent]:
+        """Returns the [[recurrent]] tables."""
+        where = "[[recurrent]]"
+        self.require(where, isinstance(tables, list), "double brackets", tables)
+        found = []
+        for table in tables:
+            self.check_names(where, table, [field.name for field in dataclasses.fields(Recurrent)])
+            self.require(where, not table.get("unsure"), "no open question", table.get("unsure"))
+            cell, bias = table.get("cell"), table.get("forget_bias", 1.0)
+            self.require(f"{where} cell", cell in TF1_TENSORS, "lstm or gru", cell)
+            self.require(f"{where} forget_bias", isinstance(bias, float), "a number", bias)
+            for style, count in (("tf1", TF1_TENSORS[cell]), ("tf2", 3)):
+                names = table.get(style)
+                texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
+                right = texts and len(set(names)) == count
+                self.require(f"{where} {style}", right, f"{count} names", names)
+            tf2 = tuple(name_of(name) for name in table["tf2"])
+            found.append(Recurrent(cell, tuple(table["tf1"]), tf2, bias))
+        return found
 
     def ignore(self, table: Any) -> list[str]:
         """Returns the patterns of both styles."""

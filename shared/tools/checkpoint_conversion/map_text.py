@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from shared.tools.checkpoint_conversion.contents import Variable
 from shared.tools.checkpoint_conversion.conversion_map import KerasAdam, quoted, toml_names
+from shared.tools.checkpoint_conversion.layouts import Recurrent
 from shared.tools.checkpoint_conversion.proposal import Proposal
 
 
@@ -29,6 +30,8 @@ def _lines(proposal: Proposal) -> Iterator[str]:
     yield from _unsure(proposal)
     for adam in proposal.keras_adams:
         yield from _keras_adam(adam)
+    for layout in proposal.recurrent:
+        yield from _recurrent(layout)
     yield from _ignore(proposal)
 
 
@@ -53,6 +56,18 @@ def _keras_adam(adam: KerasAdam) -> Iterator[str]:
     yield f"beta2_power = {quoted(adam.beta2_power)}"
     yield f"beta1 = {adam.beta1}  # as in the TF1 program: no checkpoint holds them"
     yield f"beta2 = {adam.beta2}"
+
+
+def _recurrent(layout: Recurrent) -> Iterator[str]:
+    yield ""
+    yield "[[recurrent]]  # gates, kernels and slots are put in the other style's order"
+    yield f"cell = {quoted(layout.cell)}"
+    yield f"tf1 = {toml_names(layout.tf1)}"
+    yield f"tf2 = {toml_names(layout.tf2)}"
+    if layout.cell == "lstm":
+        yield f"forget_bias = {layout.forget_bias}  # as in the TF1 program: no checkpoint holds it"
+    if layout.unsure:
+        yield f"unsure = {quoted(layout.unsure)}  # check, then delete this line"
 
 
 def _ignore(proposal: Proposal) -> Iterator[str]:

@@ -6,9 +6,10 @@ import dataclasses
 import fnmatch
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from shared.errors import CheckpointError, UsageError
-from shared.tools.checkpoint_conversion import roles, values
+from shared.tools.checkpoint_conversion import layouts, roles, values
 from shared.tools.checkpoint_conversion.contents import (
     NAME_BASED,
     OBJECT_BASED,
@@ -18,6 +19,7 @@ from shared.tools.checkpoint_conversion.contents import (
     require_kind,
 )
 from shared.tools.checkpoint_conversion.conversion_map import CrossingMap, KerasAdam
+from shared.tools.checkpoint_conversion.layouts import Recurrent
 from shared.tools.checkpoint_conversion.optimizers import MOMENTUM, NOTES, UNKNOWN
 from shared.tools.checkpoint_conversion.plan import Options, Plan, Write
 
@@ -40,6 +42,8 @@ def make_plan(
     """
     planner = _Planner(source, template, conversion_map, options)
     planner.pair_variables()
+    for layout in conversion_map.recurrent:
+        planner.rearrange(layout)
     for adam in conversion_map.keras_adams:
         if planner.to_tf2:
             planner.count_steps(adam)
@@ -127,6 +131,54 @@ class _Planner:
         for target, names in sources.items():
             variables = [self.find(self.source, name) for name in names]
             self.pair(variables, self.find(self.template, target))
+
+    def rearrange(self, layout: Recurrent) -> None:
+        """Adds the tensors of a recurrent cell and, in the same order, their slots."""
+        sides = (self.source, self.template) if self.to_tf2 else (self.template, self.source)
+        groups = [
+            [self.find(side, name) for name in names]
+            for side, names in zip(sides, (layout.tf1, layout.tf2), strict=True)
+        ]
+        layouts.require_shapes(
+            layout, [v.shape for v in groups[0]], [v.shape for v in groups[1]], self.map.origin
+        )
+        self.rearrange_group(layout.cell, *groups, layout.forget_bias)
+        kinds = {v.role.slot for v in sides[0].with_role(roles.SLOT)}
+        for kind in sorted(kind for kind in kinds if kind):
+            slots = [
+                [v for name in names for v in side.with_role(roles.SLOT) if _is_slot(v, kind, name)]
+                for side, names in zip(sides, (layout.tf1, layout.tf2), strict=True)
+            ]
+            # Anything else than one slot for each tensor is left, and so refused.
+            if [len(side) for side in slots] == [len(layout.tf1), len(layout.tf2)]:
+                self.rearrange_group(layout.cell, *slots, 0.0)
+
+    def rearrange_group(
+        self, cell: str, tf1: list[Variable], tf2: list[Variable], forget_bias: float
+    ) -> None:
+        """Adds tensors that are computed together; a constant is not added to a slot."""
+        sources, targets = (tf1, tf2) if self.to_tf2 else (tf2, tf1)
+        names = [source.name for source in sources]
+        if self.ignored & {*names, *(target.name for target in targets)}:
+            return  # the rest is refused as without a partner
+        if len({v.dtype for v in (*tf1, *tf2)}) > 1:
+            raise CheckpointError(
+                f"{self.source.prefix}: {names[0]}: expected one dtype in a cell; found several"
+            )
+        scaled = tf2[0].role.slot == MOMENTUM and not tf2[0].role.as_in_tf1
+        if scaled:
+            raise CheckpointError(
+                f"{self.source.prefix}: {names[0]}: expected slots that a layout carries as they "
+                "are; found Momentum's: leave them out with --ignore"
+            )
+        convert = layouts.to_keras if self.to_tf2 else layouts.to_tf1
+        for position, target in enumerate(targets):
+
+            def value(position: int = position) -> Any:
+                arrays = [self.source.read(name).numpy() for name in names]
+                return values.constant(convert(cell, arrays, forget_bias)[position])
+
+            self.add(target, names, f"{cell}'s layout", value)
 
     def find(self, contents: Contents, name: str) -> Variable:
         """Returns a variable that the map names.
@@ -287,6 +339,10 @@ class _Planner:
         notes = [note for family, note in NOTES.items() if family in keras]
         writes = [self.writes[name] for name in sorted(self.writes, key=natural_order)]
         return Plan(self.source, self.template, writes, self.left_out, notes)
+
+
+def _is_slot(variable: Variable, kind: str, owner: str) -> bool:
+    return variable.role.slot == kind and variable.role.slot_of == owner
 
 
 def _corrects_bias(slot: Variable) -> bool:

@@ -7,8 +7,10 @@ import dataclasses
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from shared.tools.checkpoint_conversion import roles
+from shared.tools.checkpoint_conversion.cells import recurrent_layouts
 from shared.tools.checkpoint_conversion.contents import Contents, Variable, natural_order
 from shared.tools.checkpoint_conversion.conversion_map import CrossingMap, KerasAdam
+from shared.tools.checkpoint_conversion.layouts import Recurrent
 from shared.tools.checkpoint_conversion.names import (
     LEAF,
     agreement,
@@ -40,6 +42,7 @@ class Proposal:
         sure: TF2 names by TF1 name.
         doubts: the pairs to check.
         keras_adams: counts and powers that are computed from each other.
+        recurrent: recurrent cells, whose layouts differ.
     """
 
     tf1: Contents
@@ -47,6 +50,7 @@ class Proposal:
     sure: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     doubts: list[Doubt] = dataclasses.field(default_factory=list)
     keras_adams: list[KerasAdam] = dataclasses.field(default_factory=list)
+    recurrent: list[Recurrent] = dataclasses.field(default_factory=list)
 
     def add(self, tf1: Variable, tf2: Variable, reason: str | None = None) -> None:
         """Adds a pair, a doubtful one if there is a reason to doubt."""
@@ -70,24 +74,35 @@ class Proposal:
         for adam in self.keras_adams:
             tf1.update((adam.beta1_power, adam.beta2_power))
             tf2.add(adam.iterations)
+        one, other = self.cells()
         bookkeeping = (roles.LEARNING_RATE, roles.SAVE_COUNTER)  # need no partner
         return (
-            [variable for name, variable in self.tf1.variables.items() if name not in tf1],
+            [v for name, v in self.tf1.variables.items() if name not in tf1 and not _of(v, one)],
             [
-                variable
-                for name, variable in self.tf2.variables.items()
-                if name not in tf2 and variable.role.kind not in bookkeeping
+                v
+                for name, v in self.tf2.variables.items()
+                if name not in tf2 and not _of(v, other) and v.role.kind not in bookkeeping
             ],
+        )
+
+    def cells(self) -> tuple[set[str], set[str]]:
+        """Returns the names of the recurrent cells' tensors in TF1 and in TF2."""
+        return (
+            {name for layout in self.recurrent for name in layout.tf1},
+            {name for layout in self.recurrent for name in layout.tf2},
         )
 
     def map(self) -> CrossingMap:
         """Returns the map of the pairs that are sure."""
-        return CrossingMap(self.tf1.prefix, self.tf2.prefix, self.sure, self.keras_adams)
+        layouts = [layout for layout in self.recurrent if not layout.unsure]
+        return CrossingMap(
+            self.tf1.prefix, self.tf2.prefix, self.sure, self.keras_adams, recurrent=layouts
+        )
 
 
 def propose(tf1: Contents, tf2: Contents) -> Proposal:
     """Pairs the tensors of a name-based checkpoint with those of an object-based one."""
-    proposal = Proposal(tf1, tf2)
+    proposal = Proposal(tf1, tf2, recurrent=list(recurrent_layouts(tf1, tf2)))
     _pair_variables(proposal)
     _pair_slots(proposal)
     _pair_averages(proposal)
@@ -120,8 +135,11 @@ def _pair_variables(proposal: Proposal) -> None:
     """Pairs variables and steps of the same shape and dtype by their names."""
     kinds = (roles.VARIABLE, roles.STEP)
     groups = [
-        _grouped((v for v in side.variables.values() if v.role.kind in kinds), _type)
-        for side in (proposal.tf1, proposal.tf2)
+        _grouped(
+            (v for v in side.variables.values() if v.role.kind in kinds and v.name not in cells),
+            _type,
+        )
+        for side, cells in zip((proposal.tf1, proposal.tf2), proposal.cells(), strict=True)
     ]
     for one, other in _shared_groups(*groups):
         _pair_by_name(proposal, one, other)
@@ -238,9 +256,17 @@ def _reason(why: str, others: Sequence[str], count: int | None = None) -> str:
     return f"{why}; same shape: {', '.join(others[:3])}{more}"
 
 
+def _of(variable: Variable, cells: set[str]) -> bool:
+    """Whether a tensor belongs to a recurrent cell, as its own or as a slot."""
+    return variable.name in cells or variable.role.slot_of in cells
+
+
 def _pair_slots(proposal: Proposal) -> None:
     """Pairs slots whose variables are a pair, then the rest by kind and shape."""
-    tf1, tf2 = (side.with_role(roles.SLOT) for side in (proposal.tf1, proposal.tf2))
+    tf1, tf2 = (
+        [v for v in side.with_role(roles.SLOT) if not _of(v, cells)]
+        for side, cells in zip((proposal.tf1, proposal.tf2), proposal.cells(), strict=True)
+    )
     by_owner = collections.defaultdict(list)
     for b in sorted(tf2, key=lambda v: natural_order(v.name)):
         by_owner[b.role.slot, b.role.slot_of].append(b)

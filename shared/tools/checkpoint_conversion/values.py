@@ -98,3 +98,10 @@ def require_powers(contents: Contents, adam: KerasAdam, steps: int) -> None:
                 f"{contents.prefix}: {name}: expected {expected:.9g}, {beta:g} to the power of "
                 f"{steps} + 1, because the step is {steps}; found {found:.9g}"
             )
+
+
+def constant(array: np.ndarray) -> Any:
+    """Returns an array as an eager tensor."""
+    import tensorflow as tf
+
+    return tf.constant(array)
