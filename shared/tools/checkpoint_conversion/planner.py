@@ -142,7 +142,7 @@ class _Planner:
         layouts.require_shapes(
             layout, [v.shape for v in groups[0]], [v.shape for v in groups[1]], self.map.origin
         )
-        self.rearrange_group(layout.cell, *groups, layout.forget_bias)
+        self.rearrange_group(layout.cell, groups[0], groups[1], layout.forget_bias)
         kinds = {v.role.slot for v in sides[0].with_role(roles.SLOT)}
         for kind in sorted(kind for kind in kinds if kind):
             slots = [
@@ -151,7 +151,7 @@ class _Planner:
             ]
             # Anything else than one slot for each tensor is left, and so refused.
             if [len(side) for side in slots] == [len(layout.tf1), len(layout.tf2)]:
-                self.rearrange_group(layout.cell, *slots, 0.0)
+                self.rearrange_group(layout.cell, slots[0], slots[1], 0.0)
 
     def rearrange_group(
         self, cell: str, tf1: list[Variable], tf2: list[Variable], forget_bias: float
