@@ -36,9 +36,7 @@ def read_state(directory: str) -> State:
     if not os.path.lexists(path):
         return State(None, [], "it is missing")
     try:
-        content = read_small(path)
-        lines = (content if isinstance(content, bytes) else content.encode()).split(b"
-")
+        lines = read_small_bytes(path).split(b"\n")
         values = [_parsed(line.strip(), directory) for line in lines if line.strip()]
     except (OSError, ValueError, SyntaxError, MemoryError):  # ast raises the last for deep nesting
         return State(None, [], "it is damaged")

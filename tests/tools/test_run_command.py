@@ -23,8 +23,8 @@ from shared.program.progress import TrainingResult
 from shared.tools.commands import main
 from shared.tools.commands.run import _source_for
 from shared.tools.compare.distances import relative_l2, symmetric_distance
-from shared.tools.run.verdict import compare_runs
 from shared.tools.run import results_folder
+from shared.tools.run.verdict import compare_runs
 
 ROOT = Path(__file__).parents[2]
 
