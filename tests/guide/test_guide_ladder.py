@@ -14,8 +14,8 @@ import pytest
 
 from measuring.ladder import FOLDER, ORIGINAL, RUNGS, UPGRADED, script_of
 from shared.tools.child_process import ROOT, tf115_environment
+from shared.tools.compare.distances import relative_l2
 from shared.tools.pitfalls.upgrade import converted
-from shared.tools.run.verdict import curve_difference
 from tf115_environment import require_tf115
 
 COMPAT, NATIVE, KERAS, MANY, XLA = RUNGS[2:]
@@ -71,11 +71,11 @@ def test_each_rung_has_the_numbers_of_the_one_before_or_nearly(tmp_path: Path) -
     assert len(compat[0]) == 5000
     assert np.array_equal(compat[0], same_kernel[0])
     # Keras's updates are 6.4e-6 smaller (shared/models.py); a line follows that directly.
-    assert 0 < curve_difference(same_kernel[0], keras[0]) < 1e-4
+    assert 0 < relative_l2(same_kernel[0], keras[0]) < 1e-4
     assert np.array_equal(keras[0], many[0])
     # A sum of 100 terms in another order: the bound of parity/bounds.py for convex models.
-    assert curve_difference(many[0], xla[0]) < 2e-6
-    assert curve_difference(same_kernel[0], broken[0]) > 10 * 1e-4
+    assert relative_l2(many[0], xla[0]) < 2e-6
+    assert relative_l2(same_kernel[0], broken[0]) > 10 * 1e-4
     for _, predicted in (compat, same_kernel, keras, many, xla):
         # What the line has learned after 5,000 steps, restored by the second script.
         np.testing.assert_allclose(predicted, compat[1], rtol=1e-3)

@@ -14,7 +14,7 @@ from pair_pages.markdown_text import code, escaped, table
 from pair_pages.numbers.measured import measured
 from pair_pages.side_by_side.hunks import Hunk, parts
 from pair_pages.side_by_side.tables import CodeTables
-from shared.tools.run.verdict import curve_difference
+from shared.tools.compare.distances import relative_l2
 
 Runs = Mapping[str, Any]
 _SESSION = RUNGS[2]  # what speeds are compared with
@@ -137,7 +137,7 @@ def _parity(runs: Runs, name: str) -> str:
     if np.array_equal(before, after):
         return f"bitwise equal, {len(after):,} steps"
     first = int(np.flatnonzero(before != after)[0]) + 1
-    return f"off by {curve_difference(before, after):.0e}, from step {first} on"
+    return f"off by {relative_l2(before, after):.0e}, from step {first} on"
 
 
 def _is_done(runs: Runs, name: str) -> bool:
