@@ -47,6 +47,9 @@ class Values:
         self._info = {(t.stage, t.name): t for t in trace.tensors}
         self._kept = {key: frozenset(trace.whole_steps(*key)) for key in self._info}
         self._read = functools.lru_cache(maxsize=256)(self._read_whole)
+        # A recorder that finds no loss notes NaN at every step.
+        losses = as_float64(trace.losses, trace.loss_dtype) if trace.loss_dtype else np.zeros(0)
+        self._has_no_loss = bool(np.isnan(losses).all())
         self.steps: list[int] = [int(step) for step in trace.steps]
 
     def names(self, stage: str) -> list[str]:
@@ -73,6 +76,8 @@ class Values:
     def get(self, stage: str, name: str, step: int) -> np.ndarray | None:
         """Returns a tensor as a step left it."""
         if stage == "loss":
+            if self._has_no_loss:
+                return None
             found = self.trace.losses[self.trace.steps == step]
             return as_float64(found, self.trace.loss_dtype) if found.size else None
         if step not in self._kept.get((stage, name), ()):
