@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +16,11 @@ import numpy as np
 from shared.errors import UsageError
 from shared.tools.compare.values import Readable, Values
 from shared.trace_recorder import TensorInfo
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 # The names that TensorFlow 1 and Keras give one kind of slot.
 _KINDS = (
@@ -275,10 +282,6 @@ def read_map(path: str) -> dict[str, str]:
         UsageError: it cannot be read, is no TOML, or has no such table of texts.
     """
     try:
-        import tomllib
-    except ImportError:  # Python 3.10
-        import tomli as tomllib
-    try:
         data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"--map {path}: cannot be read: {error}") from error
@@ -300,6 +303,4 @@ def map_text(mapping: Matching) -> str:
 
 
 def _quoted(name: str) -> str:
-    import json
-
     return json.dumps(name)

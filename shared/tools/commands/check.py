@@ -157,7 +157,7 @@ def _start_file(
         value = source.trace.whole("initial", f"variable/{found.a}", source.first_step() - 1)
         start[found.b] = value
     target = folder / "start.npz"
-    np.savez(target, **start)
+    np.savez(target, **start)  # type: ignore[arg-type] -- names that no flag of savez has
     return str(target)
 
 

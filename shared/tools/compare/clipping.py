@@ -268,7 +268,7 @@ def _repeated_rows(
 ) -> Iterator[str]:
     """Looks for a difference in exactly the rows whose id stands in the batch more than once."""
     rows = len(gradient)
-    used = gradient.reshape(rows, -1).any(axis=1)
+    used = np.asarray(gradient.reshape(rows, -1).any(axis=1))
     apart = np.abs(now[1] / unit - now[0]).reshape(rows, -1).max(axis=1)
     scale = np.abs(now[0]).reshape(rows, -1).max(axis=1)
     differs = apart > 1e-3 * np.maximum(scale, 1e-30)

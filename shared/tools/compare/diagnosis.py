@@ -339,7 +339,7 @@ def _l2_words(e: Evidence, factor: float, names: list[str], squares: float) -> s
     rests = regularization(e, e.in_a), regularization(e, e.in_b)
     of = f"of {', '.join(names)}"
     if rests[0] is not None and rests[1] is not None and squares:
-        a, b = (2 * rest / squares for rest in rests)
+        a, b = 2 * rests[0] / squares, 2 * rests[1] / squares
         small = 1e-2 * abs(factor)
         if abs(b - a - factor) <= small and abs(b) <= small:
             return f"B leaves out the L2 term {of}: A has {a / 2:.4g} times the sum of squares"
@@ -437,7 +437,7 @@ def _before_update(e: Evidence) -> Iterator[str]:
     for side, other, word in ((e.in_b, e.in_a, "B"), (e.in_a, e.in_b, "A")):
         own = side.get(e.stage, e.tensor, e.step), side.get(e.stage, e.tensor, e.step - 1)
         theirs = other.get(e.stage, e.tensor, e.step), other.get(e.stage, e.tensor, e.step - 1)
-        if any(x is None for x in (*own, *theirs)):
+        if own[0] is None or own[1] is None or theirs[0] is None or theirs[1] is None:
             continue
         if np.array_equal(own[0], own[1]) and not np.array_equal(theirs[0], theirs[1]):
             yield (

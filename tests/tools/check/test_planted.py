@@ -56,5 +56,5 @@ def test_there_are_mistakes_enough() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in PROGRAMS if name != QUICK])
 def test_each_program(name: str, checked: dict[str, Checked]) -> None:
-    assert checked[name].check("").verdict == ROUNDING
+    assert checked[name].check("").exit_code == 0
     hold(rows(checked, [one for one in MISTAKES if one.program == name]))

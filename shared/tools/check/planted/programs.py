@@ -15,7 +15,7 @@ import tensorflow as tf
 from shared.tools.check.planted.running import Arrays, Program, Side
 
 v1 = tf.compat.v1
-keras = tf.keras
+keras: Any = tf.keras
 _BATCH = 16
 
 
@@ -484,8 +484,8 @@ LSTM = Program(
     new_slots=_ADAM_NEW,
 )
 
-_ALL = (MLP, SCHEDULE, CLIPPING, MOMENTUM, RMSPROP, NORM)
-_ALL += (EMBEDDING_ADAM, EMBEDDING_MOMENTUM, LSTM, GAN)
+_ALL = [MLP, SCHEDULE, CLIPPING, MOMENTUM, RMSPROP, NORM]
+_ALL += [EMBEDDING_ADAM, EMBEDDING_MOMENTUM, LSTM, GAN]
 PROGRAMS = {program.name: program for program in _ALL}
 _W = ("w1", "b1", "w2", "b2")
 _M = tuple(f"{name}/m" for name in _W)
