@@ -8,7 +8,7 @@ import sys
 import tempfile
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from shared.atomic_files import write_text
 from shared.errors import TraceError, UsageError
@@ -157,7 +157,7 @@ def _start_file(
         value = source.trace.whole("initial", f"variable/{found.a}", source.first_step() - 1)
         start[found.b] = value
     target = folder / "start.npz"
-    np.savez(target, **start)  # type: ignore[arg-type] -- names that no flag of savez has
+    np.savez(target, **cast(Any, start))  # whose names are those of no flag of savez
     return str(target)
 
 
