@@ -9,6 +9,7 @@ import matplotlib
 
 from benchmarks.results import LABELS, Result, Row, is_limit, short
 from benchmarks.ways import REFERENCE, WAYS
+from shared.atomic_files import write_whole
 
 matplotlib.use("Agg")  # draws into files, needs no display
 import matplotlib.pyplot as plt
@@ -45,8 +46,10 @@ def _save(figure: plt.Figure, stem: Path, name: str, digest: str) -> list[Path]:
     paths = [stem.with_name(f"{stem.name}-{name}.{kind}") for kind in ("svg", "png")]
     # Without a date and with fixed ids, the same result gives the same file.
     with matplotlib.rc_context({"svg.hashsalt": "pairs", "svg.fonttype": "path"}):
-        figure.savefig(paths[0], metadata={"Date": None, "Description": digest})
-    figure.savefig(paths[1], dpi=110, metadata={"Description": digest})
+        about = {"Date": None, "Description": digest}
+        write_whole(paths[0], lambda path: figure.savefig(path, metadata=about), "--json")
+    about = {"Description": digest}
+    write_whole(paths[1], lambda path: figure.savefig(path, dpi=110, metadata=about), "--json")
     plt.close(figure)
     return paths
 

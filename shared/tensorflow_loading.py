@@ -9,12 +9,15 @@ standard error.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import subprocess
 import sys
 import warnings
-from typing import Iterator
+from typing import Any, Iterator
+
+from shared.standard_streams import open_missing_streams
 
 # 0 shows all, 1 hides INFO, 2 hides WARNING too, 3 would hide errors. Read once, on loading.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -23,6 +26,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # TensorFlow 1.15 logs one line for every deprecated symbol; those symbols are the subject here.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
+# Where the home folder cannot be written, Matplotlib says in two lines that it uses another.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
 # TensorFlow 1.15 declares dtypes in a way that NumPy 1.17 and later warn about.
 warnings.filterwarnings("ignore", category=FutureWarning, module="tensor(flow|board)")
 
@@ -59,8 +64,54 @@ def _stderr_filtered() -> Iterator[None]:
         process.wait()
 
 
+# What Keras computes with; a file in the home folder may say otherwise, for all programs.
+_KERAS_SETTINGS = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
+
+
+def pin_keras() -> list[str]:
+    """Makes Keras run on TensorFlow, in float32, whatever this computer's settings are.
+
+    To be called before Keras is imported. Processes that this one starts inherit it.
+
+    Returns:
+        What was set otherwise, a line each.
+    """
+    said = []
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        said.append(f"KERAS_BACKEND is {backend!r:.40}; here Keras runs on TensorFlow")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # goes before the file
+    home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
+    path = os.path.join(home, "keras.json")
+    other = _other_settings(path)
+    if other:
+        said.append("{}: {} not used here, but Keras's defaults".format(path, ", ".join(other)))
+        # A folder without such a file. Keras keeps its downloads there too.
+        os.environ["KERAS_HOME"] = os.path.join(home, "tf1-tf2-pairs")
+    return said
+
+
+def _other_settings(path: str) -> list[str]:
+    """Returns what Keras's file of settings has that is not its default."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            found: Any = json.load(file)
+    except (OSError, ValueError, RecursionError):  # Keras takes its defaults then, too
+        return []
+    if not isinstance(found, dict):
+        return ["its content"]
+    return [
+        f"{name} {found[name]!r:.40}"
+        for name, default in _KERAS_SETTINGS.items()
+        if found.get(name, default) != default
+    ]
+
+
 def load_tensorflow() -> None:
     """Imports TensorFlow and looks for its devices, which is when it chatters."""
+    open_missing_streams()
+    for line in pin_keras():
+        print("note: " + line, file=sys.stderr)
     if "tensorflow" in sys.modules:
         return
     with _stderr_filtered():

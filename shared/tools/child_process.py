@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
 from pathlib import Path
+from typing import Any, Iterator, Mapping, Sequence
 
 from shared.errors import SuiteError
 
@@ -14,11 +17,58 @@ TF115_PYTHON = ROOT / ".venv-tf115" / "bin" / "python"
 
 
 def tf115_environment() -> dict[str, str]:
-    """The environment of this process, less TF2_BEHAVIOR.
+    """The environment of this process, less TF2_BEHAVIOR and PYTHONOPTIMIZE.
 
-    TensorFlow 2 sets that variable when it loads; 1.15 would obey it.
+    TensorFlow 2 sets the first when it loads; 1.15 would obey it. With the second at 2, 1.15 cannot
+    be imported: it computes with its docstrings.
     """
-    return {name: value for name, value in os.environ.items() if name != "TF2_BEHAVIOR"}
+    left_out = ("TF2_BEHAVIOR", "PYTHONOPTIMIZE")
+    return {name: value for name, value in os.environ.items() if name not in left_out}
+
+
+@contextlib.contextmanager
+def exit_on_sigterm() -> Iterator[None]:
+    """Lets SIGTERM end the process as an exception does: what is open is closed and removed."""
+
+    def leave(number: int, frame: Any) -> None:
+        sys.exit(128 + number)
+
+    try:
+        before = signal.signal(signal.SIGTERM, leave)
+    except ValueError:  # not in the main thread, which alone gets signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def run_group(command: Sequence[str], **settings: Any) -> subprocess.CompletedProcess[Any]:
+    """Runs a command as `subprocess.run` does, and ends whatever it has started when this ends.
+
+    The command has a process group of its own, to which all that it starts belongs. Ctrl-C and
+    SIGTERM to this process end the group.
+    """
+    with exit_on_sigterm():
+        process = subprocess.Popen(command, start_new_session=True, **settings)
+        try:
+            output, errors = process.communicate()
+        finally:
+            _end_group(process)
+    return subprocess.CompletedProcess(list(command), process.returncode, output, errors)
+
+
+def _end_group(process: subprocess.Popen[Any], patience: float = 5.0) -> None:
+    """Asks the group of a process to end, and after `patience` seconds ends what is left of it."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except (ProcessLookupError, PermissionError):  # nobody is left
+            break
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+    process.wait()
 
 
 def run_module(

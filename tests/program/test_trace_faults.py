@@ -6,6 +6,8 @@ import os
 import shutil
 import tracemalloc
 import zipfile
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,13 +16,15 @@ from shared.trace_recorder import TraceFileError, TraceRecorder, read_trace
 
 
 @pytest.fixture
-def trace(tmp_path):
+def trace(tmp_path: Path) -> Path:
     with TraceRecorder(tmp_path / "a.npz") as recorder:
         recorder.record(1, np.float32(1), variables={"w": np.ones(3, np.float32)})
     return tmp_path / "a.npz"
 
 
-def rewritten(trace, member, value, compression=zipfile.ZIP_STORED):
+def rewritten(
+    trace: Path, member: str, value: np.ndarray, compression: int = zipfile.ZIP_STORED
+) -> Path:
     """A copy of the trace with another array in one member, and right checksums."""
     out = trace.with_name("b.npz")
     with zipfile.ZipFile(trace) as old, zipfile.ZipFile(out, "w") as new:
@@ -34,17 +38,17 @@ def rewritten(trace, member, value, compression=zipfile.ZIP_STORED):
     return out
 
 
-def test_a_whole_tensor_is_held_against_its_digest(trace):
+def test_a_whole_tensor_is_held_against_its_digest(trace: Path) -> None:
     changed = np.array([1, 1, np.inf], np.float32)
     with pytest.raises(TraceFileError, match=r"variable/w.*step 1 does not have the digest"):
         read_trace(rewritten(trace, "whole/1/variable/w.npy", changed))
 
 
-def test_the_same_tensor_written_again_is_accepted(trace):
+def test_the_same_tensor_written_again_is_accepted(trace: Path) -> None:
     read_trace(rewritten(trace, "whole/1/variable/w.npy", np.ones(3, np.float32))).close()
 
 
-def test_what_unpacks_to_more_than_the_file_is_refused_before_it_is_unpacked(trace):
+def test_what_unpacks_to_more_than_the_file_is_refused_before_it_is_unpacked(trace: Path) -> None:
     bomb = rewritten(trace, "x.npy", np.zeros(1), zipfile.ZIP_BZIP2)
     tracemalloc.start()
     with pytest.raises(TraceFileError, match="is compressed"):
@@ -53,14 +57,14 @@ def test_what_unpacks_to_more_than_the_file_is_refused_before_it_is_unpacked(tra
     tracemalloc.stop()
 
 
-def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(TraceFileError, match="regular file"):
         read_trace(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe"])
-def test_what_is_no_regular_file_is_not_replaced(trace, kind):
+def test_what_is_no_regular_file_is_not_replaced(trace: Path, kind: str) -> None:
     target = trace.with_name("target")
     shutil.copy(trace, trace.with_name("kept"))
     os.symlink("kept", target) if kind == "link" else os.mkfifo(target)
@@ -71,7 +75,7 @@ def test_what_is_no_regular_file_is_not_replaced(trace, kind):
 
 
 @pytest.mark.parametrize("name", ["", "a\0b", "\ud800", 3, b"w", "n" * 70000])
-def test_a_name_that_the_archive_cannot_hold_is_refused(tmp_path, name):
+def test_a_name_that_the_archive_cannot_hold_is_refused(tmp_path: Path, name: Any) -> None:
     with TraceRecorder(tmp_path / "a.npz") as recorder:
         with pytest.raises(TraceFileError, match="a name needs"):
             recorder.record(1, np.float32(1), variables={name: np.ones(3)})

@@ -47,9 +47,14 @@ class Source(Protocol):
         entries: its tensors by the name that people know them by, sorted.
     """
 
-    path: str
-    form: str
-    entries: Mapping[str, Entry]
+    @property
+    def path(self) -> str: ...  # noqa: D102
+
+    @property
+    def form(self) -> str: ...  # noqa: D102
+
+    @property
+    def entries(self) -> Mapping[str, Entry]: ...  # noqa: D102
 
     def read(self, key: str) -> Any:
         """Reads a tensor as an eager tensor on the CPU; raises CheckpointError for damage."""

@@ -6,15 +6,16 @@ import argparse
 import datetime
 import os
 import shlex
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from subprocess import PIPE
 from typing import TYPE_CHECKING, Any
 
+from shared.atomic_files import check_file
 from shared.errors import SuiteError, UsageError
 from shared.models import PAIRS, pairs_named
-from shared.tools.child_process import ROOT
+from shared.tools.child_process import ROOT, exit_on_sigterm, run_group
 
 if TYPE_CHECKING:
     from benchmarks.results import Result
@@ -71,12 +72,12 @@ def execute(arguments: argparse.Namespace) -> int:
     command = _command(arguments)
     runs = [_measure(models, device, arguments.quick, command) for device in devices]
     result = joined(runs)
-    write_result(result, path)
-    drawn = pictures.draw_all(result, path.with_suffix(""))
     console = Console(width=min(Console().width, 80))
-    report.print_report(result, console)
+    report.print_report(result, console)  # first, for what comes now can fail
+    write_result(result, path)
+    drawn = pictures.draw_all(result, path.with_suffix("")) if _is_file(path) else []
     for written in (path, *drawn):
-        console.print(f"wrote {written}", soft_wrap=True, highlight=False)
+        console.print(f"wrote {written}", soft_wrap=True, highlight=False, markup=False)
     return 0
 
 
@@ -95,9 +96,17 @@ def _compare(arguments: argparse.Namespace) -> int:
 def _result_path(given: Path | None) -> Path:
     now = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
     path = given or ROOT / "benchmarks" / "results" / f"{now}.json"
-    if path.is_dir() or not path.parent.is_dir():
-        raise UsageError(f"--json {path}: expected a file in an existing folder, found none")
+    try:
+        check_file(path, "--json")
+    except UsageError as error:
+        hint = "" if given else " (--json FILE names another place)"
+        raise UsageError(f"{error}{hint}") from error
     return path
+
+
+def _is_file(path: Path) -> bool:
+    """Whether pictures can lie beside it: not beside /dev/stdout."""
+    return path.is_file() and not str(path.absolute()).startswith(("/dev/", "/proc/"))
 
 
 def _require_suites() -> None:
@@ -134,15 +143,14 @@ def _measure(models: list[str], device: str, quick: bool, command: str) -> Resul
     from benchmarks.processes import ENVIRONMENT
     from benchmarks.results import from_pytest_benchmark
 
-    environment = {**os.environ, **ENVIRONMENT[device]}
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+    with exit_on_sigterm(), tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        # Whatever the processes make for themselves is in that folder, and goes with it.
+        environment = {**os.environ, **ENVIRONMENT[device], "TMPDIR": folder}
         path = Path(folder) / "benchmarks.json"
         words = [sys.executable, "-m", "pytest", "benchmarks", "--capture=no", "--quiet"]
         words += ["-p", "no:cacheprovider", f"--benchmark-json={path}", f"--device={device}"]
         words += [f"--model={model}" for model in models] + (["--quick"] if quick else [])
-        process = subprocess.run(
-            words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-        )
+        process = run_group(words, cwd=ROOT, env=environment, stdout=PIPE, text=True)
         if process.returncode != 0 or not path.exists():
             raise SuiteError(
                 f"benchmarks: expected all to be measured, found: {_failure(process.stdout)}"

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import difflib
 import importlib.util
-import subprocess
+import os
+import shutil
 import sys
 import webbrowser
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from shared.errors import SuiteError, UsageError
+from shared.tools.child_process import run_group
 
 _ROOT = Path(__file__).resolve().parents[3]
 _SOURCES = _ROOT / "docs" / "guide"
 _SITE = _ROOT / "build" / "guide"
+_BUILDING = ".building-"  # between the name of the site and the number of the process
 
 
 def add_parser(subparsers: Any) -> None:
@@ -49,26 +55,67 @@ def execute(arguments: argparse.Namespace) -> int:
     page = _SITE / f"{arguments.page}.html"
     if not page.is_file():
         found = sorted(str(path.relative_to(_SITE))[:-5] for path in _SITE.rglob("*.html"))
-        raise UsageError(f"PAGE: expected one of {', '.join(found)}; found {arguments.page!r}")
+        close = difflib.get_close_matches(arguments.page, found, 5, 0.4) or found[:5]
+        raise UsageError(
+            f"PAGE: expected one of {len(found)} pages, such as {', '.join(close)}; "
+            f"found {arguments.page!r}"
+        )
     if arguments.no_open or not webbrowser.open(page.as_uri()):
         print(page)
     return 0
 
 
 def build() -> None:
-    """Builds the guide into build/guide; a warning of Sphinx is an error.
+    """Builds the guide beside build/guide, whose place it then takes; a warning is an error.
 
     Raises:
-        SuiteError: Sphinx is not installed, or failed; it has said why on standard error.
+        SuiteError: Sphinx is not installed, or failed (it has said why on standard error), or there
+            is no room; then the guide that was there still is.
     """
     if importlib.util.find_spec("sphinx") is None:
         raise SuiteError("guide: expected Sphinx, found none: pip install -e '.[guide]'")
     print("Building the guide; measuring for it takes a minute or two", file=sys.stderr)
     options = ["--fail-on-warning", "--keep-going", "--nitpicky", "--fresh-env", "--quiet"]
-    process = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-b", "html", *options, str(_SOURCES), str(_SITE)],
-        cwd=_ROOT,
-    )
-    if process.returncode:
-        (_SITE / "index.html").unlink(missing_ok=True)  # a half-built guide counts as none
-        raise SuiteError(f"{_SOURCES}: expected a guide without warnings, found the above")
+    try:
+        with _folder_beside(_SITE) as new:
+            process = run_group(
+                [sys.executable, "-m", "sphinx", "-b", "html", *options, str(_SOURCES), str(new)],
+                cwd=_ROOT,
+            )
+            if process.returncode:
+                raise SuiteError(f"{_SOURCES}: expected a guide without warnings, found the above")
+            _put_in_place(new, _SITE)
+    except OSError as error:
+        raise SuiteError(f"{_SITE}: cannot be written: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _folder_beside(site: Path) -> Iterator[Path]:
+    """Yields a folder to build in and removes it at the end, and what killed builds left."""
+    site.parent.mkdir(parents=True, exist_ok=True)
+    for left in site.parent.glob(f"{site.name}{_BUILDING}*"):
+        number = left.name.rpartition("-")[2]
+        if number.isdigit() and not _runs(int(number)):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = site.with_name(f"{site.name}{_BUILDING}{os.getpid()}")
+    folder.mkdir()
+    try:
+        yield folder / "new"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put_in_place(new: Path, site: Path) -> None:
+    if site.exists():
+        site.rename(new.with_name("old"))
+    new.rename(site)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.atomic_files import write_text
+from shared.atomic_files import check_file, write_text
 from shared.errors import TraceError, UsageError
 from shared.models import PAIRS, pairs_named
 from shared.program.settings import count
@@ -77,7 +77,8 @@ def _default_steps() -> str:
 def execute(arguments: argparse.Namespace) -> int:
     """Runs the sub-command; returns 1 when a row differs by more than it may."""
     pairs = pairs_named(arguments.models)
-    _check_folder(arguments.json)
+    if arguments.json:
+        check_file(arguments.json, "--json")  # before minutes of training, not after them
     if arguments.renew and (arguments.models or arguments.runtime or arguments.steps):
         raise UsageError("--renew: expected the whole matrix, found MODEL, --runtime or --steps")
     import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
@@ -99,12 +100,6 @@ def execute(arguments: argparse.Namespace) -> int:
         why_not = printed.why_not_renew(rows)
         print(f"not renewed: {why_not}" if why_not else f"renewed {', '.join(printed.renew(rows))}")
     return 1 if any(row.is_broken for row in rows) else 0
-
-
-def _check_folder(path: Path | None) -> None:
-    """Refuses before minutes of training what could not be written after them."""
-    if path is not None and (path.is_dir() or not path.parent.is_dir()):
-        raise UsageError(f"--json {path}: expected a file in an existing folder, found none")
 
 
 def _runtimes(names: list[str] | None) -> list[str]:

@@ -92,9 +92,9 @@ def _record(options: Any, recording: Recording) -> Any:
         sys.stderr.write(f"error: {error}\n")
         code = 2
     except BaseException:
-        kind, error, frames = sys.exc_info()
-        _show(options, kind, error, frames)
-        code = 130 if isinstance(error, KeyboardInterrupt) else 1
+        kind, raised, frames = sys.exc_info()
+        _show(options, kind, raised, frames)
+        code = 130 if isinstance(raised, KeyboardInterrupt) else 1
         _end(eager)
     try:
         recording.close()

@@ -210,7 +210,7 @@ class Graphs:
                 plan.is_step = True
         for done, gradient, variable in self._applied:
             if done in reached:
-                pieces = (gradient,)
+                pieces: Any = (gradient,)
                 if hasattr(gradient, "indices"):
                     pieces = (gradient.values, gradient.indices)
                 gradients.setdefault(variable.op.name, pieces)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from shared.tools.checkpoint_conversion.map_text import map_text
 from shared.tools.checkpoint_conversion.proposal import propose
 from shared.tools.commands import main
 
-F32 = np.float32
+F32: Any = np.float32
 FORMS = FILES / "tf115_forms"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def check_adam(trace: Trace, learning_rate: float = 0.05) -> None:
     gradient = trace.whole("gradient", "w", 1).astype(np.float64)
     m, v = 0.1 * gradient, 0.001 * gradient**2
     # One float32 rounding per operation, of which there are fewer than ten: 10 * 2**-24.
-    rounding = {"rtol": 6e-7, "atol": 1e-9}
+    rounding: dict[str, Any] = {"rtol": 6e-7, "atol": 1e-9}
     np.testing.assert_allclose(trace.whole("slot", "w/Adam", 1), m, **rounding)
     np.testing.assert_allclose(trace.whole("slot", "w/Adam_1", 1), v, **rounding)
     step = learning_rate * np.sqrt(0.001) / 0.1 * m / (np.sqrt(v) + 1e-8)
@@ -49,7 +50,9 @@ def check_adam(trace: Trace, learning_rate: float = 0.05) -> None:
 
 
 @pytest.mark.tf115
-def test_a_session_with_dropout_under_115_prints_the_same_and_records_what_was_applied(tmp_path):
+def test_a_session_with_dropout_under_115_records_what_was_applied(
+    tmp_path: Path,
+) -> None:
     python = str(require_tf115())
     trace, printed = recorded(tmp_path, python, "session_adam")
     assert printed == run(python, PROGRAMS / "session_adam.py").stdout
@@ -60,7 +63,7 @@ def test_a_session_with_dropout_under_115_prints_the_same_and_records_what_was_a
 
 @pytest.mark.slow
 @pytest.mark.parametrize("program", ["session_adam", "eager_loop", "keras_fit"])
-def test_a_program_under_tensorflow_2_prints_the_same(tmp_path, program):
+def test_a_program_under_tensorflow_2_prints_the_same(tmp_path: Path, program: str) -> None:
     trace, printed = recorded(tmp_path, sys.executable, program)
     assert printed == run(sys.executable, PROGRAMS / f"{program}.py").stdout
     assert len(trace.steps) == {"session_adam": 8, "eager_loop": 6, "keras_fit": 12}[program]
@@ -69,14 +72,16 @@ def test_a_program_under_tensorflow_2_prints_the_same(tmp_path, program):
 
 
 @pytest.mark.tf115
-def test_steps_end_the_program_early(tmp_path):
+def test_steps_end_the_program_early(tmp_path: Path) -> None:
     trace, printed = recorded(tmp_path, str(require_tf115()), "session_adam", "--steps", "3")
     assert trace.steps.tolist() == [1, 2, 3]
     assert len(printed.splitlines()) == 2  # the third step's own line comes after it
 
 
 @pytest.mark.tf115
-def test_updates_by_hand_and_sparse_ones_are_steps_and_an_error_stays_the_programs(tmp_path):
+def test_updates_by_hand_and_sparse_ones_are_steps(
+    tmp_path: Path,
+) -> None:
     python, out = str(require_tf115()), tmp_path / "trace.npz"
     one_file, program = tmp_path / "record_tf1.py", PROGRAMS / "updates_by_hand.py"
     one_file.write_text(source(), encoding="utf-8")
