@@ -283,7 +283,8 @@ def _loss_factor(e: Evidence) -> Iterator[str]:
         return
     factor = float(pair[1][0] / pair[0][0])
     known = _known_factor(e, factor, of_loss=True)
-    names = e.trained()
+    # Of several optimizers, one trains its variables at this step.
+    names = [name for name in e.trained() if np.isfinite(e.norms("gradient", name)).all()]
     gradients = e.factor("gradient", names) if names else None
     if gradients is None and names:
         return
@@ -463,7 +464,12 @@ def _first_of(*suspects: Suspect) -> Suspect:
 SUSPECTS: dict[str, tuple[Suspect, ...]] = dict.fromkeys(STAGES, ())
 SUSPECTS["initial"] = (_transposed, _other_start)
 SUSPECTS["batch"] = (_batch_order, _other_batch)
-SUSPECTS["logits"] = (_one_step_off, _transposed, _before_update, _rescaled_logits, after_averages)
+SUSPECTS["logits"] = (
+    _first_of(_before_update, _one_step_off),
+    _transposed,
+    _rescaled_logits,
+    after_averages,
+)
 SUSPECTS["loss"] = (_first_of(_other_order, _mask_only, _loss_factor, _l2_in_loss, other_loss),)
 SUSPECTS["gradient"] = (
     _one_step_off,
