@@ -6,6 +6,7 @@ import functools
 import os
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,13 @@ class Bundle:
             reader = tf.train.load_checkpoint(self.plain)
             shapes = reader.get_variable_to_shape_map()
             dtypes = reader.get_variable_to_dtype_map()
-        self.entries = {}
+        entries = {}
         for name in sorted(shapes):
             shape, part = tuple(shapes[name]), parts.get(name)
             if part is not None and len(part.slices) == 1:
                 shape = tuple(length for _, length in part.slices[0])
-            self.entries[name] = Entry(name, shape, dtypes[name].name, part)
+            entries[name] = Entry(name, shape, dtypes[name].name, part)
+        self.entries: Mapping[str, Entry] = entries
 
     def _intact_index(self) -> Index:
         with errors_of(self.path):

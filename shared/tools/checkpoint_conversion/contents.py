@@ -13,9 +13,22 @@ from shared.errors import CheckpointError
 from shared.tools.checkpoint_conversion import name_based, object_based
 from shared.tools.checkpoint_conversion.files import errors_of
 from shared.tools.checkpoint_conversion.index_file import Part
-from shared.tools.checkpoint_conversion.roles import PLAIN, Optimizer, Role
+from shared.tools.checkpoint_conversion.roles import (
+    ITERATIONS,
+    KERAS,
+    LEARNING_RATE,
+    PLAIN,
+    SLOT,
+    Optimizer,
+    Role,
+)
 from shared.tools.checkpoint_conversion.shown import shown
-from shared.tools.checkpoint_conversion.sources import Entry, Source, open_source
+from shared.tools.checkpoint_conversion.sources import (
+    KERAS3_WEIGHTS,
+    Entry,
+    Source,
+    open_source,
+)
 
 NAME_BASED = "name-based"  # tf.compat.v1.train.Saver
 OBJECT_BASED = "object-based"  # tf.train.Checkpoint
@@ -106,6 +119,8 @@ def describe(path: str | os.PathLike[str], parameters: Sequence[str] = ()) -> Co
     source = open_source(path)
     if object_based.GRAPH_KEY in source.entries:
         return _object_based(source, parameters)
+    if source.form == KERAS3_WEIGHTS:
+        return _numbered(source)
     types = {name: (entry.shape, entry.dtype) for name, entry in source.entries.items()}
     roles, optimizers = name_based.classify(types)
     variables = {
@@ -129,6 +144,27 @@ def _object_based(source: Source, parameters: Sequence[str]) -> Contents:
             role, aliases = found.roles.get(name, PLAIN), found.aliases.get(name, ())
             variables[name] = _variable(name, entry, role, aliases)
     return Contents(source.path, OBJECT_BASED, variables, found.optimizers, source, serialized)
+
+
+def _numbered(source: Source) -> Contents:
+    """Reads the roles of a `.weights.h5`, in which the optimizer's variables are but numbered.
+
+    The count and the rate come first (keras/src/optimizers/base_optimizer.py); which slot each
+    other one is, the file does not say, so that no slot becomes one of these: a `.keras` file says.
+    """
+    path = "optimizer"
+    known = {f"{path}/vars/0": Role(ITERATIONS, optimizer=path)}
+    known[f"{path}/vars/1"] = Role(LEARNING_RATE, optimizer=path)
+    unknown = Role(SLOT, "of an unknown kind", None, path)
+    variables = {
+        name: _variable(
+            name, entry, known.get(name, unknown if name.startswith(f"{path}/vars/") else PLAIN)
+        )
+        for name, entry in source.entries.items()
+    }
+    optimizers = [Optimizer("optimizer of an unknown kind", KERAS, path)]
+    kept = optimizers if f"{path}/vars/0" in variables else []
+    return Contents(source.path, OBJECT_BASED, variables, kept, source)
 
 
 def _variable(name: str, entry: Entry, role: Role, aliases: tuple[str, ...] = ()) -> Variable:

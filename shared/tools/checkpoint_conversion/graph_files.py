@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from shared.errors import CheckpointError
@@ -83,7 +83,7 @@ class FrozenGraph:
         # A graph that was optimized has lost its Identity nodes.
         names = read & set(constants) or {n for n in constants if _is_weight(constants[n])}
         self._constants = {name: constants[name].attr["value"].tensor for name in sorted(names)}
-        self.entries = {name: self._entry(name) for name in self._constants}
+        self.entries: Mapping[str, Entry] = {name: self._entry(name) for name in self._constants}
         require_some(path, self.entries, "a frozen graph with weights, or a .meta file")
 
     def _entry(self, name: str) -> Entry:
@@ -119,7 +119,7 @@ class MetaGraph:
         saver = _node_of(meta.saver_def.filename_tensor_name)
         with errors_of(path, expected="an intact graph"):
             found = dict(_saved(nodes, saver)) or dict(_variables(nodes))
-        self.entries = {name: found[name] for name in sorted(found)}
+        self.entries: Mapping[str, Entry] = {name: found[name] for name in sorted(found)}
         require_some(path, self.entries, "a graph with variables")
 
     def read(self, key: str) -> Any:

@@ -7,19 +7,25 @@ group a layer, whose attribute `weight_names` lists its weights in the layer's o
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from shared.errors import CheckpointError
-from shared.tools.checkpoint_conversion.files import errors_of
+from shared.tools.checkpoint_conversion.files import digest, errors_of
 from shared.tools.checkpoint_conversion.shown import shown
-from shared.tools.checkpoint_conversion.sources import HDF5, Entry, require_some
+from shared.tools.checkpoint_conversion.sources import (
+    HDF5,
+    KERAS3_WEIGHTS,
+    Entry,
+    require_some,
+)
 
 
 class KerasFile:
     """A `.h5` of Keras 1.x or 2.x, or a `.weights.h5` of Keras 3; see `sources.Source`."""
-
-    form = HDF5
 
     def __init__(self, path: str) -> None:
         """Reads names and types.
@@ -28,35 +34,67 @@ class KerasFile:
             CheckpointError: the file is damaged, or none of Keras.
         """
         self.path = path
-        with opened(path) as file, self._errors():
-            found = list(_weights(file)) or list(_plain(file))
+        with _errors(path), opened(path) as file:
+            found = list(_weights(file))
+            self.form = HDF5 if found else KERAS3_WEIGHTS
+            found = found or _plain(file)
             names = _distinct([name for name, _ in found])
             keys = [key for _, key in found]
             entries = {name: _entry(file, key) for name, key in zip(names, keys, strict=True)}
-        self.entries = {name: entries[name] for name in sorted(entries)}
+        ordered = sorted(entries)
+        self.entries: Mapping[str, Entry] = {name: entries[name] for name in ordered}
         self._dtypes = {entry.key: entry.dtype for entry in entries.values()}
         require_some(path, self.entries, "weights of Keras")
-
-    def _errors(self, key: str = "") -> Any:
-        return errors_of(self.path, key, "an intact file of Keras")
 
     def read(self, key: str) -> Any:
         """Reads a weight."""
         import tensorflow as tf
 
-        with opened(self.path) as file, self._errors(key), tf.device("/CPU:0"):
+        with _errors(self.path, key), opened(self.path) as file, tf.device("/CPU:0"):
             values = file[key][()]
             if self._dtypes[key] == "bfloat16":  # HDF5 has none: Keras stores its bits
                 return tf.bitcast(tf.constant(values.view("uint16")), tf.bfloat16)
             return tf.constant(values)
 
 
-def opened(path: str) -> Any:
-    """Opens a file for reading; raises CheckpointError where it cannot be."""
+@contextlib.contextmanager
+def _errors(path: str, key: str = "") -> Iterator[None]:
+    """Turns what h5py raises for damage, which is almost anything, into a CheckpointError."""
+    with errors_of(path, key, "an intact file of Keras"):
+        try:
+            yield
+        except (KeyError, TypeError, AttributeError, OverflowError, MemoryError) as error:
+            raise ValueError(str(error) or type(error).__name__) from error
+
+
+def opened(path: str, mode: str = "r") -> Any:
+    """Opens a file; it is closed at the end of a `with` block."""
     import h5py
 
-    with errors_of(path, expected="an intact file of Keras"):
-        return h5py.File(path, "r")
+    return h5py.File(path, mode)
+
+
+def write_values(path: str, values: Iterable[tuple[str, Callable[[], Any]]]) -> dict[str, str]:
+    """Puts values into the data sets of a file that has them all.
+
+    Args:
+        path: a file of Keras, which is changed in place.
+        values: the key of each data set, and what reads its value, one at a time.
+
+    Returns:
+        The digests of the values by key.
+
+    Raises:
+        CheckpointError: the file cannot be written.
+    """
+    digests = {}
+    with _errors(path), opened(path, "r+") as file:
+        for key, read in values:
+            tensor = read()
+            digests[key] = digest(tensor)
+            array = np.asarray(tensor)
+            file[key][...] = array.view(np.uint16) if tensor.dtype.name == "bfloat16" else array
+    return digests
 
 
 def _weights(file: Any) -> Iterator[tuple[str, str]]:
@@ -90,9 +128,7 @@ def _list(group: Any, attribute: str) -> list[str]:
     if not hasattr(group, "attrs"):
         raise ValueError(f"{group.name}: no group")
     pieces = [attribute] if attribute in group.attrs else []
-    while not pieces or pieces[0] != attribute:
-        if f"{attribute}{len(pieces)}" not in group.attrs:
-            break
+    while pieces[:1] != [attribute] and f"{attribute}{len(pieces)}" in group.attrs:
         pieces.append(f"{attribute}{len(pieces)}")
     names = [name for piece in pieces for name in group.attrs[piece]]
     return [name.decode() if isinstance(name, bytes) else str(name) for name in names]

@@ -112,7 +112,7 @@ class _Planner:
                 )
 
     def add(self, target: Variable, sources: Sequence[str], how: str, value: Callable) -> None:
-        if _is_table(target):
+        if sources and _is_table(target):
             target = dataclasses.replace(target, shape=self.source.variables[sources[0]].shape)
         self.writes[target.name] = Write(target, tuple(sources), how, value)
 

@@ -17,8 +17,11 @@ V1_FILE = "checkpoint in the V1 format"
 META_GRAPH = "graph with names and shapes only"
 FROZEN_GRAPH = "frozen graph"
 HDF5 = "Keras file in HDF5"
+KERAS3_WEIGHTS = "weights of Keras 3"  # in HDF5 too, numbered instead of named
+KERAS_ARCHIVE = "Keras archive"
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_ZIP_SIGNATURE = b"PK\x03\x04"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +80,10 @@ def open_source(path: str | os.PathLike[str]) -> Source:
         from shared.tools.checkpoint_conversion.hdf5_files import KerasFile
 
         return KerasFile(place)
+    if start.startswith(_ZIP_SIGNATURE):
+        from shared.tools.checkpoint_conversion.keras_archives import KerasArchive
+
+        return KerasArchive(place)
     from shared.tools.checkpoint_conversion.graph_files import open_graph
 
     return open_graph(place)

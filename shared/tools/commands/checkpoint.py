@@ -68,7 +68,8 @@ def _add_convert(actions: Any) -> None:
         "destination",
         metavar="DST",
         help="prefix to write, such as DIR/model-100, or a folder that exists or ends in /; with a "
-        "folder as SRC, a folder unless it is named as a checkpoint is",
+        "folder as SRC, a folder unless it is named as a checkpoint is; where the template is a "
+        "file of Keras, a file of that kind (.h5, .keras, .weights.h5)",
     )
     parser.add_argument("--to", required=True, choices=["tf2", "tf1"], help="style to write")
     target = parser.add_mutually_exclusive_group(required=True)
@@ -231,22 +232,22 @@ def _plan_between(arguments: argparse.Namespace, a: Contents, b: Contents) -> Pl
 def convert(arguments: argparse.Namespace) -> int:
     """Runs `pairs checkpoint convert`."""
     import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
-    from shared.tools.checkpoint_conversion import writing
     from shared.tools.checkpoint_conversion.shown import shown
     from shared.tools.checkpoint_conversion.tables import print_plan
+    from shared.tools.checkpoint_conversion.targets import target_of
 
     if arguments.optimizer and not (arguments.model and arguments.to == "tf2"):
         raise UsageError("--optimizer: expected --model and --to tf2 beside it; found it alone")
     with tempfile.TemporaryDirectory() as templates:
         plan = _plan(arguments, templates)
-        prefix = writing.target_prefix(arguments.destination, arguments.source, plan.source)
-        writing.require_free(prefix, plan.source, arguments.force)
-        print_plan(plan, prefix)
+        target = target_of(plan, arguments.destination, arguments.source, arguments.force)
+        target.require_free()
+        print_plan(plan, target.path)
         if arguments.dry_run:
             print("nothing written: --dry-run")
         else:
-            writing.write_checkpoint(plan, prefix, arguments.force)
-            print(f"written, read back and compared bit for bit: {shown(prefix)}")
+            target.write()
+            print(f"written, read back and compared bit for bit: {shown(target.path)}")
     return 0
 
 

@@ -17,8 +17,11 @@ from shared.tools.checkpoint_conversion.map_text import map_text
 from shared.tools.checkpoint_conversion.proposal import propose
 from shared.tools.commands import main
 
-F32: Any = np.float32
 FORMS = FILES / "tf115_forms"
+
+
+def f32(value: Any) -> np.ndarray:
+    return np.array(value, np.float32)
 
 
 def diff(*arguments: object) -> int:
@@ -33,10 +36,10 @@ def test_one_checkpoint_in_two_forms_is_equal(capsys: pytest.CaptureFixture[str]
 def test_what_differs_is_named_and_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    equal = {"nan": F32([np.nan, np.inf]), "text": np.array([b"a"]), "[/red]": F32(1)}
-    one = {"w": F32([3, 4]), "zero": F32([2]), "type": F32([1, 2]), "a": F32(0), "b\n": F32(1)}
-    other = {"w": F32([3, 5]), "zero": F32([0]), "type": F32([[1, 2]]), "c": F32(0), "b\n": F32(1)}
-    infinite = ({"far": F32([1, np.inf])}, {"far": F32([1, 2])})
+    equal = {"nan": f32([np.nan, np.inf]), "text": np.array([b"a"]), "[/red]": f32(1)}
+    one = {"w": f32([3, 4]), "zero": f32([2]), "type": f32([1, 2]), "a": f32(0), "b\n": f32(1)}
+    other = {"w": f32([3, 5]), "zero": f32([0]), "type": f32([[1, 2]]), "c": f32(0), "b\n": f32(1)}
+    infinite = ({"far": f32([1, np.inf])}, {"far": f32([1, 2])})
     a = write_names(tmp_path / "a", {**one, **equal, **infinite[0]})
     b = write_names(tmp_path / "b", {**other, **equal, **infinite[1]})
     assert diff(a, b) == 1
@@ -58,9 +61,9 @@ def test_what_differs_is_named_and_measured(
 
 
 def test_one_last_bit_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    value = F32([1.0, 2.0])
+    value = f32([1.0, 2.0])
     a = write_names(tmp_path / "a", {"w": value})
-    b = write_names(tmp_path / "b", {"w": np.nextafter(value, F32(9))})
+    b = write_names(tmp_path / "b", {"w": np.nextafter(value, f32(9))})
     assert diff(a, b) == 1
     assert diff(a, write_names(tmp_path / "c", {"w": value})) == 0
     capsys.readouterr()
@@ -108,4 +111,4 @@ def test_distances_by_hand() -> None:
     assert distances(np.array([True, False]), np.array([True, True])) == (0.5**0.5, 1)
     assert distances(np.array([1 + 1j]), np.array([1 + 0j])) == (1, 1)
     assert distances(tf.constant([1.5], tf.bfloat16), tf.constant([1.0], tf.bfloat16)) == (0.5, 0.5)
-    assert distances(np.zeros([0], F32), np.zeros([0], F32)) == (0, 0)
+    assert distances(f32([]), f32([])) == (0, 0)
