@@ -1,6 +1,6 @@
-"""Writes the speed tables of the README and of the guide: run as `python -m benchmarks.readme`.
+"""Writes the speed table of docs/speed.md: run as `python -m benchmarks.readme`.
 
-The tables and the pictures come from the result file that stands in the repository; a test holds
+The table and the pictures come from the result file that stands in the repository; a test holds
 that they agree. A new one is made by `pairs bench --json benchmarks/results/readme.json`.
 """
 
@@ -16,26 +16,13 @@ from benchmarks.ways import WAYS
 from shared.tools.child_process import ROOT
 
 RESULT = ROOT / "benchmarks" / "results" / "readme.json"
-README, GUIDE = ROOT / "README.md", ROOT / "docs" / "speed.md"
+GUIDE = ROOT / "docs" / "speed.md"
 _BEGIN, _END = "<!-- speed: written by python -m benchmarks.readme -->", "<!-- end of speed -->"
-# The ways of most interest to who migrates, and the peers; the guide shows them all.
-_README_WAYS = (
-    "tf115",
-    "session-feed",
-    "eager",
-    "function",
-    "many-steps",
-    "many-steps-xla",
-    "fit",
-    "numpy",
-    "jax-scan",
-    "torch",
-)
 
 
 def documents() -> dict[Path, tuple[str, ...]]:
     """The files that hold a speed table, and the ways that each shows."""
-    return {README: _README_WAYS, GUIDE: tuple(way.name for way in WAYS)}
+    return {GUIDE: tuple(way.name for way in WAYS)}
 
 
 def speed_block(result: Result, ways: Sequence[str]) -> str:
