@@ -190,7 +190,7 @@ def train(model, run):
         run.report(model.train_steps(inputs, targets))
 
 
-PROGRAM = Program(__doc__, Config, ReluRegression, train, EXACT_LINE, checkpoints, summaries)
+PROGRAM = Program(__doc__, Config, ReluRegression, train, EXACT_LINE, checkpoints, summaries, "sum")
 
 if __name__ == "__main__":
     sys.exit(PROGRAM.main())

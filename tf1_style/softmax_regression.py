@@ -185,7 +185,7 @@ def train(model, run):
         run.report(model.train_steps(images, labels))
 
 
-PROGRAM = Program(__doc__, Config, SoftmaxRegression, train, DIGITS, checkpoints, summaries)
+PROGRAM = Program(__doc__, Config, SoftmaxRegression, train, DIGITS, checkpoints, summaries, "sum")
 
 if __name__ == "__main__":
     sys.exit(PROGRAM.main())

@@ -117,6 +117,7 @@ def train(config, progress=None):
     progress.begin(first_step, config.steps, path)
     with folder, stop_signals() as stop:
         if first_step < config.steps:
+            progress.note("loss: mean over a batch; at the end: mean over the test set")
             # One epoch, because the batches know their epochs themselves. The order is ours; given
             # arrays, `fit` draws another one for every epoch unless shuffle is False.
             model.fit(

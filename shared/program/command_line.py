@@ -73,6 +73,9 @@ def _exit_code(command: Callable[[], None]) -> int:
     except Stopped as stopped:
         print(f"stopped at step {stopped.step}, saved to {stopped.path}")
         print("the same command goes on from there")
+        if stopped.trace:
+            print(f"trace of the steps until then: {stopped.trace}")
+            print("name another --trace to go on: the same one would be replaced")
         return INTERRUPTED
     except KeyboardInterrupt:  # while nothing was trained, or the second one
         print("stopped without saving", file=sys.stderr)

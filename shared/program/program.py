@@ -9,6 +9,7 @@ from shared.checkpoints import claim_folder
 from shared.program import command_line
 from shared.program.log_dir import summary_errors
 from shared.program.progress import PrintedProgress, TrainingResult, print_warning, stop_signals
+from shared.program.saved_settings import changed_settings
 from shared.program.tasks import Task
 from shared.program.tracing import traced
 from shared.program.training_run import TrainingRun
@@ -25,6 +26,7 @@ class Program(NamedTuple):
         task: what the model is trained on.
         checkpoints: the style's module of that name: `save` and `restore_newest`.
         summaries: the style's module of that name: a `SummaryWriter`.
+        loss_of_batch: what the loss of a step is of its batch's losses: "mean" or "sum".
     """
 
     description: str | None
@@ -34,6 +36,7 @@ class Program(NamedTuple):
     task: Task
     checkpoints: Any
     summaries: Any
+    loss_of_batch: str = "mean"
 
     @property
     def style(self) -> str:
@@ -54,16 +57,23 @@ class Program(NamedTuple):
         folder = claim_folder(config.checkpoint_dir)  # refused while another process trains there
         path = self.restore(model, config.checkpoint_dir, progress.warn)
         progress.begin(model.step(), config.steps, path)
-        warning = self.task.warning(model, data)
-        if warning:
-            progress.warn(warning)
         run = TrainingRun(self, config, model, data, progress)
         with contextlib.ExitStack() as stack:
             stack.enter_context(folder)
             run.stop = stack.enter_context(stop_signals())
+            self._say(config, model, data, progress, is_resumed=path is not None)
             run.writer = stack.enter_context(self._writer(config, model))
             self.train_with(stack.enter_context(traced(config, model, self.style)), run)
         return progress.finish(model.variables(), self.task.metrics(model, data))
+
+    def _say(self, config: Any, model: Any, data: Any, progress: Any, is_resumed: bool) -> None:
+        will_train = model.step() < config.steps
+        changed = changed_settings(config) if is_resumed and will_train else None
+        for warning in filter(None, (changed, self.task.warning(model, data))):
+            progress.warn(warning)
+        if will_train:
+            loss = f"loss: {self.loss_of_batch} over a batch; at the end: {self.task.measured}"
+            progress.note(loss)
 
     @contextlib.contextmanager
     def _writer(self, config: Any, model: Any) -> Iterator[Any]:

@@ -57,6 +57,9 @@ class Progress:
     def warn(self, text: str) -> None:
         """Shows a warning about the run."""
 
+    def note(self, text: str) -> None:
+        """Shows what a reader of the reports must know."""
+
     def show_start(self, checkpoint: str | None) -> None:
         """Called when training begins."""
 
@@ -109,6 +112,10 @@ class PrintedProgress(Progress):
         """Prints the warning."""
         print("warning: " + text, flush=True)
 
+    def note(self, text: str) -> None:
+        """Prints the note."""
+        print(text, flush=True)
+
 
 class Stopped(Exception):
     """Training was stopped by a signal, after saving."""
@@ -117,6 +124,7 @@ class Stopped(Exception):
         """Takes the step reached and the checkpoint that was saved."""
         super().__init__(step, path)
         self.step, self.path = step, path
+        self.trace = ""  # the file that keeps the trace until this step, if there is one
 
 
 class StopRequest:

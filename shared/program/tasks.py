@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, Sequence, Tuple
+from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -10,12 +10,17 @@ from shared.data.batch_order import batch_rows
 from shared.data.digits import load_digits
 from shared.data.fashion import class_names, load_fashion
 from shared.data.regression_points import exact_line, least_squares, noisy_line
-
-Arrays = Tuple[np.ndarray, ...]
+from shared.program.batches import Arrays, Batch
 
 
 class Task:
-    """Examples to train on and to measure with, each a tuple of arrays with one row an example."""
+    """Examples to train on and to measure with, each a tuple of arrays with one row an example.
+
+    A task whose batches are no rows of arrays, or arrays by name, gives `batches` and `metrics`
+    itself instead of `training` and `test`.
+    """
+
+    measured = "mean over the test set"  # the loss among the metrics
 
     def load(self, config: Any) -> Any:
         """Returns the data that the settings name."""
@@ -29,8 +34,11 @@ class Task:
         """Returns what is measured with: inputs and targets."""
         raise NotImplementedError
 
-    def batches(self, data: Any, config: Any, steps: range) -> Arrays:
-        """Returns the stacked batches [steps, batch, ...] of a range of steps."""
+    def batches(self, data: Any, config: Any, steps: range) -> Batch:
+        """Returns the stacked batches [steps, batch, ...] of a range of steps.
+
+        They depend on the settings and on the steps alone, so that a resumed run sees the same.
+        """
         examples = self.training(data)
         rows = batch_rows(len(examples[0]), config.batch_size, steps, config.seed)
         return tuple(array[rows] for array in examples)
@@ -88,6 +96,8 @@ class ImageTask(Task):
 
 class LineTask(Task):
     """Points x [n] and y [n] near a line."""
+
+    measured = "mean over all points"
 
     def __init__(self, load: Callable[[int], Any], shown: np.ndarray) -> None:
         """Takes what draws the points from a seed, and the x that `predict` shows."""

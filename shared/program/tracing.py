@@ -9,6 +9,7 @@ from typing import Any, Callable, Iterator, Mapping
 import numpy as np
 
 from shared.errors import TraceError, TrainingError, UsageError
+from shared.program.batches import Batch, arrays_of, call, one_step, steps_in, total
 from shared.program.progress import Stopped
 from shared.trace_recorder import TraceFileError, TraceRecorder
 
@@ -28,19 +29,23 @@ class TracedModel:
         """Returns what the model has under this name."""
         return getattr(self._model, name)
 
-    def train_steps(self, *batches: np.ndarray) -> np.ndarray:
-        """Trains on stacked batches [steps, batch, ...]; returns float32 losses [steps]."""
-        return np.array([self._step(*batch) for batch in zip(*batches)], np.float32)
+    def train_steps(self, *batches: np.ndarray, **named: np.ndarray) -> Any:
+        """Trains on stacked batches [steps, batch, ...]; returns the losses [steps], or several."""
+        stacked: Batch = named or batches
+        losses = [self._step(one_step(stacked, step)) for step in range(steps_in(stacked))]
+        if isinstance(losses[0], Mapping):
+            return {name: np.array([loss[name] for loss in losses]) for name in losses[0]}
+        return np.array(losses, np.float32)
 
-    def _step(self, *batch: np.ndarray) -> np.ndarray:
+    def _step(self, batch: Batch) -> Any:
         model = self._model
-        logits = np.asarray(model.predict(batch[0]))  # as predicted: without dropout
-        gradients = {name: np.asarray(value) for name, value in model.gradients(*batch).items()}
-        loss = np.asarray(model.train_step(*batch))
+        logits = np.asarray(model.predict(arrays_of(batch)[0]))  # as predicted: without dropout
+        gradients = {name: np.asarray(g) for name, g in call(model.gradients, batch).items()}
+        loss = call(model.train_step, batch)
         self._recorder.record(
             model.step(),
-            loss,
-            batch=list(batch),
+            total(loss),
+            batch=batch,
             logits=logits,
             gradients=gradients,
             slots=model.slots(),
@@ -69,6 +74,7 @@ def traced(config: Any, model: Any, style: str) -> Iterator[Any]:
                 yield TracedModel(model, recorder)
             except Stopped as error:
                 stopped = error  # raised again when the trace is whole
+                stopped.trace = config.trace
     except TraceFileError as error:
         raise TraceError(str(error)) from error
     if stopped:

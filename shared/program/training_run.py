@@ -8,7 +8,9 @@ import numpy as np
 
 from shared.checkpoints import last_saved
 from shared.data.batch_order import chunks, crosses
+from shared.program.batches import Batch, arrays_of, total
 from shared.program.progress import Stopped
+from shared.program.saved_settings import keep_settings
 from shared.program.tracing import require_finite
 
 CALL_BYTES = 2**25  # of batches stacked for one call: enough to hide what a call costs
@@ -25,27 +27,39 @@ class TrainingRun:
         self.stop: Any = None  # a StopRequest while signals are caught
         self.writer: Any = None
         self._losses: list[np.ndarray] = []  # since the last progress report
+        self._named: dict[str, float] = {}  # the last losses of a model that has several
+        self._has_saved = False
 
-    def batches(self) -> Iterator[Any]:
-        """Yields stacked batches [steps, batch, ...] until the last step.
+    def batches(self) -> Iterator[Batch]:
+        """Yields stacked batches [steps, batch, ...] until the last step."""
+        for steps in self.parts():
+            yield self._batches(steps)
 
-        How many steps come at once is limited by their bytes, whatever `--report-every` says.
+    def parts(self) -> Iterator[range]:
+        """Yields the steps of each call until the last step, for a model that feeds itself.
+
+        How many come at once is limited by the bytes of their batches, whatever `--report-every`
+        says.
         """
-        config, task = self.config, self.program.task
-        first = self.model.step()
-        one_step = task.batches(self.data, config, range(first, first + 1))
-        at_once = max(1, CALL_BYTES // sum(array.nbytes for array in one_step))
+        config, first = self.config, self.model.step()
+        size = sum(array.nbytes for array in arrays_of(self._batches(range(first, first + 1))))
+        at_once = max(1, min(CALL_BYTES // max(1, size), CALL_STEPS))
         for part in chunks(first, config.steps, config.report_every):
-            for steps in chunks(part.start, part.stop, min(at_once, CALL_STEPS)):
-                stacked = task.batches(self.data, config, steps)
-                yield stacked
-                self._finish(steps, [array[-1] for array in stacked], steps.stop == part.stop)
+            for steps in chunks(part.start, part.stop, at_once):
+                yield steps
+                self._finish(steps, steps.stop == part.stop)
 
     def report(self, losses: Any) -> None:
-        """Takes the losses [steps] of the batches that were yielded last."""
-        self._losses.append(np.asarray(losses))
+        """Takes the losses [steps] of the batches that were yielded last, or several by name."""
+        self._losses.append(total(losses))
+        if isinstance(losses, Mapping):
+            self._named = {name: float(np.asarray(loss)[-1]) for name, loss in losses.items()}
 
-    def _finish(self, steps: range, last_batch: Any, reports: bool) -> None:
+    def _batches(self, steps: range) -> Batch:
+        batches: Batch = self.program.task.batches(self.data, self.config, steps)
+        return batches
+
+    def _finish(self, steps: range, reports: bool) -> None:
         config, model, progress = self.config, self.model, self.progress
         stops = self.stop is not None and self.stop.received
         require_finite(
@@ -54,13 +68,21 @@ class TrainingRun:
         if reports or stops:
             done = range(steps.stop - sum(map(len, self._losses)), steps.stop)
             losses, self._losses = np.concatenate(self._losses), []
-            progress.report(done, losses, **self.program.task.watched(model))
+            progress.report(done, losses, **self._named, **self.program.task.watched(model))
             if self.writer:
-                self.writer.write(*last_batch)
+                last = self._batches(range(steps.stop - 1, steps.stop))
+                self.writer.write(*(array[0] for array in arrays_of(last)))
         if stops:
-            raise Stopped(model.step(), self.program.save(model, config.checkpoint_dir))
+            raise Stopped(model.step(), self._save())
         if crosses(steps, config.checkpoint_every) or steps.stop == config.steps:
-            self.program.save(model, config.checkpoint_dir)
+            self._save()
+
+    def _save(self) -> str:
+        path: str = self.program.save(self.model, self.config.checkpoint_dir)
+        if not self._has_saved:  # not before: the settings are those of the newest checkpoint
+            keep_settings(self.config)
+        self._has_saved = True
+        return path
 
 
 def _state(model: Any) -> Mapping[str, np.ndarray]:

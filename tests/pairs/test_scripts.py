@@ -256,7 +256,9 @@ def test_tensorflow_chatter_is_not_shown(style: str, tmp_path: Path) -> None:
     )
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stderr == ""
-    assert done.stdout.startswith("step 1 of 1")
+    assert done.stdout.startswith(
+        "loss: mean over a batch; at the end: mean over all points\nstep 1"
+    )
 
 
 @pytest.mark.parametrize("style", STYLES)

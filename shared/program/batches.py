@@ -1,0 +1,40 @@
+"""What a step is fed and returns: arrays in order or by name, one loss or several."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Mapping, Tuple, Union
+
+import numpy as np
+
+Arrays = Tuple[np.ndarray, ...]
+Batch = Union[Arrays, Mapping[str, np.ndarray]]
+"""A tuple is fed in its order, a mapping by the names of the arguments."""
+
+
+def arrays_of(batch: Batch) -> Arrays:
+    """Returns the arrays of a batch in order."""
+    return tuple(batch.values()) if isinstance(batch, Mapping) else tuple(batch)
+
+
+def one_step(stacked: Batch, position: int) -> Batch:
+    """Returns the batch of one step out of stacked ones [steps, batch, ...]."""
+    if isinstance(stacked, Mapping):
+        return {name: array[position] for name, array in stacked.items()}
+    return tuple(array[position] for array in stacked)
+
+
+def steps_in(stacked: Batch) -> int:
+    """Returns how many steps are stacked."""
+    return len(arrays_of(stacked)[0])
+
+
+def call(function: Callable[..., Any], batch: Batch) -> Any:
+    """Calls a method of a model with a batch: by position, or by name."""
+    return function(**batch) if isinstance(batch, Mapping) else function(*batch)
+
+
+def total(losses: Any) -> np.ndarray:
+    """Returns the loss, of one step or of several: the sum where a model has losses by name."""
+    if isinstance(losses, Mapping):
+        return np.asarray(sum(np.asarray(loss) for loss in losses.values()))
+    return np.asarray(losses)
