@@ -15,7 +15,7 @@ import pytest
 
 from shared.program import Program, Settings, setting
 from shared.program import training_run as training_run_module
-from shared.program.batches import Batch
+from shared.program.batches import Batch, call
 from shared.program.saved_settings import FILE
 from shared.program.tasks import Task
 from shared.trace_recorder import read_trace
@@ -155,7 +155,8 @@ def test_a_model_that_feeds_itself(tmp_path: Path) -> None:
         data = NamedBatches().load(model.config)
         for steps in run.parts():
             seen.append(steps)
-            run.report(model.train_steps(**NamedBatches().batches(data, model.config, steps)))
+            batch = NamedBatches().batches(data, model.config, steps)
+            run.report(call(model.train_steps, batch))
 
     own = PROGRAM._replace(train_with=feed_itself)
     found = own.train(Config(report_every=5, checkpoint_dir=str(tmp_path / "own")))

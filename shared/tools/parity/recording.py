@@ -8,18 +8,18 @@ them. The same run is trained once more without a watch, to show that the watch 
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Callable, Mapping, NamedTuple, Tuple
+from typing import Any, Callable, Mapping, NamedTuple
 
 import numpy as np
 
 from shared.data.batch_order import chunks
 from shared.models import Pair
+from shared.program.batches import Batch, arrays_of, call, one_step, total
 from shared.trace_recorder import TraceRecorder
 
 # Stage of a trace -> name of the tensor -> its values at each step, [steps] of arrays.
 Seen = Mapping[str, Mapping[str, Any]]
-Fed = Tuple[np.ndarray, ...]  # stacked batches: inputs and targets [steps, batch, ...]
-Batches = Callable[[range], Fed]
+Batches = Callable[[range], Batch]  # stacked: inputs and targets [steps, batch, ...]
 
 CHUNK_STEPS = 100
 CHUNK_BYTES = 2**26  # of gradients, slots and variables that a watch holds at a time
@@ -36,7 +36,7 @@ class Run(NamedTuple):
 
     config: Any
     model: Any
-    train_steps: Callable[[np.ndarray, np.ndarray], Any]
+    train_steps: Callable[..., Any]
     watch: Callable[[np.ndarray, int], Callable[[], Seen]]
     steps_a_call: int = 1
 
@@ -64,14 +64,14 @@ def record(run: Run, batches: Batches, steps: int, path: str, model: str, runtim
     """
     variables, slots = run.model.variables(), run.model.slots()
     a_call = max(run.steps_a_call, min(CHUNK_STEPS, CHUNK_BYTES // _bytes_of(variables, slots)))
-    seen_since = run.watch(batches(range(1))[0][0], a_call)
+    seen_since = run.watch(arrays_of(batches(range(1)))[0][0], a_call)
     with TraceRecorder(path, model=model, runtime=runtime) as recorder:
         recorder.record_initial(variables, slots)
         with ThreadPoolExecutor(1) as background:  # digests one call while the next one trains
             recorded: Future[Any] = background.submit(int)  # nothing yet
             for part in chunks(0, steps, a_call):
                 fed = batches(part)
-                losses, seen = np.asarray(run.train_steps(*fed)), seen_since()
+                losses, seen = total(call(run.train_steps, fed)), seen_since()
                 recorded.result()
                 recorded = background.submit(_record_steps, recorder, part, fed, losses, seen)
         recorded.result()
@@ -87,7 +87,7 @@ def _bytes_of(variables: Mapping[str, np.ndarray], slots: Mapping[str, np.ndarra
 def _record_steps(
     recorder: TraceRecorder,
     steps: range,
-    fed: Fed,
+    fed: Batch,
     losses: np.ndarray,
     seen: Seen,
 ) -> None:
@@ -99,7 +99,7 @@ def _record_steps(
         recorder.record(
             step + 1,
             losses[position],
-            batch=[stacked[position] for stacked in fed],
+            batch=one_step(fed, position),
             logits=now["logits"]["logits"],
             gradients=now["gradient"],
             slots=now["slot"],
@@ -117,7 +117,7 @@ def record_unwatched(run: Run, batches: Batches, steps: int, path: str) -> None:
     with TraceRecorder(path) as recorder:
         recorder.record_initial(model.variables(), model.slots())
         for part in chunks(0, steps, CHUNK_STEPS):
-            losses = np.asarray(run.train_steps(*batches(part)))
+            losses = total(call(run.train_steps, batches(part)))
             for step, loss in zip(part, losses):
                 is_last = step == steps - 1
                 recorder.record(
