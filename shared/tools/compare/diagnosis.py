@@ -279,7 +279,7 @@ def _rescaled_logits(e: Evidence) -> Iterator[str]:
 
 def _loss_factor(e: Evidence) -> Iterator[str]:
     pair = e.losses()
-    if pair is None or not pair[0][0]:
+    if pair is None or not (pair[0][0] and pair[1][0] and np.isfinite(pair).all()):
         return
     factor = float(pair[1][0] / pair[0][0])
     known = _known_factor(e, factor, of_loss=True)
@@ -288,7 +288,7 @@ def _loss_factor(e: Evidence) -> Iterator[str]:
     gradients = e.factor("gradient", names) if names else None
     if gradients is None and names:
         return
-    if gradients and abs(gradients / factor - 1) > SAME_FACTOR:
+    if gradients and abs(gradients - factor) > SAME_FACTOR * abs(factor):
         return
     if known:
         yield f"B's loss is {factor:.6g} times A's: {known}"

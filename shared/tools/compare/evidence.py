@@ -33,6 +33,13 @@ def fit(x: np.ndarray, y: np.ndarray) -> Fit:
         return Fit(factor, float(np.linalg.norm(y - factor * x)))
 
 
+def least_squares(columns: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+    """Returns the factors of the columns whose sum is nearest to y; None for infinite numbers."""
+    if not (np.isfinite(columns).all() and np.isfinite(y).all()):
+        return None
+    return np.linalg.lstsq(columns, y, rcond=None)[0]
+
+
 def common_law(
     xs: Sequence[np.ndarray], ys: Sequence[np.ndarray], noises: Sequence[float]
 ) -> Fit | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from shared.tools.compare.distances import relative_l2
-from shared.tools.compare.evidence import SAME_FACTOR, Evidence, common_factor
+from shared.tools.compare.evidence import SAME_FACTOR, Evidence, common_factor, least_squares
 
 _SAME = 1e-3  # relative; decays come from differences of nearly equal numbers
 
@@ -77,7 +77,10 @@ def _solve(e: Evidence, names: list[str]) -> tuple[float, float] | None:
     if not columns:
         return None
     matrix, target = np.concatenate(columns), np.concatenate(right)
-    (p, q), *_ = np.linalg.lstsq(matrix, target, rcond=None)
+    found = least_squares(matrix, target)
+    if found is None:
+        return None
+    p, q = found
     left = np.linalg.norm(matrix @ np.array([p, q]) - target)
     if left > _SAME * np.linalg.norm(target) or min(p, q) < 1:
         return None

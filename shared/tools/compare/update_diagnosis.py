@@ -27,6 +27,7 @@ from shared.tools.compare.evidence import (
     common_factor,
     common_law,
     fit,
+    least_squares,
 )
 from shared.tools.compare.rounding import HYPERPARAMETER
 
@@ -250,7 +251,9 @@ def _nesterov(e: Evidence) -> Iterator[str]:
         if g is None or u is None or len(slots) != 1 or slots[0] is None or g.size < 3:
             return
         columns = np.stack([slots[0].ravel(), g.ravel()], axis=1)
-        found, *_ = np.linalg.lstsq(columns, u.ravel(), rcond=None)
+        found = least_squares(columns, u.ravel())
+        if found is None:
+            return
         parts = columns * found
         if np.linalg.norm(parts.sum(axis=1) - u.ravel()) > 1e-3 * np.linalg.norm(u):
             return
@@ -270,7 +273,9 @@ def accumulator(e: Evidence) -> Iterator[str]:
     found = []
     for now, past, g in zip(*states, gradient, strict=True):
         columns = np.stack([past.ravel(), g.ravel()], axis=1)
-        law, *_ = np.linalg.lstsq(columns, now.ravel(), rcond=None)
+        law = least_squares(columns, now.ravel())
+        if law is None:
+            return
         left = np.linalg.norm(columns @ law - now.ravel())
         if not past.any() or left > SAME_FACTOR * np.linalg.norm(now):
             return
@@ -424,8 +429,10 @@ def _beside_a_factor(
     scale = np.linalg.norm(columns, axis=0)
     if not scale.all():
         return None
-    (factor, _), *_ = np.linalg.lstsq(columns / scale, np.concatenate(ys), rcond=None)
-    factor /= scale[0]
+    found = least_squares(columns / scale, np.concatenate(ys))
+    if found is None:
+        return None
+    factor = float(found[0] / scale[0])
     if abs(factor) > HYPERPARAMETER:
         return None
     return common_law(xs, [y - factor * a for y, a in zip(ys, of_a, strict=True)], noises)
