@@ -3,8 +3,8 @@
 Measured: the same program is run again from initial values whose last bits were changed at random.
 The relative L2 by which a tensor then moves is what one rounding does to it, amplified by all that
 lies between. A run by another TensorFlow rounds at every operation and not only at the start; sums
-in another order of n terms are off by about sqrt(n) / 4 roundings. `MARGIN` is meant to cover both. It is a
-choice that the planted mistakes support, not a measured bound.
+in another order of n terms are off by about sqrt(n) / 4 roundings. `MARGIN` is meant to cover
+both. It is a choice that the planted mistakes support, not a measured bound.
 
 Assumed: nothing was run again. The first difference may have 64 times the size of a rounding, and
 each later one 16 times what was seen before it: rounding grows from step to step, mistakes jump.
