@@ -43,5 +43,5 @@ def pairs() -> str:
         lines = [row for stage in cut for part in stage.parts for row in part.rows]
         count = sum(len(stage.hunks) for stage in cut)
         share = f"{share_of_common_lines(lines):.0%}"
-        rows.append([f"{{doc}}`/pairs/{pair}`", share, str(count), committed.parity_of(pair)])
+        rows.append([f"{{doc}}`/pairs/{pair}`", share, str(count), committed.parity_in_short(pair)])
     return table(["pair", "lines in common", "differences", "parity"], rows)

@@ -9,6 +9,7 @@ from benchmarks.readme import RESULT
 from benchmarks.results import LABELS, is_limit, read_result
 from shared.models import PAIRS
 from shared.tools.child_process import ROOT
+from shared.tools.parity.matrix import Row
 from shared.tools.parity.printed import read_results
 
 _SHOWN = tuple(LABELS[way] for way in ("tf115", "function", "many-steps", "many-steps-xla"))
@@ -37,11 +38,9 @@ def speeds(path: Path = RESULT) -> list[Speed]:
 
 def parity_of(pair: str, root: Path = ROOT) -> str:
     """Returns a sentence of Markdown on the parity of a pair."""
-    if pair not in PAIRS:
-        return "no model: the printed lines are compared"
-    measured = [row for row in read_results(root)[0] if row.model == pair and not row.skipped]
+    measured = _measured(pair, root)
     if not measured:
-        return f"`pairs parity {pair}` measures it: {{doc}}`/parity`"
+        return _unmeasured(pair)
     equal = [row.candidate for row in measured if row.bitwise]
     bounded = [
         f"{row.candidate} (off by {row.curve_difference:.0e})"
@@ -51,6 +50,28 @@ def parity_of(pair: str, root: Path = ROOT) -> str:
     parts = [f"bitwise equal: {', '.join(equal)}"] if equal else []
     parts += [f"within its bound: {', '.join(bounded)}"] if bounded else []
     return f"{'; '.join(parts)} ({{doc}}`/parity`)"
+
+
+def parity_in_short(pair: str, root: Path = ROOT) -> str:
+    """Returns how many runtimes agree to the last bit, and how far off the others are at most."""
+    measured = _measured(pair, root)
+    if not measured:
+        return _unmeasured(pair)
+    equal = sum(row.bitwise for row in measured)
+    off = [row.curve_difference for row in measured if not row.bitwise and row.within_bound]
+    parts = [f"equal to the last bit in {equal} runtimes"] if equal else []
+    parts += [f"within {max(off):.0e} in {len(off)}"] if off else []
+    return ", ".join(parts)
+
+
+def _measured(pair: str, root: Path) -> list[Row]:
+    return [row for row in read_results(root)[0] if row.model == pair and not row.skipped]
+
+
+def _unmeasured(pair: str) -> str:
+    if pair not in PAIRS:
+        return "no model of its own: what it does is compared for every pair"
+    return f"`pairs parity {pair}` measures it: {{doc}}`/parity`"
 
 
 def speed_of(pair: str) -> str:

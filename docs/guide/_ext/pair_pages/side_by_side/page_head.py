@@ -1,4 +1,4 @@
-"""What stands at the top of a pair's page: what is common, and the measured rows of the pair."""
+"""What stands at the top of a pair's page: its differences, and its measured rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ def markdown(pair: str, stages: Sequence[Stage], texts: Mapping[str, StageText])
     """Returns the facts of a pair as a Markdown table."""
     rows = [row for stage in stages for part in stage.parts for row in part.rows]
     lines = [
-        ("In common", f"{share_of_common_lines(rows):.0%} of the lines"),
         ("Identical stages", _identical(stages, texts)),
         ("Differences", _differences(stages, rows)),
         ("Parity", committed.parity_of(pair)),
@@ -36,5 +35,14 @@ def _identical(stages: Sequence[Stage], texts: Mapping[str, StageText]) -> str:
 
 def _differences(stages: Sequence[Stage], rows: Sequence[Row]) -> str:
     count = sum(len(stage.hunks) for stage in stages)
-    only = [sum(getattr(row, s) is not None for row in rows) for s in ("left", "right")]
-    return f"{count}, each explained below; {only[0]} lines against {only[1]}"
+    total = [sum(getattr(row, s) is not None for row in rows) for s in ("left", "right")]
+    differing = sum(
+        (row.left is not None) + (row.right is not None)
+        for stage in stages
+        for hunk in stage.hunks
+        for row in hunk.rows
+    )
+    return (
+        f"{count}, each explained below: {differing} lines of {total[0]} and {total[1]} "
+        f"({share_of_common_lines(rows):.0%} are common)"
+    )
