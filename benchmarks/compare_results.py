@@ -56,7 +56,8 @@ def print_comparison(old: Result, new: Result) -> None:
     console = Console(width=min(Console().width, 80))
     for name in ("machine", "versions", "conditions"):
         if old.about.get(name) != new.about.get(name):
-            console.print(f"the two runs differ in {name}: {_difference(old, new, name)}")
+            text = f"the two runs differ in {name}: {_difference(old, new, name)}"
+            console.print(text, markup=False)
     found = changes(old, new)
     beyond = sorted((change for change in found if change.is_beyond_noise), key=_size, reverse=True)
     if beyond:

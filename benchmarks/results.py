@@ -10,6 +10,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
 from benchmarks.counts import COUNTS
 from benchmarks.limits import MOVED_BYTES, OPERATIONS
 from benchmarks.ways import LIMITS, REFERENCE, WAYS
@@ -19,6 +22,52 @@ from shared.errors import DataError
 FORMAT = 1
 _PRODUCTS = tuple(way.name for way in LIMITS if way.name.startswith("product-"))
 LABELS = {way.name: way.label for way in (*WAYS, *LIMITS)}
+
+# What `write_result` writes, and what the comparison and the report ask of it.
+_NAME = {"type": "string", "pattern": r"^[\w .()+:/*-]{0,100}$"}  # nothing that steers a terminal
+_COUNT = {"type": ["integer", "null"], "minimum": 0, "maximum": 2**53}
+_SECONDS = {"type": "number", "exclusiveMinimum": 0, "maximum": 1e6}
+_FACTS = {
+    "type": "object",
+    "propertyNames": _NAME,
+    "additionalProperties": {"anyOf": [_NAME, {"type": ["boolean", "null"]}, _COUNT, _SECONDS]},
+}
+FORM = {
+    "type": "object",
+    "required": ["format", "machine", "versions", "conditions", "rows"],
+    "properties": {
+        "command": {"type": "string", "maxLength": 10_000},
+        "quick": {"type": "boolean"},
+        "finished": _NAME,
+        "machine": _FACTS,
+        "versions": _FACTS,
+        "conditions": {
+            "type": "object",
+            "propertyNames": _NAME,
+            "additionalProperties": _FACTS,
+        },
+        "rows": {
+            "type": "array",
+            "maxItems": 100_000,
+            "items": {
+                "type": "object",
+                "required": ["model", "work", "way", "device", "seconds"],
+                "additionalProperties": False,
+                "properties": {
+                    "model": {"enum": sorted(COUNTS)},
+                    "work": _NAME,
+                    "way": {"enum": sorted(LABELS)},
+                    "device": _NAME,
+                    "batch": _COUNT,
+                    "steps": _COUNT,
+                    "rss_growth": {"type": "integer", "minimum": -(2**53), "maximum": 2**53},
+                    "p99": _SECONDS,
+                    "seconds": {"type": "array", "minItems": 1, "items": _SECONDS},
+                },
+            },
+        },
+    },
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,26 +247,56 @@ def read_result(path: Path) -> Result:
     Raises:
         DataError: the file is missing, or is no result of `pairs bench`.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: expected a result, found none: {error.strerror}") from error
-    except ValueError as error:
-        raise DataError(f"{path}: expected a result in JSON, found: {error}") from error
+    document = _parsed(path)
     found = document.get("format") if isinstance(document, dict) else None
     if found != FORMAT:
-        raise DataError(f"{path}: expected a result of format {FORMAT}, found format {found}")
-    try:
-        rows = [_checked(fields) for fields in document.pop("rows")]
-    except (KeyError, TypeError, ValueError) as error:
         raise DataError(
-            f"{path}: expected rows as `pairs bench` writes them, found: {error}"
-        ) from error
+            f"{path}: expected a result of format {FORMAT}, found format {_shown(found)}"
+        )
+    problem = best_match(Draft202012Validator(FORM).iter_errors(document))
+    if problem:
+        raise DataError(f"{path}: expected what `pairs bench` writes, found {_described(problem)}")
+    rows = [
+        Row(**{"batch": None, **fields, "seconds": tuple(map(float, fields["seconds"]))})
+        for fields in document.pop("rows")
+    ]
     return Result(document, rows)
 
 
-def _checked(fields: Mapping[str, Any]) -> Row:
-    row = Row(**{"batch": None, **fields, "seconds": tuple(map(float, fields["seconds"]))})
-    if not row.seconds or min(row.seconds) <= 0:
-        raise ValueError(f"{row.model} {row.work} {row.way}: no seconds above 0")
-    return row
+def _parsed(path: Path) -> Any:
+    """Reads JSON in which every number is finite."""
+
+    def refuse(text: str) -> None:
+        raise ValueError(f"a number that is not finite, {text}")
+
+    try:
+        if not path.is_file():
+            raise DataError(f"{path}: expected a result, found none")
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+    except OSError as error:
+        raise DataError(f"{path}: expected a result, found none: {error.strerror}") from error
+    except RecursionError as error:
+        raise DataError(f"{path}: expected a result in JSON, found a deep nesting") from error
+    except ValueError as error:
+        raise DataError(f"{path}: expected a result in JSON, found: {error}") from error
+
+
+def _described(problem: ValidationError) -> str:
+    """Says what is of another form, where, and what would be right."""
+    place = "".join(f"[{key!r}]" for key in problem.absolute_path) or "the file"
+    if problem.validator == "required":
+        missing = [name for name in problem.validator_value if name not in problem.instance]
+        return f"no {', '.join(missing)} in {place}"
+    if problem.validator == "additionalProperties" and problem.validator_value is False:
+        unknown = [name for name in problem.instance if name not in problem.schema["properties"]]
+        return f"{_shown(unknown[0])} in {place}"
+    rule = f"{problem.validator}: {_shown(problem.validator_value)}"
+    return f"{_shown(problem.instance)} as {place} ({rule})"
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # a number of more digits than Python prints
+        text = "a number of too many digits"
+    return text if len(text) <= 40 else text[:40] + "..."

@@ -231,14 +231,12 @@ def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
         ("[", "JSON"),
         ("[]", "format None"),
         ('{"format": 7}', "format 7"),
-        ('{"format": 1}', "rows"),
-        ('{"format": 1, "rows": [{"seconds": [1]}]}', "model"),
-        (
-            '{"format": 1, "rows": [{"model": "cnn", "work": "train", "way": "eager", '
-            '"device": "cpu", "seconds": [0]}]}',
-            "no seconds above 0",
-        ),
+        ('{"format": 1}', "no machine, versions, conditions, rows in the file"),
+        ("[" * 100_000, "deep nesting"),
+        ('{"format": ' + "9" * 400 + "}", "format 9999"),
+        ('{"format": ' + "9" * 5000 + "}", "JSON"),
     ],
+    ids=range(7),
 )
 def test_what_is_no_result_is_refused_in_one_line(text: str, found: str, tmp_path: Path) -> None:
     path = tmp_path / "result.json"
@@ -246,6 +244,88 @@ def test_what_is_no_result_is_refused_in_one_line(text: str, found: str, tmp_pat
     with pytest.raises(DataError, match=found) as raised:
         read_result(path)
     assert str(path) in str(raised.value) and "\n" not in str(raised.value)
+
+
+GOOD_ROW = {"model": "cnn", "work": "train", "way": "eager", "device": "cpu", "seconds": [1, 0.5]}
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"seconds": "123"}, "seconds"),
+        ({"seconds": [True]}, "seconds"),
+        ({"seconds": [0]}, "seconds"),
+        ({"seconds": [-1.0]}, "seconds"),
+        ({"seconds": []}, "seconds"),
+        ({"seconds": [10**400]}, "seconds"),
+        ({"seconds": [float("nan")]}, "not finite, NaN"),
+        ({"seconds": [float("inf")]}, "not finite, Infinity"),
+        ({"seconds": [[1]]}, "seconds"),
+        ({"model": ["cnn"]}, "model"),
+        ({"model": "cat"}, "model"),
+        ({"way": "[/red]"}, "way"),
+        ({"way": None}, "way"),
+        ({"work": "[/red]"}, "work"),
+        ({"device": "\x1b[31m"}, "device"),
+        ({"batch": 1.5}, "batch"),
+        ({"batch": 10**400}, "batch"),
+        ({"more": 1}, "more"),
+    ],
+    ids=str,
+)
+def test_a_row_of_another_form_is_refused_in_one_line(
+    change: dict[str, Any], place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps({**ABOUT, "rows": [GOOD_ROW]}))
+    assert read_result(path).rows[0].seconds == (1.0, 0.5)
+    path.write_text(json.dumps({**ABOUT, "rows": [{**GOOD_ROW, **change}]}))
+    assert main(["bench", "compare", str(path), str(path)]) == 2
+    error = capsys.readouterr().err
+    assert str(path) in error and place in error and error.count("\n") == 1
+    assert "\x1b" not in error
+
+
+@pytest.mark.parametrize("name", ["machine", "versions", "conditions"])
+@pytest.mark.parametrize("value", ["a text", ["a"], None, {"[/red]": "x"}, {"a": {"b": {}}}])
+def test_facts_of_another_form_are_refused(name: str, value: Any, tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps({**ABOUT, name: value, "rows": []}))
+    with pytest.raises(DataError, match="expected what `pairs bench` writes"):
+        read_result(path)
+
+
+def test_a_pipe_is_no_result_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="found none"):
+        read_result(tmp_path / "pipe")
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_measuring(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured: list[int] = []
+    monkeypatch.setattr("shared.tools.commands.bench._measure", lambda *_: measured.append(1))
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
+    assert main(["bench", "cnn"]) == 2
+    error = capsys.readouterr().err
+    assert "a read-only one" in error and "(--json FILE names another place)" in error
+    assert measured == []
+
+
+def test_the_table_is_shown_where_the_pictures_find_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*path: Any, **settings: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shared.tools.commands.bench._measure", lambda *_: fixture_result())
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", full)
+    assert main(["bench", "--json", str(tmp_path / "a.json")]) == 2
+    printed = capsys.readouterr()
+    assert "fastest in TensorFlow 2: many steps" in printed.out
+    assert printed.err.startswith("error: --json ") and printed.err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
 def test_a_result_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
