@@ -25,7 +25,12 @@ IMAGES_MAGIC = 2051
 LABELS_MAGIC = 2049
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_BYTES = 2**28
-"""No array read from a file may be larger: 340,000 images of 28 x 28, nearly five times MNIST."""
+"""No data set may have more pixels and labels: 340,000 images of 28 x 28, nearly five times MNIST.
+
+As float32 they are 1 GiB.
+"""
+_LEAST_PACKED = 64
+_ANY_PACKING = 2**24
 
 _KINDS = {IMAGES_MAGIC: "IDX images", LABELS_MAGIC: "IDX labels"}
 _DIMENSIONS = {IMAGES_MAGIC: 3, LABELS_MAGIC: 1}
@@ -82,6 +87,17 @@ def read_at_most(stream: IO[bytes], limit: int) -> bytearray:
     return content
 
 
+def check_packing(where: str, size: int, packed: int) -> None:
+    """Raises DataError when `packed` bytes claim to hold far more, before they are unpacked.
+
+    Images of digits or clothes pack to a third, and drawn ones to a twentieth of their size; what
+    packs to less than a 64th is empty, and made to fill the memory. Up to 16 MiB it may be.
+    """
+    if size > _ANY_PACKING and size > _LEAST_PACKED * packed:
+        expected = f"at most {_LEAST_PACKED * packed} bytes, {_LEAST_PACKED} times its packed size"
+        raise data_error(where, expected, f"{size} bytes")
+
+
 def product(shape: tuple[int, ...]) -> int:
     """Returns the number of values of a shape, exactly: NumPy's product would overflow."""
     return functools.reduce(operator.mul, shape, 1)
@@ -133,6 +149,8 @@ def _read_values(stream: IO[bytes], path: str, shape: tuple[int, ...]) -> np.nda
         raise data_error(path, "at least one value", f"dimensions {dimensions}")
     if size > MAX_BYTES:
         raise data_error(path, f"at most {MAX_BYTES} values", f"dimensions {dimensions}")
+    if isinstance(stream, gzip.GzipFile):
+        check_packing(path, size, os.path.getsize(path))
     # One byte more than the header promises: it shows trailing bytes without reading them all,
     # and asking for it makes gzip check the sum at its end.
     values = read_at_most(stream, size + 1)

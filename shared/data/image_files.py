@@ -16,6 +16,7 @@ import numpy as np
 
 from shared.data.idx import (
     MAX_BYTES,
+    check_packing,
     data_error,
     product,
     read_at_most,
@@ -28,6 +29,7 @@ from shared.errors import DataError
 CLASSES = 10
 IMAGE_SHAPE = (28, 28)
 NPZ_NAMES = ("x_train", "y_train", "x_test", "y_test")
+_HEADERS = 2**20  # bytes that the headers of the four arrays, and labels of int64, may take
 IDX_READERS = {
     "train-images": read_images,
     "train-labels": read_labels,
@@ -96,7 +98,13 @@ def read_folder(folder: str) -> LabelledImages:
         DataError: a file is missing or damaged, or the arrays are not a set of labelled images.
     """
     paths = {_find_idx_file(folder, stem): read for stem, read in IDX_READERS.items()}
-    return _checked([_Part(path, read(path)) for path, read in paths.items()])
+    parts, total = [], 0
+    for path, read in paths.items():
+        parts.append(_Part(path, read(path)))
+        total += parts[-1].values.nbytes
+        if total > MAX_BYTES:
+            raise data_error(folder, f"at most {MAX_BYTES} bytes in its files", f"{total} or more")
+    return _checked(parts)
 
 
 def read_npz(path: str) -> LabelledImages:
@@ -109,6 +117,7 @@ def read_npz(path: str) -> LabelledImages:
     """
     require_file(path)
     with _faults_as_data_errors(path), zipfile.ZipFile(path) as archive:
+        _check_sizes(archive)
         parts = [_Part(f"{path} ({n})", _read_array(archive, n)) for n in NPZ_NAMES]
     return _checked(parts)
 
@@ -168,6 +177,20 @@ def _faults_as_data_errors(path: str) -> Iterator[None]:
     except Exception as error:
         fault = f"a fault: {type(error).__name__}: {error}"
         raise data_error(path, "a whole .npz file", fault) from error
+
+
+def _check_sizes(archive: zipfile.ZipFile) -> None:
+    """Refuses, before anything is unpacked, what would fill the memory."""
+    total = 0
+    for name in NPZ_NAMES:
+        with contextlib.suppress(KeyError):  # which one is missing is told later
+            member = archive.getinfo(f"{name}.npy")
+            where = f"{archive.filename} ({name})"
+            check_packing(where, member.file_size, member.compress_size)
+            total += member.file_size
+    if total > MAX_BYTES + _HEADERS:
+        found = f"{total} bytes in {', '.join(NPZ_NAMES)}"
+        raise data_error(str(archive.filename), f"at most {MAX_BYTES} bytes", found)
 
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:

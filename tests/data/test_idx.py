@@ -71,6 +71,11 @@ BAD_FILES = {
         "4294967295 x 4294967295 x 4294967295",
     ),
     "more claimed than there is": (images_header(300_000, 28, 28), "235200000 bytes", "only 0"),
+    "gzip: a bomb": (
+        gzip.compress(images_header(60_000, 28, 28) + bytes(60_000 * 784)),
+        "64 times its packed size",
+        "47040000 bytes",
+    ),
     "gzip: cut": (PACKED[:-12], "a whole gzip file", "ended before"),
     "gzip: cut in its check sum": (PACKED[:-3], "a whole gzip file", "ended before"),
     "gzip: cut in its header": (PACKED[:5], "a whole gzip file", "ended before"),

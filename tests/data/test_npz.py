@@ -67,8 +67,14 @@ BAD_MEMBERS = {
     "more bytes than it may have": (npy_header((MAX_BYTES, 9)), f"at most {MAX_BYTES} bytes", "9]"),
     "more claimed than there is": (npy_header((300_000, 28, 28)), "235200000 bytes", "only 0"),
     "a byte too many": (npy_header((1, 28, 28)) + bytes(785), "784 bytes", "trailing bytes"),
-    "a bomb": (npy_header((1, 28, 28)) + bytes(2**26), "784 bytes", "trailing bytes"),
-    "a bomb in place of a header": (npy_header((), b"\2\0") + bytes(2**26), "1.0", "2.0"),
+    "a small bomb": (npy_header((1, 28, 28)) + bytes(2**23), "784 bytes", "trailing bytes"),
+    "a small bomb for a header": (npy_header((), b"\2\0") + bytes(2**23), "1.0", "2.0"),
+    "a bomb": (npy_header((1, 28, 28)) + bytes(2**26), "64 times its packed", "671"),
+    "a bomb in place of a header": (
+        npy_header((), b"\2\0") + bytes(2**26),
+        "64 times its packed",
+        "671",
+    ),
     "not NumPy's": (b"\x89PNG" + bytes(100), "a whole .npz file", "magic string"),
     "an unreadable header": (b"\x93NUMPY\1\0\4\0((((", "a whole .npz file", "a fault"),
 }
@@ -88,7 +94,42 @@ def test_a_bad_member_of_an_npz_file_costs_no_memory(
     finally:
         tracemalloc.stop()
     assert expected in before and found in after
-    assert peak < 2**23  # an eighth of the bombs
+    assert peak < 2**22  # half of the small bombs
+
+
+def packed(path: Path, method: int, train: int, test: int) -> str:
+    """Writes blank images, which pack to next to nothing."""
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for part, count in (("train", train), ("test", test)):
+            archive.writestr(f"x_{part}.npy", npy_header((count, 28, 28)) + bytes(784 * count))
+            archive.writestr(f"y_{part}.npy", npy_header((count,)) + bytes(count))
+    return str(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize(("train", "test"), [(60_000, 1), (1, 60_000)])
+def test_a_small_file_that_fills_the_memory_is_refused_before_it_is_unpacked(
+    method: int, train: int, test: int, tmp_path: Path
+) -> None:
+    path = packed(tmp_path / "bomb.npz", method, train, test)
+    assert os.path.getsize(path) < 2**17
+    tracemalloc.start()
+    try:
+        message = refusal(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert "64 times its packed size" in message
+    assert peak < 2**21  # the images are 47 MB
+    assert len(read_npz(packed(tmp_path / "few.npz", method, 2000, 10)).train_images) == 2000
+
+
+def test_the_four_arrays_have_one_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = packed(tmp_path / "large.npz", zipfile.ZIP_STORED, 1800, 1700)
+    read_npz(path)
+    monkeypatch.setattr("shared.data.image_files.MAX_BYTES", 2000 * 784)  # enough for each alone
+    monkeypatch.setattr("shared.data.image_files._HEADERS", 2**10)
+    assert "found 2747790 bytes in x_train" in refusal(path)
 
 
 # An example writes and reads one small file, a few milliseconds; a deadline of two seconds fails
