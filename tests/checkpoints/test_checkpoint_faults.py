@@ -344,7 +344,7 @@ def test_a_planted_link_is_not_written_through(name: str, tmp_path: Path) -> Non
     restore(model, str(folder), lambda warning: None)
     train(model)
     with contextlib.suppress(CheckpointError):
-        model.save(str(folder))
+        save(model, str(folder))
     assert precious.read_text() == "precious"
     expected = saves[-1:] if name.endswith("unfinished") else [fingerprint(model)]
     assert judge(fresh("tf2_style"), folder, expected)[0] == EXACT

@@ -30,7 +30,7 @@ from checkpoint_programs import (
     tensors_of,
     write_names,
 )
-from saved import save
+from saved import restore, save
 from shared.errors import CheckpointError, UsageError
 from shared.tools.checkpoint_conversion import writing
 from shared.tools.checkpoint_conversion.adam_steps import power_after
@@ -70,10 +70,10 @@ def test_a_pair_needs_no_flag(optimizer: str, tmp_path: Path) -> None:
     there, back = f"{tmp_path}/tf2", f"{tmp_path}/back"
     assert main([*command, f"{tmp_path}/tf1", there, "--to", "tf2", *flags]) == 0
     crossed = fresh("tf2_style", "relu_regression", optimizer)
-    assert crossed.restore(there) == f"{there}/model-3"
+    assert restore(crossed, there) == f"{there}/model-3"
     assert main([*command, there, back, "--to", "tf1"]) == 0
     returned = fresh("tf1_style", "relu_regression")
-    returned.restore(back)
+    restore(returned, back)
     for name, value in state(model).items():
         assert state(returned)[name].tobytes() == value.tobytes(), name
 
@@ -119,16 +119,16 @@ def test_the_source_is_never_the_target(linear: tuple[str, str]) -> None:
 def test_a_target_becomes_the_newest_of_its_folder(linear: tuple[str, str]) -> None:
     other = fresh("tf2_style", "linear_regression")
     folder = Path(linear[1]).parent
-    other.save(str(folder))
+    save(other, str(folder))
     assert convert(linear[0], str(folder)) == 0  # an existing folder: the source's name
     status = tf.train.get_checkpoint_state(str(folder))
     assert [Path(p).name for p in status.all_model_checkpoint_paths] == ["model-0", "model-3"]
-    assert other.restore(str(folder)) == linear[1]
+    assert restore(other, str(folder)) == linear[1]
     assert other.step() == 3
     # What trains on there finds and deletes the oldest as ever.
     for step in (4, 5):
         other.global_step.assign(step)
-        other.save(str(folder))
+        save(other, str(folder))
     assert sorted(file.stem for file in folder.glob("*.index")) == ["model-3", "model-4", "model-5"]
 
 
