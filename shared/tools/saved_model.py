@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from shared.checkpoints import check_folder
 from shared.errors import UsageError
+from shared.tools.child_process import exit_on_sigterm
+from shared.tools.whole_folder import put_back, whole_folder
 
 _FILE = "saved_model.pb"  # what makes a folder a SavedModel, of either style
+_PARTS = {_FILE, "variables", "assets", "assets.extra", "fingerprint.pb", "keras_metadata.pb"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +58,7 @@ def check_target(out: Path, force: bool) -> None:
         out: the folder to make.
         force: whether it may take the place of a SavedModel; of nothing else in any case.
     """
+    put_back(out)  # what a crash may have left aside
     if out.exists():
         if not force:
             raise UsageError(
@@ -64,14 +67,20 @@ def check_target(out: Path, force: bool) -> None:
             )
         if not (out / _FILE).is_file():
             raise UsageError(f"--out {out}: expected a SavedModel to replace, found another thing")
+        others = sorted({path.name for path in out.iterdir()} - _PARTS)
+        if others:
+            raise UsageError(
+                f"--out {out}: expected nothing but a SavedModel to replace, "
+                f"found {others[0]} in it"
+            )
     check_folder(str(out.parent if out.exists() else out), "--out")
 
 
 @contextlib.contextmanager
-def whole_folder(out: Path) -> Iterator[Path]:
-    """Yields a path beside `out` to write a folder to, which takes the place of `out` at the end.
+def writing(out: Path) -> Iterator[Path]:
+    """Yields a path to write a SavedModel to, which takes the place of `out` at the end.
 
-    An error or an interrupt leaves `out` as it was.
+    An error, an interrupt, SIGTERM or a crash leaves `out` as it was.
 
     Raises:
         UsageError: the folder cannot be written.
@@ -79,18 +88,8 @@ def whole_folder(out: Path) -> Iterator[Path]:
     from tensorflow.errors import OpError
 
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as beside:
-            new, old = Path(beside, "new"), Path(beside, "old")
-            yield new
-            if out.exists():
-                out.rename(old)
-            try:
-                new.rename(out)
-            except OSError:
-                if old.exists():
-                    old.rename(out)
-                raise
+        with exit_on_sigterm(), whole_folder(out) as folder:
+            yield folder
     except (OSError, OpError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"--out {out}: cannot be written: {reason}") from error

@@ -149,3 +149,17 @@ def test_what_cannot_be_exported_is_named(
     assert main(["export", "alexnet"]) == 2
     assert "MODEL: expected one of linear_regression" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_saved_model_with_somebodys_file_in_it_is_not_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint(tmp_path / "saved", "tf2_style")
+    arguments = ["--checkpoint-dir", tmp_path / "saved", "--out", tmp_path / "out", "--force"]
+    assert export(*arguments) == 0
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    capsys.readouterr()
+    assert export(*arguments) == 2
+    error = capsys.readouterr().err
+    assert error.endswith("expected nothing but a SavedModel to replace, found notes.txt in it\n")
+    assert (tmp_path / "out" / "notes.txt").read_text() == "mine"

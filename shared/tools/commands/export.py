@@ -47,11 +47,11 @@ def execute(arguments: argparse.Namespace) -> int:
     out = arguments.out or Path("saved_models", style, pair.name)
 
     import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
-    from shared.tools.saved_model import check_target, endpoints, whole_folder
+    from shared.tools.saved_model import check_target, endpoints, writing
 
     check_target(out, arguments.force)
     model, checkpoint = _restored(pair, style, arguments.checkpoint_dir)
-    with whole_folder(out) as folder:
+    with writing(out) as folder:
         model.export(str(folder))
     print(f"wrote {out}")
     print(f"from  {checkpoint} (step {model.step()})")

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import difflib
 import importlib.util
-import os
-import shutil
 import sys
 import webbrowser
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from shared.errors import SuiteError, UsageError
-from shared.tools.child_process import run_group
+from shared.tools.child_process import exit_on_sigterm, run_group
+from shared.tools.whole_folder import whole_folder
 
 _ROOT = Path(__file__).resolve().parents[3]
 _SOURCES = _ROOT / "docs" / "guide"
 _SITE = _ROOT / "build" / "guide"
-_BUILDING = ".building-"  # between the name of the site and the number of the process
 
 
 def add_parser(subparsers: Any) -> None:
@@ -77,45 +73,12 @@ def build() -> None:
     print("Building the guide; measuring for it takes a minute or two", file=sys.stderr)
     options = ["--fail-on-warning", "--keep-going", "--nitpicky", "--fresh-env", "--quiet"]
     try:
-        with _folder_beside(_SITE) as new:
+        with exit_on_sigterm(), whole_folder(_SITE) as new:
             process = run_group(
                 [sys.executable, "-m", "sphinx", "-b", "html", *options, str(_SOURCES), str(new)],
                 cwd=_ROOT,
             )
             if process.returncode:
                 raise SuiteError(f"{_SOURCES}: expected a guide without warnings, found the above")
-            _put_in_place(new, _SITE)
     except OSError as error:
         raise SuiteError(f"{_SITE}: cannot be written: {error.strerror}") from error
-
-
-@contextlib.contextmanager
-def _folder_beside(site: Path) -> Iterator[Path]:
-    """Yields a folder to build in and removes it at the end, and what killed builds left."""
-    site.parent.mkdir(parents=True, exist_ok=True)
-    for left in site.parent.glob(f"{site.name}{_BUILDING}*"):
-        number = left.name.rpartition("-")[2]
-        if number.isdigit() and not _runs(int(number)):
-            shutil.rmtree(left, ignore_errors=True)
-    folder = site.with_name(f"{site.name}{_BUILDING}{os.getpid()}")
-    folder.mkdir()
-    try:
-        yield folder / "new"
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _put_in_place(new: Path, site: Path) -> None:
-    if site.exists():
-        site.rename(new.with_name("old"))
-    new.rename(site)
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

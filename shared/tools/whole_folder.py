@@ -1,0 +1,112 @@
+"""Folders that are written beside their place and then take it, as a whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from shared.atomic_files import sync
+
+_OWNED = ".written-by-pairs"  # a file in each folder made here, locked while its process runs
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of Linux's renameat2
+
+
+@contextlib.contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
+    """Yields a path beside `out` to make a folder at, which takes the place of `out` at the end.
+
+    An error, an interrupt or a crash at any moment leaves the old folder or the new one, whole;
+    after a crash where the system cannot exchange two names, `put_back` has to be called. A link is
+    followed.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    out = Path(os.path.realpath(out))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    put_back(out)
+    beside = Path(tempfile.mkdtemp(prefix=_prefix(out), dir=out.parent))
+    lock = _locked(beside, os.O_CREAT)
+    try:
+        yield beside / "new"
+        _sync_all(beside / "new")
+        _replace(out, beside / "new", beside / "old")
+        sync(out.parent)
+    finally:
+        _end(beside, out)
+        if lock is not None:
+            os.close(lock)
+
+
+def put_back(out: Path) -> None:
+    """Restores `out` where a crash came between two names, and clears what crashes left of it."""
+    out = Path(os.path.realpath(out))
+    for beside in out.parent.glob(f"{_escaped(_prefix(out))}*"):
+        with contextlib.suppress(OSError):
+            beside.rmdir()  # an empty one: its process ended before it wrote anything
+            continue
+        lock = _locked(beside)
+        if lock is not None:  # made here, and its process has ended
+            _end(beside, out)
+            os.close(lock)
+
+
+def _prefix(out: Path) -> str:
+    return f".{out.name[:100]}-"
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in text)
+
+
+def _locked(beside: Path, flags: int = 0) -> int | None:
+    """Locks the file that says whose folder it is; None where there is none, or it is locked."""
+    try:
+        lock = os.open(beside / _OWNED, os.O_RDWR | os.O_NOFOLLOW | flags, 0o600)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def _replace(out: Path, new: Path, old: Path) -> None:
+    if not out.exists():
+        new.rename(out)
+    elif not _exchange(out, new):
+        out.rename(old)
+        new.rename(out)  # where this fails, `_end` renames the old one back
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchanges two names in one step; returns whether the system could."""
+    try:
+        renameat2 = ctypes.CDLL(None).renameat2
+    except (AttributeError, OSError):  # another system, or an old one
+        return False
+    names = os.fsencode(one), os.fsencode(other)
+    return renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0
+
+
+def _end(beside: Path, out: Path) -> None:
+    """Renames the old folder back if nothing has its place, and removes the rest."""
+    if (beside / "old").exists() and not out.exists():
+        (beside / "old").rename(out)
+    for name in ("new", "old"):
+        shutil.rmtree(beside / name, ignore_errors=True)
+    shutil.rmtree(beside, ignore_errors=True)  # with the file by which it is known, last
+
+
+def _sync_all(folder: Path) -> None:
+    for path in [*folder.rglob("*"), folder]:
+        if not path.is_symlink():
+            sync(path)
