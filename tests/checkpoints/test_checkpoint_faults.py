@@ -356,7 +356,7 @@ def test_a_folder_that_could_never_be_restored_is_refused_before_training(
 ) -> None:
     folder = tmp_path / name
     module = PAIRS["linear_regression"].module("tf2_style")
-    assert module.main(["train", "--checkpoint-dir", str(folder)]) == 2
+    assert module.PROGRAM.main(["train", "--checkpoint-dir", str(folder)]) == 2
     error = capsys.readouterr().err
     assert (
         error.startswith(f"error: --checkpoint-dir {folder}: expected") and error.count("\n") == 1
@@ -432,7 +432,7 @@ def test_new_folders_are_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     # A folder's name is in the folder above it.
     assert set(synced) == {str(tmp_path), str(tmp_path / "a")}
     synced.clear()
-    fresh("tf2_style").save(str(tmp_path / "c"))
+    save(fresh("tf2_style"), str(tmp_path / "c"))
     assert synced[0] == str(tmp_path)
 
 

@@ -246,6 +246,8 @@ def test_without_slots_training_goes_elsewhere(kind: str, tmp_path: Path) -> Non
     source = first.save(tmp_path / "1")
     conversion_map = proposed_map(source, second.save(tmp_path / "tf2"))
     ignore = ("layer/*/*", "beta?_power", "optimizer/_variables/*", "optimizer/[mvb]*")
+    if kind == "Adam":  # a count without its slots is refused
+        ignore += ("optimizer/_iterations",)
     present = {*describe(source).variables, *describe(conversion_map.tf2).variables}
     used = tuple(p for p in ignore if any(Path(name).match(p) for name in present))
     second.restore(cross(conversion_map, source, tmp_path / "2", ignore=used))

@@ -250,7 +250,7 @@ def test_without_tensorboard(
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     for style, code in (("tf1_style", 0), ("tf2_style", 2)):
         folders = [f"--checkpoint-dir={tmp_path / style}", f"--log-dir={tmp_path / style}-logs"]
-        main = PAIRS["linear_regression"].module(style).main
+        main = PAIRS["linear_regression"].module(style).PROGRAM.main
         assert main(["train", "--steps", "1", *folders]) == code
     assert capsys.readouterr().err == (
         "error: --log-dir: expected the package tensorboard, which tf.summary of TensorFlow 2 "
@@ -267,7 +267,7 @@ def test_a_log_dir_that_cannot_be_written_is_refused_before_training(
     file = tmp_path / "file"
     file.write_text("mine")
     folders = [f"--checkpoint-dir={tmp_path / 'new'}", f"--log-dir={file}"]
-    main = PAIRS["linear_regression"].module(style).main
+    main = PAIRS["linear_regression"].module(style).PROGRAM.main
     assert main(["train", *folders]) == 2
     assert capsys.readouterr().err == (
         f"error: --log-dir {file}: expected a folder to write in, found a file: {file}\n"
