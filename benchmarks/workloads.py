@@ -9,6 +9,7 @@ from typing import Any, Iterable, Mapping, NamedTuple
 import numpy as np
 
 from shared.models import PAIRS, Pair
+from shared.program.batches import arrays_of
 from shared.tools.parity.recording import batches_of
 
 # Stacked batches of one call take at most this much: C libraries keep blocks up to some 32 MiB for
@@ -91,9 +92,10 @@ def make_workload(
 def _batches(pair: Pair, config: Any, batch: int, steps: int) -> list[np.ndarray]:
     arrays: Iterable[np.ndarray]
     if hasattr(config, "batch_size"):
-        arrays = batches_of(pair, dataclasses.replace(config, batch_size=batch))(range(steps))
+        of_steps = batches_of(pair, dataclasses.replace(config, batch_size=batch))
+        arrays = arrays_of(of_steps(range(steps)))
     else:  # a step is an epoch: as many of its points as asked for, again and again
-        epoch = batches_of(pair, config)(range(1))
+        epoch = arrays_of(batches_of(pair, config)(range(1)))
         arrays = (np.resize(array[0], [1, batch]).repeat(steps, axis=0) for array in epoch)
     return [np.ascontiguousarray(array) for array in arrays]
 

@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 import tensorflow as tf
 
-from trace import TraceRecorder  # a copy of shared/trace_recorder.py
+from trace_recorder import TraceRecorder  # a copy of shared/trace_recorder.py
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--steps", type=int, nargs=2, default=[0, 300])

@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from trace import TraceRecorder  # a copy of shared/trace_recorder.py
+from trace_recorder import TraceRecorder  # a copy of shared/trace_recorder.py
 
 tf.disable_eager_execution()
 

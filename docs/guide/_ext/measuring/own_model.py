@@ -55,7 +55,7 @@ def follow(folder: Path, old_python: str) -> Iterator[tuple[str, Done]]:
         folder: an empty one, which the programs and a copy of the recorder are put into.
         old_python: runs the old program.
     """
-    for path in [*FOLDER.glob("*.py"), ROOT / "shared" / "trace.py"]:
+    for path in [*FOLDER.glob("*.py"), ROOT / "shared" / "trace_recorder.py"]:
         shutil.copy(path, folder)
     for name, command in COMMANDS.items():
         done = _run(command, folder, old_python)

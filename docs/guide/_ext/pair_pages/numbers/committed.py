@@ -57,8 +57,9 @@ def parity_in_short(pair: str, root: Path = ROOT) -> str:
     measured = _measured(pair, root)
     if not measured:
         return _unmeasured(pair)
-    equal = sum(row.bitwise for row in measured)
-    off = [row.curve_difference for row in measured if not row.bitwise and row.within_bound]
+    equal = sum(bool(row.bitwise) for row in measured)
+    bounded = [row for row in measured if not row.bitwise and row.within_bound]
+    off = [row.curve_difference for row in bounded if row.curve_difference is not None]
     parts = [f"equal to the last bit in {equal} runtimes"] if equal else []
     parts += [f"within {max(off):.0e} in {len(off)}"] if off else []
     return ", ".join(parts)
