@@ -245,7 +245,12 @@ def test_without_slots_training_goes_elsewhere(kind: str, tmp_path: Path) -> Non
     first.train(5)
     source = first.save(tmp_path / "1")
     conversion_map = proposed_map(source, second.save(tmp_path / "tf2"))
-    ignore = ("layer/*/*", "beta?_power", "optimizer/_variables/*", "optimizer/[mvb]*")
+    ignore: tuple[str, ...] = (
+        "layer/*/*",
+        "beta?_power",
+        "optimizer/_variables/*",
+        "optimizer/[mvb]*",
+    )
     if kind == "Adam":  # a count without its slots is refused
         ignore += ("optimizer/_iterations",)
     present = {*describe(source).variables, *describe(conversion_map.tf2).variables}
