@@ -20,16 +20,6 @@ def write_result(name: str, text: str, flag: str) -> None:
     Raises:
         UsageError: it names no file, or cannot be written.
     """
-    path = Path(name)
-    try:
-        if not name or not path.name or path.is_dir():
-            raise UsageError(f"{flag} {shown(name)!r}: expected the name of a file, found a folder")
-        if path.is_symlink():
-            path = path.resolve()
-        if path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8")
-            return
-        write_text(path, text, flag)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"{flag} {shown(name)}: cannot write: {reason}") from error
+    if not name or not Path(name).name or Path(name).is_dir():
+        raise UsageError(f"{flag} {shown(name)!r}: expected the name of a file, found a folder")
+    write_text(Path(name), text, flag)

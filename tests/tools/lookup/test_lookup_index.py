@@ -237,7 +237,8 @@ def test_a_use_stands_in_the_stage_that_it_names() -> None:
     assert {use.model for use in uses if use.stage == "INPUTS"} == set(PAIRS)
     for use in uses:
         assert "tf.placeholder(" in line_of(use.file, use.line)
-        assert f"# ---- {use.stage} --" in line_of(use.twin, use.twin_line)
+        if use.stage is not None:  # a topic module has no stages
+            assert f"# ---- {use.stage} --" in line_of(use.twin, use.twin_line)
 
 
 def line_of(file: str, number: int) -> str:
