@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from shared.atomic_files import write_text
@@ -20,6 +21,6 @@ def write_result(name: str, text: str, flag: str) -> None:
     Raises:
         UsageError: it names no file, or cannot be written.
     """
-    if not name or not Path(name).name or Path(name).is_dir():
+    if not name or not Path(name).name or os.path.isdir(name):
         raise UsageError(f"{flag} {shown(name)!r}: expected the name of a file, found a folder")
     write_text(Path(name), text, flag)
