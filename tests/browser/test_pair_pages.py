@@ -94,7 +94,7 @@ def test_every_stage_and_line_has_its_link(browser: Browser) -> None:
             hrefs = [f"#{side}-L{number}" for number in range(1, lines + 1)]
             links = page.locator(f"td.number.{side} a")
             assert links.evaluate_all("all => all.map((a) => a.getAttribute('href'))") == hrefs
-        assert page.locator("section.stage > h2 a.headerlink").count() == 14
+        assert page.locator("section.stage > h2 a.headerlink").count() == 13
 
 
 # ---- copying ----
