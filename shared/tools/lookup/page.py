@@ -87,7 +87,8 @@ def _table(names: Sequence[str]) -> str:
         rows.append(f'<tr class="symbol {kind_class}">{_cells("td", cells)}</tr>')
     head = _cells("th", ("TensorFlow 1", "kind", "TensorFlow 2"))
     body = "\n".join(rows)
-    return f'<table class="other-symbols">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'
+    table = f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>"
+    return f'<table class="other-symbols">\n{table}\n</table>'
 
 
 def _cells(tag: str, texts: Sequence[str]) -> str:
