@@ -23,15 +23,3 @@ class TraceError(SuiteError):
 
 class UsageError(SuiteError):
     """A flag or an argument has a value that cannot be used."""
-
-
-def one_line(text: str) -> str:
-    """Returns a message as it can be shown: on one line, control characters escaped.
-
-    Names of files and tensors come from others, and a terminal obeys some characters.
-    """
-    shown = " ".join(text.split("\n"))
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in shown
-    )

@@ -10,6 +10,7 @@ from typing import Any, Callable, Mapping, Sequence
 from shared.checkpoints import check_folder
 from shared.errors import CheckpointError, SuiteError
 from shared.program.broken_pipe import run_until_closed
+from shared.program.display import one_line
 from shared.program.progress import Stopped
 from shared.program.settings import metadata_of
 
@@ -68,7 +69,7 @@ def _exit_code(command: Callable[[], None]) -> int:
     try:
         command()
     except SuiteError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return 2
     except Stopped as stopped:
         print(f"stopped at step {stopped.step}, saved to {stopped.path}")

@@ -15,6 +15,11 @@ def shown(text: object, longest: Optional[int] = _LONGEST) -> str:
     return line if longest is None or len(line) <= longest else line[: longest - 1] + "…"
 
 
+def one_line(message: str) -> str:
+    """Returns a whole message on one line, with control characters written out."""
+    return shown(message.replace("\n", " "), longest=None)
+
+
 def _written_out(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 

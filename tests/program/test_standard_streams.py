@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import one_line
+from shared.program.display import one_line
 from shared.tensorflow_loading import pin_keras
 
 ROOT = Path(__file__).resolve().parents[2]

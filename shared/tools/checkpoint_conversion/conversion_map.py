@@ -1,4 +1,4 @@
-"""The map of a crossing: which TF1 tensor is which TF2 tensor. Its file is TOML.
+"""The map of a conversion: which TF1 tensor is which TF2 tensor. Its file is TOML.
 
 docs/checkpoint-map.md describes the format.
 """

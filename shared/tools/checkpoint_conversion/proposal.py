@@ -1,4 +1,4 @@
-"""Proposes the map of a crossing from a checkpoint of each program, by name, shape and role."""
+"""Proposes the map of a conversion from a checkpoint of each program, by name, shape and role."""
 
 from __future__ import annotations
 

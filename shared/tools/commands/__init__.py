@@ -8,8 +8,9 @@ import importlib.metadata
 import sys
 from collections.abc import Sequence
 
-from shared.errors import SuiteError, one_line
+from shared.errors import SuiteError
 from shared.program.broken_pipe import run_until_closed
+from shared.program.display import one_line
 from shared.program.progress import Stopped
 from shared.tools.child_process import ROOT
 

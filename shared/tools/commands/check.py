@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from shared.atomic_files import write_text
 from shared.errors import TraceError, UsageError
-from shared.tools.result_file import write_result
 
 if TYPE_CHECKING:
     from shared.tools.check.outcome import Outcome
@@ -207,4 +206,4 @@ def _show(outcome: Outcome, arguments: argparse.Namespace) -> None:
             )
         )
     if arguments.json is not None:
-        write_result(arguments.json, text + "\n", "--json")
+        write_text(Path(arguments.json), text + "\n", "--json")

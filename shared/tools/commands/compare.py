@@ -9,9 +9,8 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.atomic_files import write_whole
+from shared.atomic_files import write_text, write_whole
 from shared.errors import TraceError, UsageError
-from shared.tools.result_file import write_result
 
 if TYPE_CHECKING:
     from shared.tools.compare.equality import Criterion
@@ -109,7 +108,7 @@ def execute(arguments: argparse.Namespace) -> int:
         _print(comparison, metas)
     if arguments.json not in (None, "-"):
         text = json.dumps(comparison.to_json(), indent=2) + "\n"
-        write_result(arguments.json, text, "--json")
+        write_text(Path(arguments.json), text, "--json")
     if arguments.plot is not None:
         _plot(comparison, arguments.plot)
     return comparison.exit_code

@@ -13,7 +13,6 @@ from rich.table import Table
 
 from shared.atomic_files import write_text
 from shared.data.fashion import class_names
-from shared.data.regression_points import exact_line, noisy_line
 
 if TYPE_CHECKING:
     from shared.tools.commands.run import Run
@@ -158,7 +157,7 @@ def _plot_line(title: str, runs: Sequence[Run], folder: Path) -> None:
     from shared.tools.run import plots
 
     name, config = runs[0].pair.name, runs[0].config
-    line = (noisy_line if name == "linear_regression" else exact_line)(config.seed)
+    line = runs[0].pair.task.load(config)
     plots.plot_parameters(
         f"Weight and bias: {title}",
         {run.label(): run.result for run in runs[:2]},

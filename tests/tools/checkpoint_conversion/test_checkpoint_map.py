@@ -1,4 +1,4 @@
-"""The map of a crossing: what is proposed, what it doubts, its file, and files that are wrong."""
+"""The map of a conversion: what is proposed, what it doubts, its file, and files that are wrong."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
+from shared.program.display import shown
 from shared.tools.scan.behaviours import behaviours
 from shared.tools.scan.effort import as_time
 from shared.tools.scan.project import Finding, Scan, by_symbol
@@ -24,12 +25,7 @@ def pieces(scan: Scan) -> Iterator[str]:
 
 def printable(text: str) -> str:
     """Returns text with its control characters and line breaks written as escapes."""
-    return "".join(
-        c
-        if c.isprintable() and not "\ud800" <= c <= "\udfff"
-        else c.encode("unicode_escape", "surrogatepass").decode()
-        for c in text
-    )
+    return shown(text, longest=None)
 
 
 def counted(number: int, noun: str) -> str:
