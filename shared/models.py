@@ -150,6 +150,9 @@ PAIRS = {
 SCRIPTS = ("basics",)
 """Pairs of files that print the same lines and train nothing; what trains is in PAIRS."""
 
+TOPICS = ("checkpoints", "export", "summaries")
+"""Pairs of modules that tell once per style what is the same for every model."""
+
 
 def pairs_named(names: Sequence[str]) -> list[Pair]:
     """Returns the pairs of these names, or all pairs for no name.

@@ -23,8 +23,6 @@ STAGES = [
     "CHECKPOINT",
     "EXPORT",
 ]
-TOPICS = ("checkpoints", "export", "summaries")
-"""What is written once per style and not per model, in twins too."""
 # The most lines of a file, by model.
 LINES = {"linear_regression": 200, "relu_regression": 200, "softmax_regression": 200}
 LINES.update(mlp=230, cnn=280)

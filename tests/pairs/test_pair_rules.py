@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import pair_rules
-from shared.models import PAIRS, SCRIPTS
+from shared.models import PAIRS, SCRIPTS, TOPICS
 
 ROOT = Path(__file__).parents[2]
 MODELS = list(PAIRS)
@@ -27,7 +27,7 @@ def test_every_file_has_a_twin_or_a_reason() -> None:
     without_twin = {"__init__", "tf1_adam", "mlp_fit"}
     for style in ("tf1_style", "tf2_style"):
         files = {file.stem for file in (ROOT / style).glob("*.py")}
-        assert files - without_twin == {*MODELS, *SCRIPTS, *pair_rules.TOPICS}
+        assert files - without_twin == {*MODELS, *SCRIPTS, *TOPICS}
 
 
 def test_names_and_order(twins: tuple[str, str]) -> None:
@@ -84,7 +84,7 @@ def test_what_is_not_the_lesson_is_caught() -> None:
     assert pair_rules.differences(text, other)[0] > pair_rules.SOFTMAX_DIFFERENCES[0]
 
 
-@pytest.mark.parametrize("topic", pair_rules.TOPICS)
+@pytest.mark.parametrize("topic", TOPICS)
 def test_topic_modules(topic: str) -> None:
     tf1, tf2 = source("tf1_style", topic), source("tf2_style", topic)
     assert pair_rules.order_of_names(tf1, tf2) == []
