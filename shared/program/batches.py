@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, Tuple, Union
+import inspect
+from typing import Any, Callable, Iterator, Mapping, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -16,11 +17,21 @@ def arrays_of(batch: Batch) -> Arrays:
     return tuple(batch.values()) if isinstance(batch, Mapping) else tuple(batch)
 
 
+def inputs_of(model: Any, batch: Batch) -> Arrays:
+    """Returns the first arrays of a batch, as many as `model.predict` takes."""
+    return arrays_of(batch)[: len(inspect.signature(type(model).predict).parameters) - 1]
+
+
 def one_step(stacked: Batch, position: int) -> Batch:
     """Returns the batch of one step out of stacked ones [steps, batch, ...]."""
     if isinstance(stacked, Mapping):
         return {name: array[position] for name, array in stacked.items()}
     return tuple(array[position] for array in stacked)
+
+
+def each_step(stacked: Batch) -> Iterator[Batch]:
+    """Yields the batch of every step of stacked ones [steps, batch, ...]."""
+    return (one_step(stacked, position) for position in range(steps_in(stacked)))
 
 
 def steps_in(stacked: Batch) -> int:
@@ -31,6 +42,13 @@ def steps_in(stacked: Batch) -> int:
 def call(function: Callable[..., Any], batch: Batch) -> Any:
     """Calls a method of a model with a batch: by position, or by name."""
     return function(**batch) if isinstance(batch, Mapping) else function(*batch)
+
+
+def stack(losses: Sequence[Any]) -> Any:
+    """Returns the losses [steps] of single steps, or of each name where a step has several."""
+    if isinstance(losses[0], Mapping):
+        return {name: stack([loss[name] for loss in losses]) for name in losses[0]}
+    return np.array([np.asarray(loss) for loss in losses], np.float32)
 
 
 def total(losses: Any) -> np.ndarray:

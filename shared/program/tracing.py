@@ -9,7 +9,7 @@ from typing import Any, Callable, Iterator, Mapping
 import numpy as np
 
 from shared.errors import TraceError, TrainingError, UsageError
-from shared.program.batches import Batch, arrays_of, call, one_step, steps_in, total
+from shared.program.batches import Batch, call, each_step, inputs_of, stack, total
 from shared.program.progress import Stopped
 from shared.trace_recorder import TraceFileError, TraceRecorder
 
@@ -32,14 +32,11 @@ class TracedModel:
     def train_steps(self, *batches: np.ndarray, **named: np.ndarray) -> Any:
         """Trains on stacked batches [steps, batch, ...]; returns the losses [steps], or several."""
         stacked: Batch = named or batches
-        losses = [self._step(one_step(stacked, step)) for step in range(steps_in(stacked))]
-        if isinstance(losses[0], Mapping):
-            return {name: np.array([loss[name] for loss in losses]) for name in losses[0]}
-        return np.array(losses, np.float32)
+        return stack([self._step(batch) for batch in each_step(stacked)])
 
     def _step(self, batch: Batch) -> Any:
         model = self._model
-        logits = np.asarray(model.predict(arrays_of(batch)[0]))  # as predicted: without dropout
+        logits = np.asarray(model.predict(*inputs_of(model, batch)))  # without dropout
         gradients = {name: np.asarray(g) for name, g in call(model.gradients, batch).items()}
         loss = call(model.train_step, batch)
         self._recorder.record(

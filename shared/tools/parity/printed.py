@@ -13,6 +13,7 @@ from pathlib import Path
 
 from shared.atomic_files import write_text
 from shared.errors import UsageError
+from shared.models import PAIRS
 from shared.tools.parity.matrix import RUNTIMES, Row
 from shared.tools.parity.report import NOT_RUN, result, to_json
 
@@ -152,9 +153,17 @@ def _change(old: Row | None, new: Row) -> str | None:
         return f"printed with a first difference at step {steps[0]}, found at step {steps[1]}"
     assert old.curve_difference and new.curve_difference
     ratio = new.curve_difference / old.curve_difference
-    if old.steps == new.steps and not 1 / MAGNITUDE < ratio < MAGNITUDE:
+    if old.steps == new.steps and not _is_alike(ratio, old.model):
         return f"printed {_number(old)}, found {_number(new)}"
     return None
+
+
+def _is_alike(ratio: float, model: str) -> bool:
+    # A network amplifies roundings, and which ones there are is the processor's: the CNN compiled
+    # by XLA was 4e-4 off on one and 2e-5 on another. The bound holds beside it.
+    is_network = PAIRS[model].parity.rounding_drift is not None
+    factor = MAGNITUDE**2 if is_network else MAGNITUDE
+    return 1 / factor < ratio < factor
 
 
 # ---- renewing -------------------------------------------------------------------------------

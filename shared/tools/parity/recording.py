@@ -14,7 +14,7 @@ import numpy as np
 
 from shared.data.batch_order import chunks
 from shared.models import Pair
-from shared.program.batches import Batch, arrays_of, call, one_step, total
+from shared.program.batches import Arrays, Batch, call, inputs_of, one_step, total
 from shared.trace_recorder import TraceRecorder
 
 # Stage of a trace -> name of the tensor -> its values at each step, [steps] of arrays.
@@ -29,16 +29,22 @@ class Run(NamedTuple):
     """A model at step 0 under one runtime.
 
     `train_steps` takes stacked batches and returns float32 losses [steps]. `watch`, called once
-    and before anything is trained, takes the first inputs and how many steps a call of
-    `train_steps` makes at most; it returns what hands over what the steps since the last time
+    and before anything is trained, takes the inputs of the first step and how many steps a call
+    of `train_steps` makes at most; it returns what hands over what the steps since the last time
     computed. `steps_a_call` is the fewest that show what the runtime is about.
     """
 
     config: Any
     model: Any
     train_steps: Callable[..., Any]
-    watch: Callable[[np.ndarray, int], Callable[[], Seen]]
+    watch: Callable[[Arrays, int], Callable[[], Seen]]
     steps_a_call: int = 1
+
+
+def state_variables(model: Any) -> Mapping[str, Any]:
+    """Returns the handles of what `model.variables()` reads: parameters, and averages if any."""
+    handles: Mapping[str, Any] = getattr(model, "state_variables", lambda: model.parameters)()
+    return handles
 
 
 def batches_of(pair: Pair, config: Any) -> Batches:
@@ -64,7 +70,7 @@ def record(run: Run, batches: Batches, steps: int, path: str, model: str, runtim
     """
     variables, slots = run.model.variables(), run.model.slots()
     a_call = max(run.steps_a_call, min(CHUNK_STEPS, CHUNK_BYTES // _bytes_of(variables, slots)))
-    seen_since = run.watch(arrays_of(batches(range(1)))[0][0], a_call)
+    seen_since = run.watch(inputs_of(run.model, one_step(batches(range(1)), 0)), a_call)
     with TraceRecorder(path, model=model, runtime=runtime) as recorder:
         recorder.record_initial(variables, slots)
         with ThreadPoolExecutor(1) as background:  # digests one call while the next one trains

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from shared.models import Pair
+from shared.program.batches import Arrays, arrays_of, call, each_step, stack
 from shared.tools.parity.recording import Run, Seen
 from shared.tools.parity.session import session as session  # one of the runtimes, on any TensorFlow
 from shared.tools.parity.watch import Watch
@@ -44,10 +45,10 @@ def xla(pair: Pair) -> Run:
     set_noise = _feed_noise(model) if hasattr(model, "noise") else None
     compiled = _compiled(model)
 
-    def train_step(*batch: np.ndarray) -> Any:
+    def train_step(*batch: np.ndarray, **named: np.ndarray) -> Any:
         if set_noise:
-            set_noise(len(batch[0]))
-        return compiled(*batch)
+            set_noise(len(arrays_of(named or batch)[0]))
+        return compiled(*batch, **named)
 
     return _run(model, _loop(train_step))
 
@@ -64,25 +65,24 @@ def _exact(pair: Pair) -> Any:
 
 
 def _run(model: Any, train_steps: Callable[..., Any]) -> Run:
-    def watch(inputs: np.ndarray, steps: int) -> Callable[[], Seen]:
+    def watch(inputs: Arrays, steps: int) -> Callable[[], Seen]:
         return Watch(model, inputs, steps).seen
 
     return Run(model.config, model, train_steps, watch)
 
 
-def _loop(train_step: Callable[..., Any]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    def train_steps(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        batches = zip(inputs, targets, strict=True)
-        return np.array([train_step(*batch).numpy() for batch in batches])
+def _loop(train_step: Callable[..., Any]) -> Callable[..., Any]:
+    def train_steps(*batches: np.ndarray, **named: np.ndarray) -> Any:
+        return stack([call(train_step, batch) for batch in each_step(named or batches)])
 
     return train_steps
 
 
 def _eagerly(run: Callable[..., Any]) -> Callable[..., Any]:
-    def run_eagerly(*batch: np.ndarray) -> Any:
+    def run_eagerly(*batch: np.ndarray, **named: np.ndarray) -> Any:
         tf.config.run_functions_eagerly(True)
         try:
-            return run(*batch)
+            return run(*batch, **named)
         finally:
             tf.config.run_functions_eagerly(False)
 
@@ -91,7 +91,7 @@ def _eagerly(run: Callable[..., Any]) -> Callable[..., Any]:
 
 def _compiled(model: Any) -> Callable[..., Any]:
     train_step = type(model).train_step.python_function
-    return tf.function(lambda *batch: train_step(model, *batch), jit_compile=True)
+    return tf.function(lambda *batch, **named: train_step(model, *batch, **named), jit_compile=True)
 
 
 def _feed_noise(model: Any) -> Callable[[int], None]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from shared.models import Pair
-from shared.tools.parity.recording import Run, Seen
+from shared.program.batches import Arrays
+from shared.tools.parity.recording import Run, Seen, state_variables
 
 
 def session(pair: Pair) -> Run:
@@ -19,7 +18,7 @@ def session(pair: Pair) -> Run:
 def run_of(model: Any) -> Run:
     """How a model of tf1_style at step 0 is run and watched."""
 
-    def watch(inputs: np.ndarray, steps: int) -> Callable[[], Seen]:
+    def watch(inputs: Arrays, steps: int) -> Callable[[], Seen]:
         model.session = WatchedSession(model)
         return model.session.seen
 
@@ -40,7 +39,7 @@ class WatchedSession:
             "logits": {"logits": model.logits if hasattr(model, "logits") else model.predictions},
             "gradient": dict(zip(model.parameters, model.batch_gradients)),
         }
-        after = {"slot": model.slot_variables(), "variable": model.parameters}
+        after = {"slot": model.slot_variables(), "variable": state_variables(model)}
         self._keys = [(stage, name) for stage, tensors in after.items() for name in tensors]
         # A list made callable once: a third of the time of `run`.
         self._after = self._session.make_callable(

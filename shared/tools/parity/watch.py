@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from shared.tools.parity.recording import Seen
+from shared.program.batches import Arrays
+from shared.tools.parity.recording import Seen, state_variables
 
 
 class Watch:
@@ -18,12 +19,12 @@ class Watch:
     inside a tf.function leaves a row too. To be made before the model has trained.
     """
 
-    def __init__(self, model: Any, inputs: np.ndarray, rows: int) -> None:
-        """Takes a model, the inputs of one batch, and how many steps to hold at a time."""
+    def __init__(self, model: Any, inputs: Arrays, rows: int) -> None:
+        """Takes a model, what `predict` takes of a batch, and how many steps to hold at a time."""
         self._loss, self._update = model.loss, model.update
         self._names = list(model.parameters)
-        self._state = {"slot": model.slot_variables(), "variable": model.parameters}
-        forms = {("logits", "logits"): model.predict(inputs)}
+        self._state = {"slot": model.slot_variables(), "variable": state_variables(model)}
+        forms = {("logits", "logits"): model.predict(*inputs)}
         forms.update((("gradient", name), model.parameters[name]) for name in self._names)
         forms.update(self._state_by_key())
         self._rows = {

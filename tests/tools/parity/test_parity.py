@@ -14,6 +14,7 @@ import pytest
 import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 from shared.errors import SuiteError, UsageError
 from shared.models import PAIRS
+from shared.program.batches import Arrays
 from shared.tools.commands import parity
 from shared.tools.parity import matrix, other_processes, recording, report, runtimes
 from shared.tools.parity.bounds import bound_of
@@ -220,7 +221,7 @@ def test_a_learning_rate_one_percent_off_is_beyond_every_bound(
 @pytest.mark.parametrize("stage", ["gradient", "variable"])
 def test_one_bit_of_one_step_in_the_middle_is_found_there(stage: str, tmp_path: Path) -> None:
     def one_bit(run: Run) -> Run:
-        def watch(inputs: np.ndarray, steps: int) -> Callable[[], Seen]:
+        def watch(inputs: Arrays, steps: int) -> Callable[[], Seen]:
             seen_since = run.watch(inputs, steps)
 
             def seen() -> Seen:

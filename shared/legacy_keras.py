@@ -1,0 +1,45 @@
+"""Brings `tf.layers` and RNN cells back in TensorFlow 2.21; does nothing under TensorFlow 1.15.
+
+Import this after TensorFlow. `tf.compat.v1.layers` and `tf.compat.v1.nn.rnn_cell` are modules that
+load Keras when they are first used, and each reads TF_USE_LEGACY_KERAS then. So these two get the
+package `tf_keras` (Keras 2), while `tf.keras` stays Keras 3, in the same process.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+
+import tensorflow.compat.v1 as tf
+
+from shared.errors import UsageError
+
+_SWITCH = "TF_USE_LEGACY_KERAS"
+
+
+def load() -> None:
+    """Makes `tf.layers` and `tf.nn.rnn_cell` usable.
+
+    Raises:
+        UsageError: TensorFlow needs `tf_keras` for it, and that is not installed.
+    """
+    # It says of each function that it is deprecated; those functions are the subject here.
+    warnings.filterwarnings("ignore", r"`tf\.(layers|nn\.rnn_cell)\.", UserWarning)
+    before = os.environ.get(_SWITCH)
+    os.environ[_SWITCH] = "1"
+    try:
+        for module, name in ((tf.layers, "dense"), (tf.nn.rnn_cell, "LSTMCell")):
+            getattr(module, name)  # the first use
+    except (AttributeError, ImportError) as error:
+        raise UsageError(
+            "tf.layers and tf.nn.rnn_cell: TensorFlow 2.21 expects the package tf_keras for them; "
+            f"found none ({error})"
+        ) from None
+    finally:
+        if before is None:
+            del os.environ[_SWITCH]
+        else:
+            os.environ[_SWITCH] = before
+
+
+load()
