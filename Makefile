@@ -48,7 +48,7 @@ types: .venv/.installed  ## Check the types with mypy
 tf115: .venv-tf115/.installed  ## Build .venv-tf115 for the tests: TensorFlow 1.15, Python 3.7
 	@echo "TensorFlow 1.15 is in .venv-tf115"
 
-clean:  ## Remove both environments, caches and builds (never runs/)
+clean:  ## Uninstall: remove both environments, caches and builds (never runs/)
 	@rm -rf .venv .venv-tf115 .hypothesis .mypy_cache .pytest_cache .ruff_cache build *.egg-info
 	@find . -type d -name __pycache__ -prune -exec rm -rf {} +
 
@@ -59,7 +59,7 @@ clean:  ## Remove both environments, caches and builds (never runs/)
 # An environment is made anew when it is unfinished, was moved, has lost its interpreter, or was
 # made with another one than PYTHON names; otherwise changed requirements are installed into it.
 
-PIP_INSTALL := -m pip install -qq --disable-pip-version-check
+PIP_INSTALL := sh .make/install.sh
 IDENTITY := import sys; print(sys.base_prefix, sys.version)
 
 venv_works := $(shell { [ "$$(cat .venv/.installed)" = "$(CURDIR)" ] \
@@ -78,12 +78,12 @@ find_python = $(or $(shell $(FIND_PYTHON) $(1) 2>/dev/null),$(no_python))
 
 .venv/.installed: pyproject.toml constraints.txt $(if $(venv_works),,rebuild)
 	@$(if $(venv_works),rm $@,rm -rf .venv && "$(call find_python,suite)" -m venv .venv)
-	@echo "Installing into .venv; the first time, TensorFlow takes some minutes"
-	@.venv/bin/python $(PIP_INSTALL) -c constraints.txt -e '.[dev]'
+	@echo "Installing into .venv: 2.6 GB, some 3 minutes the first time (make clean removes it)"
+	@$(PIP_INSTALL) .venv/bin/python -c constraints.txt -e '.[dev]'
 	@echo "$(CURDIR)" > $@
 
 .venv-tf115/.installed: .make/tf115-requirements.txt $(if $(tf115_works),,rebuild)
 	@rm -rf .venv-tf115 && "$(call find_python,tf115)" -m venv .venv-tf115
 	@echo "Installing TensorFlow 1.15 into .venv-tf115; this takes some minutes"
-	@.venv-tf115/bin/python $(PIP_INSTALL) -r .make/tf115-requirements.txt
+	@$(PIP_INSTALL) .venv-tf115/bin/python -r .make/tf115-requirements.txt
 	@touch $@

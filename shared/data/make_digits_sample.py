@@ -6,14 +6,14 @@ python -m shared.data.make_digits_sample FOLDER_WITH_IDX OUT.npz
 from __future__ import annotations
 
 import argparse
-import contextlib
 import io
-import os
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 
+from shared.atomic_files import write_whole
 from shared.data.idx import data_error
 from shared.data.image_files import NPZ_NAMES, LabelledImages, read_folder
 from shared.errors import SuiteError
@@ -80,24 +80,11 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     try:
         packed = pack(draw(read_folder(parsed.folder), parsed.folder))
-        write_whole(parsed.out, packed)
+        write_whole(Path(parsed.out), lambda path: path.write_bytes(packed), "OUT")
     except SuiteError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def write_whole(path: str, content: bytes) -> None:
-    """Writes the file whole or not at all."""
-    unfinished = f"{path}.unfinished"
-    try:
-        with open(unfinished, "wb") as file:
-            file.write(content)
-        os.replace(unfinished, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.remove(unfinished)
-        raise data_error(path, "a place to write to", error.strerror) from error
 
 
 if __name__ == "__main__":

@@ -13,9 +13,11 @@ import argparse
 import json
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 
+from shared.atomic_files import write_whole
 from shared.data.idx import data_error, require_file
 from shared.data.image_files import CLASSES, IMAGE_SHAPE, LabelledImages
 from shared.data.make_digits_sample import (
@@ -23,7 +25,6 @@ from shared.data.make_digits_sample import (
     TRAIN_IMAGES,
     evenly_spaced,
     pack,
-    write_whole,
 )
 from shared.errors import SuiteError
 
@@ -99,7 +100,8 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     sizes = (60_000, 10_000) if parsed.whole else (TRAIN_IMAGES, TEST_IMAGES)
     try:
-        write_whole(parsed.out, pack(draw(parsed.folder, *sizes)))
+        packed = pack(draw(parsed.folder, *sizes))
+        write_whole(Path(parsed.out), lambda path: path.write_bytes(packed), "OUT")
     except SuiteError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

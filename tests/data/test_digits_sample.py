@@ -157,5 +157,5 @@ def test_the_script_refuses_in_one_line_and_leaves_nothing(
     assert make_digits_sample.main([str(tmp_path), str(tmp_path / "taken")]) == 2
     too_few, no_place = capsys.readouterr().err.splitlines()
     assert too_few.startswith(f"error: {tmp_path}: expected at least 10000 training")
-    assert no_place.startswith(f"error: {tmp_path / 'taken'}: expected a place to write to, found")
+    assert no_place.startswith(f"error: OUT {tmp_path / 'taken'}: cannot write: ")
     assert {path.name for path in tmp_path.iterdir() if "ubyte" not in path.name} == {"taken"}

@@ -23,6 +23,7 @@ sys.version_info, sys.version, sys._base_executable = (3, {minor}), '3.{minor}',
 sys.modules.update({modules})
 $2" ;;
 -m) echo "$2 $3" >> '{log}'
+    if [ "$2" = pip ] && [ -e "{path}.pip-prints" ]; then cat "{path}.pip-prints"; fi
     if [ "$2" = venv ]; then mkdir -p "$3/bin"; ln -s '{path}' "$3/bin/python"; fi
     [ ! -e "{path}.no-$2" ] ;;
 esac

@@ -6,7 +6,11 @@ its PATH (see set_up_project.py).
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -125,6 +129,60 @@ def test_a_failed_installation_does_not_count_as_done(project: Project, built_be
     failure.unlink()
     assert project.make("test").returncode == 0
     assert project.done() == [*BUILT, "pytest -n"]
+
+
+PIP_PRINTS = """\
+Obtaining file:///a%20project
+Collecting tensorflow
+  Downloading tensorflow-2.21.0-cp311-cp311-manylinux_2_17_x86_64.whl.metadata (4.4 kB)
+  Downloading https://index/tensorflow-2.21.0-cp311-cp311-manylinux.whl (620.7 MB)
+  Using cached jax_cuda12-0.10.2-py3-none-any.whl (1.2 GB)
+  Downloading numpy-2.4.6-cp311-cp311-manylinux.whl (16.5 MB)
+Installing collected packages: numpy, tensorflow, jax_cuda12
+Successfully installed it
+"""
+
+
+def test_the_first_command_shows_how_far_it_is(project: Project) -> None:
+    python = project.add_python("python3", 11)
+    Path(f"{python}.pip-prints").write_text(PIP_PRINTS)
+    shown = project.make("test").stdout.splitlines()
+    assert "2.6 GB" in shown[0] and "minutes" in shown[0] and "make clean" in shown[0]
+    assert shown[1:] == [
+        "  tensorflow, 620.7 MB",
+        "  jax_cuda12, 1.2 GB",
+        "  unpacking 3 packages, a minute or two without a word",
+    ]
+
+
+def test_a_wheel_is_refused_in_one_line() -> None:
+    # As pip calls it for `pip install .`; with -e it asks for an editable one.
+    refusal = "The suite is used from its clone: run `make`, or `pip install -e .`\n"
+    program = "import build_backend as b; b.{}('.')"
+    for hook in ("get_requires_for_build_wheel", "prepare_metadata_for_build_wheel", "build_wheel"):
+        done = subprocess.run(
+            [sys.executable, "-c", program.format(hook)],
+            env={**os.environ, "PYTHONPATH": str(ROOT / ".make")},
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stderr) == (1, refusal)
+    assert 'build-backend = "build_backend"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_a_copy_of_the_packages_says_so_in_one_line(tmp_path: Path) -> None:
+    for name in ("shared", "tf1_style", "tf2_style"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    done = subprocess.run(
+        [sys.executable, "-m", "shared.tools.commands", "guide"],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {tmp_path}: expected a clone of the repository, found ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_another_python_rebuilds_and_the_same_does_not(project: Project) -> None:
