@@ -1,7 +1,8 @@
 """Adam exactly as TensorFlow 1 computes it, for native TensorFlow 2 code.
 
 It calls the kernel that `tf.compat.v1.train.AdamOptimizer` calls and keeps the same state: `m` and
-`v` for each parameter, and beta1 and beta2 to the power of step + 1 as running products. A port
+`v` for each parameter, and beta1 and beta2 to the power of step + 1 as running products. Of sparse
+gradients, which have no kernel, it repeats what AdamOptimizer computes of them. A port
 that uses it equals its TensorFlow 1 original to the last bit, so that whatever differs is a
 mistake. Once nothing differs, put `tf.keras.optimizers.Adam(learning_rate, epsilon=1e-8)` in its
 place: the same formula, rounded differently.
@@ -57,19 +58,59 @@ class TF1Adam(tf.Module):
         return {"beta1_power": self.beta1_power, "beta2_power": self.beta2_power}
 
     def apply_gradients(self, gradients_and_variables):
-        """Updates every variable; takes (gradient, variable) in the order given to `build`."""
+        """Updates every variable; takes (gradient, variable) in the order given to `build`.
+
+        A gradient is a tensor of the variable's shape, or IndexedSlices, whose ids may repeat.
+        """
         for (gradient, variable), m, v in zip(gradients_and_variables, self.m, self.v):
-            tf.raw_ops.ResourceApplyAdam(
-                var=variable.handle,
-                m=m.handle,
-                v=v.handle,
-                beta1_power=self.beta1_power,
-                beta2_power=self.beta2_power,
-                lr=self.learning_rate,
-                beta1=self.beta1,
-                beta2=self.beta2,
-                epsilon=self.epsilon,
-                grad=gradient,
-            )
+            if isinstance(gradient, tf.IndexedSlices):
+                self.apply_sparse(summed_by_id(gradient), variable, m, v)
+            else:
+                self.apply_dense(gradient, variable, m, v)
         self.beta1_power.assign(self.beta1_power * self.beta1)
         self.beta2_power.assign(self.beta2_power * self.beta2)
+
+    def apply_dense(self, gradient, variable, m, v):
+        """Updates a variable and its slots, all of one shape."""
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=m.handle,
+            v=v.handle,
+            beta1_power=self.beta1_power,
+            beta2_power=self.beta2_power,
+            lr=self.learning_rate,
+            beta1=self.beta1,
+            beta2=self.beta2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
+
+    def apply_sparse(self, slices, variable, m, v):
+        """Updates a variable and its slots from IndexedSlices, each id once.
+
+        There is no kernel for it: `AdamOptimizer._apply_sparse_shared` of TensorFlow 1 computes it
+        by these operations in this order. All rows of `m` and `v` decay, and all rows of the
+        variable move, not only those that have a gradient: an Adam that skips the others is
+        another one ("lazy").
+        """
+        values, ids = slices.values, slices.indices
+        beta1, beta2 = tf.constant(self.beta1), tf.constant(self.beta2)  # float32, as there
+        rate = self.learning_rate * tf.sqrt(1 - self.beta2_power) / (1 - self.beta1_power)
+        m.assign(m * beta1)
+        m.scatter_add(tf.IndexedSlices(values * (1 - beta1), ids))
+        v.assign(v * beta2)
+        # TensorFlow 1 has (values * values) * (1 - beta2), which a Session makes this of when it
+        # optimizes the graph: the last bit depends on it.
+        v.scatter_add(tf.IndexedSlices(values * (values * (1 - beta2)), ids))
+        variable.assign_sub(rate * m / (tf.sqrt(v) + self.epsilon))
+
+
+def summed_by_id(slices):
+    """Returns IndexedSlices in which each id stands once, with the sum of its slices.
+
+    As every optimizer of TensorFlow 1 does first (`_deduplicate_indexed_slices`). The order of
+    ids is that of their first slices.
+    """
+    ids, positions = tf.unique(slices.indices)
+    values = tf.math.unsorted_segment_sum(slices.values, positions, tf.shape(ids)[0])
+    return tf.IndexedSlices(values, ids, slices.dense_shape)
