@@ -19,7 +19,12 @@ def arrays_of(batch: Batch) -> Arrays:
 
 def inputs_of(model: Any, batch: Batch) -> Arrays:
     """Returns the first arrays of a batch, as many as `model.predict` takes."""
-    return arrays_of(batch)[: len(inspect.signature(type(model).predict).parameters) - 1]
+    return arrays_of(batch)[: len(input_names(type(model)))]
+
+
+def input_names(model_class: Any) -> Sequence[str]:
+    """Returns the names of the arguments that `predict` of a model's class takes."""
+    return list(inspect.signature(model_class.predict).parameters)[1:]
 
 
 def one_step(stacked: Batch, position: int) -> Batch:

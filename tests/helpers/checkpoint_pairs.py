@@ -17,11 +17,22 @@ from random_batches import random_batches
 UPDATES = 3  # of one stretch
 
 
-def batches(name: str, stretch: int) -> tuple[np.ndarray, np.ndarray]:
+def batches(name: str, stretch: int) -> tuple[np.ndarray, ...]:
     """Returns inputs and targets of one stretch of training, [updates, batch, …]."""
     from shared.models import PAIRS
 
     return random_batches(PAIRS[name].data, UPDATES, 20, seed=stretch)
+
+
+def named_inputs(name: str, size: int) -> dict[str, np.ndarray]:
+    """Returns what `predict` takes of `size` examples at most, by the names of its arguments."""
+    from shared.models import PAIRS
+    from shared.program.batches import input_names
+
+    pair = PAIRS[name]
+    names = input_names(getattr(pair.module("tf1_style"), pair.class_name))
+    stacked = batches(name, stretch=1)
+    return {name: np.concatenate(stacked[i])[:size] for i, name in enumerate(names)}
 
 
 def fresh(style: str, name: str, optimizer: str | None = None) -> Any:

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.tools import saved_model_cli
 
-from checkpoint_pairs import batches, fresh, train
+from checkpoint_pairs import fresh, named_inputs, train
 from exported import loaded_by_tf1, loaded_by_tf2
 from saved import restore
 from shared.models import PAIRS, STYLES
@@ -30,6 +30,11 @@ SIGNATURES = {
     "digits": ["input images float32 [batch, 784]", "output logits float32 [batch, 10]"],
 }
 SIGNATURES["fashion"] = SIGNATURES["digits"]
+SIGNATURES["ratings"] = [
+    "input items int64 [batch]",
+    "input users int64 [batch]",
+    "output ratings float32 [batch]",
+]
 
 
 class Exported(NamedTuple):
@@ -58,10 +63,6 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Exported
 @pytest.fixture(params=PAIRS)
 def exported(request: pytest.FixtureRequest, export: Callable[[str], Exported]) -> Exported:
     return export(request.param)
-
-
-def inputs_of(name: str, size: int) -> np.ndarray:
-    return np.concatenate(batches(name, stretch=1)[0])[:size]
 
 
 def contents(folder: str | Path) -> tuple[set[str], dict[str, np.ndarray]]:
@@ -129,44 +130,47 @@ def test_another_signature_shows(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_each_loads_in_either_style_and_predicts_the_same_bits(
     exported: Exported, style: str, loader: Any
 ) -> None:
-    inputs_of_sizes = [inputs_of(exported.name, size) for size in (1, 7, 20)]
+    inputs_of_sizes = [named_inputs(exported.name, size) for size in (1, 7, 20)]
     with loader(exported.folders[style]) as predict:
-        found = [predict(inputs) for inputs in inputs_of_sizes]
+        found = [predict(**inputs) for inputs in inputs_of_sizes]
     for model in exported.models.values():  # the one it came from, and its twin
         for inputs, outputs in zip(inputs_of_sizes, found, strict=True):
-            expected = np.asarray(model.predict(inputs))
+            expected = np.asarray(model.predict(**inputs))
             assert outputs.dtype == expected.dtype and outputs.tobytes() == expected.tobytes()
 
 
 def test_the_comparison_sees_another_model(export: Callable[[str], Exported]) -> None:
     exported = export("softmax_regression")
-    inputs, model = inputs_of(exported.name, 7), fresh("tf2_style", exported.name)
+    inputs, model = named_inputs(exported.name, 7), fresh("tf2_style", exported.name)
     with loaded_by_tf2(exported.folders["tf2_style"]) as predict:
-        assert predict(inputs).tobytes() != np.asarray(model.predict(inputs)).tobytes()
+        assert predict(**inputs).tobytes() != np.asarray(model.predict(**inputs)).tobytes()
 
 
 @pytest.mark.parametrize("loader", LOADERS)
 @pytest.mark.parametrize("style", STYLES)
 def test_a_wrong_input_gets_an_error(exported: Exported, style: str, loader: Any) -> None:
-    good = inputs_of(exported.name, 4)
-    if PAIRS[exported.name].data == "line":
+    inputs = named_inputs(exported.name, 4)
+    name, good = next(iter(inputs.items()))
+    if good.ndim == 1:
         shapes: list[tuple[int, ...]] = [(), (2, 2), (4, 1)]
     else:  # quarters of images, missing a pixel, not flat, a single one
         shapes = [(16, 196), (4, 783), (4, 28, 28), (784,)]
     errors = (ValueError, TypeError, tf.errors.InvalidArgumentError)  # TensorFlow's own
+    kind = "float" if good.dtype == np.float32 else "int64"
     with loader(exported.folders[style]) as predict:
         for shape in shapes:
             with pytest.raises(errors, match=r"[Ss]hape"):
-                predict(np.zeros(shape, np.float32))
-        with pytest.raises(errors, match=r"convert|expected to be a float"):
-            predict(np.full(good.shape, "seven"))
+                predict(**{**inputs, name: np.zeros(shape, good.dtype)})
+        with pytest.raises(errors, match=rf"convert|invalid literal|expected to be a.? {kind}"):
+            predict(**{**inputs, name: np.full(good.shape, "seven")})
         for dtype in (np.float64, np.int32):
+            other = {**inputs, name: good.astype(dtype)}
             if loader is loaded_by_tf2:
-                with pytest.raises(errors, match="expected to be a float tensor"):
-                    predict(good.astype(dtype))
+                with pytest.raises(errors, match=rf"expected to be a.? {kind} tensor"):
+                    predict(**other)
             else:  # a Session converts numbers that it is fed: the right answer
-                expected = predict(good.astype(dtype).astype(np.float32))
-                assert predict(good.astype(dtype)).tobytes() == expected.tobytes()
+                expected = predict(**{**inputs, name: other[name].astype(good.dtype)})
+                assert predict(**other).tobytes() == expected.tobytes()
 
 
 def test_without_ensure_shape_the_answer_would_be_wrong(tmp_path: Path) -> None:
@@ -175,7 +179,7 @@ def test_without_ensure_shape_the_answer_would_be_wrong(tmp_path: Path) -> None:
     serve = tf.function(lambda images: tf.reshape(images, [-1, 28, 28]), input_signature=[images])
     tf.saved_model.save(served, str(tmp_path), signatures={"serving_default": serve})
     with loaded_by_tf2(str(tmp_path)) as predict:
-        assert predict(np.zeros([4, 196], np.float32)).shape == (1, 28, 28)
+        assert predict(images=np.zeros([4, 196], np.float32)).shape == (1, 28, 28)
 
 
 # What is written.
@@ -210,7 +214,7 @@ def test_what_a_naive_export_leaves_in(export: Callable[[str], Exported], tmp_pa
 
 def test_dropout_left_on_would_show(export: Callable[[str], Exported], tmp_path: Path) -> None:
     exported = export("cnn")  # the one with dropout
-    model, inputs = exported.models["tf2_style"], inputs_of("cnn", 7)
+    model, inputs = exported.models["tf2_style"], named_inputs("cnn", 7)
     served = tf.Module()
     served.parameters, served.global_step = model.parameters, model.global_step
     serve = tf.function(
@@ -219,7 +223,7 @@ def test_dropout_left_on_would_show(export: Callable[[str], Exported], tmp_path:
     tf.saved_model.save(served, str(tmp_path), signatures={"serving_default": serve})
     assert from_training(contents(tmp_path)[0])
     with loaded_by_tf2(str(tmp_path)) as predict:
-        assert predict(inputs).tobytes() != np.asarray(model.predict(inputs)).tobytes()
+        assert predict(**inputs).tobytes() != np.asarray(model.predict(**inputs)).tobytes()
 
 
 def test_without_a_signature_there_is_nothing_to_call(tmp_path: Path) -> None:
@@ -243,7 +247,7 @@ def test_a_variable_that_is_not_held_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["relu_regression", "softmax_regression"])
 def test_one_exported_by_tensorflow_115_loads(name: str, loader: Any) -> None:
     with loader(str(FIXTURES / name / "export")) as predict:
-        found = predict(inputs_of(name, 5))
+        found = predict(**named_inputs(name, 5))
     with np.load(FIXTURES / name / "predicted.npz") as predicted:
         # A sum of 784 products in another order: sqrt(784) roundings of 2**-24 on logits of up to
         # 6 are 1e-5; 1.4e-6 was seen.
@@ -257,14 +261,14 @@ def test_every_pair_exported_by_tensorflow_115_loads(tmp_path: Path) -> None:
         [str(require_tf115()), str(script), str(tmp_path)], check=True, env=tf115_environment()
     )
     for name in PAIRS:
-        folder, inputs = tmp_path / name, batches(name, stretch=1)[0][0]
+        folder, inputs = tmp_path / name, named_inputs(name, 20)
         model = fresh("tf1_style", name)
         restore(model, str(folder / "checkpoint"))
         for loader in LOADERS:
             with loader(str(folder / "export")) as predict:
-                found = predict(inputs)
+                found = predict(**inputs)
             # Bit for bit what this TensorFlow makes of the checkpoint of the same model.
-            assert found.tobytes() == np.asarray(model.predict(inputs)).tobytes(), name
+            assert found.tobytes() == np.asarray(model.predict(**inputs)).tobytes(), name
         with np.load(folder / "predicted.npz") as predicted:
             # Sums of up to 3,136 products in another order: sqrt(3136) roundings of 2**-24 on
             # logits of up to 5 are 2e-5; 1e-5 was seen.
