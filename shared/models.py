@@ -144,11 +144,19 @@ PAIRS = {
             ParityRun(100, 20, rounding_drift=5e-4),
             run_steps=200,
         ),
+        Pair(
+            "embeddings", "MatrixFactorization", "ratings", _adam(_LINE_BOUND), ParityRun(300, 60)
+        ),
     )
 }
 
 SCRIPTS = ("basics",)
 """Pairs of files that print the same lines and train nothing; what trains is in PAIRS."""
+
+NOT_TIMED = {
+    "embeddings": "a batch is three arrays, and the ways that are timed take two",
+}
+"""Pairs that `pairs bench` leaves out, and why."""
 
 TOPICS = ("checkpoints", "export", "summaries")
 """Pairs of modules that tell once per style what is the same for every model."""

@@ -1,17 +1,26 @@
 """The program around a model of either style: flags, progress, signals, traces. No TensorFlow."""
 
 from shared.program.program import Program
-from shared.program.settings import ImageSettings, LineSettings, Settings, number, setting
-from shared.program.tasks import CLOTHES, DIGITS, EXACT_LINE, NOISY_LINE
+from shared.program.settings import (
+    ImageSettings,
+    LineSettings,
+    RatingSettings,
+    Settings,
+    number,
+    setting,
+)
+from shared.program.tasks import CLOTHES, DIGITS, EXACT_LINE, NOISY_LINE, RATINGS
 
 __all__ = [
     "CLOTHES",
     "DIGITS",
     "EXACT_LINE",
     "NOISY_LINE",
+    "RATINGS",
     "ImageSettings",
     "LineSettings",
     "Program",
+    "RatingSettings",
     "Settings",
     "number",
     "setting",

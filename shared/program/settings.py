@@ -135,3 +135,12 @@ class LineSettings(Settings):
     report_every: int = setting(1000)
     initial_weight: float = setting(0.5, "weight before the first step", number)
     initial_bias: float = setting(0.0, "bias before the first step", number)
+
+
+@dataclasses.dataclass(frozen=True)
+class RatingSettings(Settings):
+    """The settings of a program that learns ratings: its seed draws the ratings too."""
+
+    seed: int = setting(
+        0, "seed of the ratings, initial values and batch order", seed, to_restore=True
+    )

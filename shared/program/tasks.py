@@ -9,6 +9,7 @@ import numpy as np
 from shared.data.batch_order import batch_rows
 from shared.data.digits import load_digits
 from shared.data.fashion import class_names, load_fashion
+from shared.data.ratings import Ratings, load_ratings
 from shared.data.regression_points import exact_line, least_squares, noisy_line
 from shared.program.batches import Arrays, Batch
 
@@ -157,7 +158,35 @@ class NoisyLine(LineTask):
         return {**found, "least_squares_weight": weight, "least_squares_bias": bias}
 
 
+class RatingTask(Task):
+    """Users [n], items [n] and how many stars each user gave the item [n]."""
+
+    def load(self, config: Any) -> Ratings:
+        """Returns the ratings of `config.seed`."""
+        return load_ratings(config.seed)
+
+    def training(self, data: Ratings) -> Arrays:
+        """Returns users, items and ratings, each [n]."""
+        return data.train_users, data.train_items, data.train_ratings
+
+    def test(self, data: Ratings) -> Arrays:
+        """Returns users, items and ratings, each [m], of pairs that are not trained on."""
+        return data.test_users, data.test_items, data.test_ratings
+
+    def table(self, model: Any, data: Ratings) -> Mapping[str, Sequence]:
+        """Returns the first ten test ratings beside what a model predicts."""
+        users, items, ratings = (array[:10] for array in self.test(data))
+        predicted = np.asarray(model.predict(users, items))
+        return {
+            "user": users,
+            "item": items,
+            "prediction": np.round(predicted, 2),
+            "truth": ratings,
+        }
+
+
 DIGITS = ImageTask(load_digits, list)
 CLOTHES = ImageTask(load_fashion, class_names)
 NOISY_LINE = NoisyLine(noisy_line, np.arange(-4, 5, dtype=np.float32) / 2)
 EXACT_LINE = ReluLine(exact_line, np.arange(20, dtype=np.float32) / 10)
+RATINGS = RatingTask()

@@ -301,6 +301,14 @@ def test_a_pipe_is_no_result_and_is_not_waited_for(tmp_path: Path) -> None:
         read_result(tmp_path / "pipe")
 
 
+def test_a_pair_that_is_not_timed_is_refused_with_the_reason(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["bench", "embeddings"]) == 2
+    error = capsys.readouterr().err
+    assert "found 'embeddings': a batch is three arrays" in error and error.count("\n") == 1
+
+
 def test_a_place_that_cannot_be_written_is_refused_before_measuring(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

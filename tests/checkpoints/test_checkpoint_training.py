@@ -38,11 +38,13 @@ SAME_KERNEL: list[tuple[str, str | None]] = [
     ("softmax_regression", None),
     ("mlp", "tf1"),
     ("cnn", "tf1"),
+    ("embeddings", "tf1"),
 ]
 KERAS_ADAM: list[tuple[str, str | None]] = [
     ("relu_regression", "keras"),
     ("mlp", "keras"),
     ("cnn", "keras"),
+    ("embeddings", "keras"),
 ]
 
 # How far 3 updates may be apart, as a share of their length, where the arithmetic is the same but

@@ -26,6 +26,7 @@ STAGES = [
 # The most lines of a file, by model.
 LINES = {"linear_regression": 200, "relu_regression": 200, "softmax_regression": 200}
 LINES.update(mlp=230, cnn=280)
+LINES.update(embeddings=220)
 FIRST_TENSORFLOW_LINE = 45
 SHARED_NAMES = 5
 LESSON_SHARE = 0.75
@@ -42,6 +43,11 @@ ONLY_IN_TF2 = {
     "TARGETS": "as IMAGES",
     "INPUT_BATCHES": "as IMAGES",
     "TARGET_BATCHES": "as IMAGES",
+    "USERS": "as IMAGES",
+    "ITEMS": "as IMAGES",
+    "RATINGS": "as IMAGES",
+    "ID_BATCHES": "as IMAGES",
+    "RATING_BATCHES": "as IMAGES",
 }
 # Settings that may differ.
 ONLY_IN_TF2_SETTINGS = {"optimizer": "TensorFlow 2 has a choice: Keras's Adam or the old kernel"}

@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 
-def random_batches(
-    data: str, steps: int, batch_size: int, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
+def random_batches(data: str, steps: int, batch_size: int, seed: int = 0) -> tuple[np.ndarray, ...]:
     """Returns stacked inputs and targets [steps, batch_size, …] for a pair of this `data`."""
     random = np.random.RandomState(seed)
     shape = [steps, batch_size]
     if data == "line":
         inputs = random.random_sample(shape).astype(np.float32)
         return inputs, 2 * inputs + 1
+    if data == "ratings":  # by few users, so that ids repeat in every batch
+        users, items = (random.randint(0, 5, shape).astype(np.int64) for _ in range(2))
+        return users, items, random.randint(1, 6, shape).astype(np.float32)
     images = random.random_sample([*shape, 784]).astype(np.float32)
     labels = random.randint(0, 10, shape).astype(np.int64)
     if data == "fashion":

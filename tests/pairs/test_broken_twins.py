@@ -22,15 +22,16 @@ from shared.program.tracing import TracedModel
 from shared.tools.compare.result import DIFFERS, EQUAL, NOT_COMPARABLE
 from shared.tools.compare.traces import compare
 from shared.trace_recorder import Trace, TraceRecorder, read_trace
-from tf2_style import cnn, linear_regression, mlp, relu_regression, softmax_regression
+from tf2_style import cnn, embeddings, linear_regression, mlp, relu_regression, softmax_regression
 from tf2_style.tf1_adam import TF1Adam
 
 STEPS = 3
 BATCH_SIZES = {"relu_regression": 20, "softmax_regression": 10, "mlp": 32, "cnn": 4}
+BATCH_SIZES.update(embeddings=64)
 # A quarter is kept: at a half, keep and drop probability could not be told apart. Powers of two
 # only: TensorFlow 2 may multiply by the reciprocal of a constant, which others round.
 SETTINGS: dict[str, dict[str, Any]] = {"cnn": {"keep_probability": 0.25}}
-Batches = tuple[np.ndarray, np.ndarray]
+Batches = tuple[np.ndarray, ...]
 
 
 def batches(name: str, first: int = 0) -> Batches:
@@ -43,6 +44,10 @@ def batches(name: str, first: int = 0) -> Batches:
         line = exact_line(0)
         rows = batch_rows(len(line.inputs), size, steps, seed=0)
         return line.inputs[rows], line.targets[rows]
+    if PAIRS[name].data not in IMAGES:
+        pair = PAIRS[name]
+        config = pair.module("tf1_style").Config(batch_size=size)
+        return tuple(pair.task.batches(pair.task.load(config), config, steps))
     images = IMAGES[PAIRS[name].data]()
     rows = batch_rows(len(images.train_images), size, steps, seed=0)
     return images.train_images[rows], images.train_labels[rows]
@@ -191,6 +196,106 @@ class KerasInitialValues(mlp.MLP):
         return layer
 
 
+class IdsNotSummed(embeddings.MatrixFactorization):
+    """As Keras's Adam treats them: each slice is squared by itself."""
+
+    def create_optimizer(self) -> None:
+        super().create_optimizer()
+        self.optimizer.apply_gradients = self.apply_each
+
+    def apply_each(self, pairs: Any) -> None:
+        adam = self.optimizer
+        for (slices, variable), m, v in zip(pairs, adam.m, adam.v, strict=True):
+            adam.apply_sparse(slices, variable, m, v)
+        adam.beta1_power.assign(adam.beta1_power * adam.beta1)
+        adam.beta2_power.assign(adam.beta2_power * adam.beta2)
+
+
+class IdsAveraged(embeddings.MatrixFactorization):
+    def update(self, gradients: Any) -> None:
+        super().update([averaged(slices) for slices in gradients])
+
+
+def averaged(slices: Any) -> Any:
+    """The mean of the slices of each id in place of their sum."""
+    ids, positions = tf.unique(slices.indices)
+    means = tf.math.unsorted_segment_mean(slices.values, positions, tf.size(ids))
+    return tf.IndexedSlices(means, ids, slices.dense_shape)
+
+
+class LastIdWins(embeddings.MatrixFactorization):
+    """Slices written into a dense array, where those of an id replace each other."""
+
+    def update(self, gradients: Any) -> None:
+        dense = [tf.zeros_like(parameter) for parameter in self.parameters.values()]
+        super().update(
+            [
+                tf.tensor_scatter_nd_update(zeros, each.indices[:, None], each.values)
+                for zeros, each in zip(dense, gradients, strict=True)
+            ]
+        )
+
+
+class LazyAdam(embeddings.MatrixFactorization):
+    """Rows without a gradient in this batch stay, and so do their averages."""
+
+    def create_optimizer(self) -> None:
+        super().create_optimizer()
+        self.optimizer.apply_sparse = self.apply_lazily
+
+    def apply_lazily(self, slices: Any, variable: Any, m: Any, v: Any) -> None:
+        kept = [(each, tf.identity(each)) for each in (variable, m, v)]
+        TF1Adam.apply_sparse(self.optimizer, slices, variable, m, v)
+        for each, before in kept:
+            rows = tf.gather(each, slices.indices)
+            each.assign(tf.tensor_scatter_nd_update(before, slices.indices[:, None], rows))
+
+
+class LookupOfTheOtherAxis(embeddings.MatrixFactorization):
+    def forward(self, users: Any, items: Any) -> Any:
+        # Legal as long as ids are fed that happen to be columns: the table holds rows of 8.
+        flat = tf.reshape(tf.transpose(self.user_rows), tf.shape(self.user_rows))
+        rows, self.user_rows = self.user_rows, flat
+        try:
+            return super().forward(users, items)
+        finally:
+            self.user_rows = rows
+
+
+class ItemBiasForgotten(embeddings.MatrixFactorization):
+    def forward(self, users: Any, items: Any) -> Any:
+        return super().forward(users, items) - tf.nn.embedding_lookup(self.item_biases, items)
+
+
+class L2OfWholeTables(embeddings.MatrixFactorization):
+    def loss(self, predictions: Any, users: Any, items: Any, ratings: Any) -> Any:
+        tables = tf.nn.l2_loss(self.user_rows) + tf.nn.l2_loss(self.item_rows)
+        error = tf.reduce_mean(tf.square(predictions - ratings))
+        return error + 2 * self.config.l2 * tables / self.config.batch_size
+
+
+class L2OfEachRowOnce(embeddings.MatrixFactorization):
+    """L2 of the distinct rows of a batch; the original counts a row as often as it is used."""
+
+    def loss(self, predictions: Any, users: Any, items: Any, ratings: Any) -> Any:
+        rows = [
+            tf.nn.embedding_lookup(table, tf.unique(ids)[0])
+            for table, ids in ((self.user_rows, users), (self.item_rows, items))
+        ]
+        squares = tf.add_n([tf.reduce_sum(tf.square(each)) for each in rows])
+        error = tf.reduce_mean(tf.square(predictions - ratings))
+        return error + self.config.l2 * squares / self.config.batch_size
+
+
+class GradientsStopAtItems(embeddings.MatrixFactorization):
+    """Items looked up in an array: the tape sees no variable."""
+
+    def differentiate(self, *batch: Any) -> Any:
+        loss, (users, items, *biases) = super().differentiate(*batch)
+        nothing = tf.IndexedSlices(tf.zeros_like(items.values), items.indices, items.dense_shape)
+        return loss, [users, nothing, *biases]
+
+
 Found = tuple[int, str, str]
 SOFTMAX_RATE = softmax_regression.Config().learning_rate
 TWINS: dict[str, tuple[str, type, dict[str, Any], Found]] = {
@@ -240,6 +345,40 @@ TWINS: dict[str, tuple[str, type, dict[str, Any], Found]] = {
     "dropout not rescaled": ("cnn", DropoutNotRescaled, {}, (1, "loss", "loss")),
     "keep and drop swapped": ("cnn", cnn.CNN, {"keep_probability": 0.75}, (1, "loss", "loss")),
     "step counter off by one": ("cnn", StepOffByOne, {}, (1, "loss", "loss")),
+    # The same gradient in the trace, for that is summed: what the optimizer makes of it differs,
+    # m by a rounding and v by much (test_ids_not_summed_change_v_by_more_than_a_rounding).
+    "ids not summed": ("embeddings", IdsNotSummed, {}, (1, "slot", "user_rows/m")),
+    "ids averaged": ("embeddings", IdsAveraged, {}, (1, "slot", "user_rows/m")),
+    "last id wins": ("embeddings", LastIdWins, {}, (1, "slot", "user_rows/m")),
+    # At the first step no other row has anything that could decay.
+    "lazy Adam": ("embeddings", LazyAdam, {}, (2, "slot", "user_rows/m")),
+    "lookup along the other axis": (
+        "embeddings",
+        LookupOfTheOtherAxis,
+        {},
+        (1, "logits", "logits"),
+    ),
+    # All biases are 0 at the first step; their gradient is not.
+    "bias of the item forgotten": (
+        "embeddings",
+        ItemBiasForgotten,
+        {},
+        (1, "gradient", "item_biases"),
+    ),
+    "L2 of whole tables": ("embeddings", L2OfWholeTables, {}, (1, "loss", "loss")),
+    "L2 of each row once": ("embeddings", L2OfEachRowOnce, {}, (1, "loss", "loss")),
+    "gradients stop at the items": (
+        "embeddings",
+        GradientsStopAtItems,
+        {},
+        (1, "gradient", "item_rows"),
+    ),
+    "seed of the ratings": (
+        "embeddings",
+        embeddings.MatrixFactorization,
+        {"seed": 1},
+        (0, "initial", "variable/user_rows"),
+    ),
 }
 
 

@@ -23,6 +23,7 @@ HEAD = {
 PROGRAM = """
 class Settings:
     seed, learning_rate, optimizer, keep_probability = 0, 0.01, "keras", 0.5
+    l2 = 0.02
     initial_weight, initial_bias = 0.5, 0.0
 
 
@@ -38,6 +39,9 @@ def batch(random):
     if {kind!r} == "line":
         inputs = random.random_sample(8).astype(np.float32)
         return inputs, 2 * inputs + 1
+    if {kind!r} == "ratings":
+        ids = np.arange(8)
+        return ids % 5, ids % 3, np.float32(ids % 5 + 1)
     labels = np.arange(8) % 10
     one_hot = np.eye(10, dtype=np.float32)[labels]
     images = random.random_sample([8, 784]).astype(np.float32)

@@ -14,7 +14,7 @@ import tensorflow as tf
 from event_files import Events, Histogram, differences, read_events
 from saved import program_of
 from shared.errors import SuiteError
-from shared.models import PAIRS, STYLES
+from shared.models import IMAGES, PAIRS, STYLES
 from shared.program.log_dir import summary_errors
 from shared.program.progress import Progress, TrainingResult
 from shared.program.training_run import TrainingRun
@@ -27,6 +27,7 @@ SCALARS = {
     "softmax_regression": {"loss", "accuracy", "learning_rate"},
     "cnn": {"loss", "accuracy", "learning_rate"},
     "mlp": {"loss", "accuracy", "learning_rate"},
+    "embeddings": {"loss", "accuracy", "learning_rate"},
 }
 
 
@@ -52,7 +53,7 @@ def train(name: str, style: str, folder: Path, steps: int, **settings: Any) -> T
     optimizer = pair.same_kernel.optimizer if style == "tf2_style" else None
     if optimizer:
         settings["optimizer"] = optimizer
-    if pair.data != "line":
+    if pair.data in IMAGES:
         settings["data"] = few_images(folder)
     module = pair.module(style)
     config = module.Config(

@@ -10,12 +10,13 @@ import pytest
 
 from random_batches import random_batches
 from shared.models import PAIRS, STYLES
+from shared.program.batches import inputs_of
 from shared.trace_recorder import read_trace
 
-BATCH = {"line": 100, "digits": 5, "fashion": 5}
+BATCH = {"line": 100, "digits": 5, "fashion": 5, "ratings": 20}
 
 
-def batches(name: str, steps: int, batch_size: int, seed: int = 0) -> tuple[Any, Any]:
+def batches(name: str, steps: int, batch_size: int, seed: int = 0) -> tuple[Any, ...]:
     return random_batches(PAIRS[name].data, steps, batch_size, seed)
 
 
@@ -23,12 +24,13 @@ def batches(name: str, steps: int, batch_size: int, seed: int = 0) -> tuple[Any,
 def test_a_function_is_traced_once(name: str) -> None:
     model = PAIRS[name].create("tf2_style")
     for steps, batch_size in ((1, 3), (4, 7), (2, 3)):
-        inputs, targets = batches(name, steps, batch_size)
-        model.train_steps(inputs, targets)
-        model.train_step(inputs[0], targets[0])
-        model.gradients(inputs[0], targets[0])
-        model.measure(inputs[0], targets[0])
-        model.predict(inputs[0])
+        stacked = batches(name, steps, batch_size)
+        model.train_steps(*stacked)
+        batch = [array[0] for array in stacked]
+        model.train_step(*batch)
+        model.gradients(*batch)
+        model.measure(*batch)
+        model.predict(*inputs_of(model, batch))
     for function in ("train_steps", "train_step", "gradients", "measure", "predict"):
         assert getattr(model, function).experimental_get_tracing_count() == 1, function
 
@@ -36,10 +38,10 @@ def test_a_function_is_traced_once(name: str) -> None:
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("name", PAIRS)
 def test_many_steps_equal_single_steps(name: str, style: str) -> None:
-    inputs, targets = batches(name, 3, BATCH[PAIRS[name].data])
+    stacked = batches(name, 3, BATCH[PAIRS[name].data])
     many, single = PAIRS[name].create(style), PAIRS[name].create(style)
-    losses = np.asarray(many.train_steps(inputs, targets))
-    singles = [np.asarray(single.train_step(*batch)) for batch in zip(inputs, targets, strict=True)]
+    losses = np.asarray(many.train_steps(*stacked))
+    singles = [np.asarray(single.train_step(*batch)) for batch in zip(*stacked, strict=True)]
     assert losses.tobytes() == np.array(singles, np.float32).tobytes()
     assert many.step() == single.step() == 3
     for variable, value in many.variables().items():
@@ -48,11 +50,11 @@ def test_many_steps_equal_single_steps(name: str, style: str) -> None:
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_both_styles_have_the_same_gradients_and_slots(name: str) -> None:
-    inputs, targets = batches(name, 2, BATCH[PAIRS[name].data])
+    stacked = batches(name, 2, BATCH[PAIRS[name].data])
     variant = PAIRS[name].variants[1]
     tf1 = PAIRS[name].create("tf1_style")
     tf2 = PAIRS[name].create("tf2_style", variant.optimizer)
-    for batch in zip(inputs, targets, strict=True):
+    for batch in zip(*stacked, strict=True):
         expected, found = tf1.gradients(*batch), tf2.gradients(*batch)
         assert list(expected) == list(found) == list(tf1.variables())
         for parameter, gradient in expected.items():

@@ -8,13 +8,14 @@ import os
 import shlex
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from subprocess import PIPE
 from typing import TYPE_CHECKING, Any
 
 from shared.atomic_files import check_file
 from shared.errors import SuiteError, UsageError
-from shared.models import PAIRS, pairs_named
+from shared.models import NOT_TIMED, PAIRS, pairs_named
 from shared.tools.child_process import ROOT, exit_on_sigterm, run_group
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "models", nargs="*", metavar="MODEL", help=f"{', '.join(PAIRS)} (default: all)"
+        "models", nargs="*", metavar="MODEL", help=f"{', '.join(_timed())} (default: all)"
     )
     parser.add_argument("--quick", action="store_true", help="a part that takes two minutes")
     parser.add_argument(
@@ -60,7 +61,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Runs the sub-command."""
     if arguments.models[:1] == ["compare"]:
         return _compare(arguments)
-    models = [pair.name for pair in pairs_named(arguments.models)]
+    models = _models(arguments.models)
     path = _result_path(arguments.json)
     _require_suites()
     devices = _devices(arguments.device)
@@ -91,6 +92,19 @@ def _compare(arguments: argparse.Namespace) -> int:
     old, new = (read_result(Path(file)) for file in files)
     print_comparison(old, new)
     return 0
+
+
+def _timed() -> list[str]:
+    return [name for name in PAIRS if name not in NOT_TIMED]
+
+
+def _models(names: Sequence[str]) -> list[str]:
+    models = [pair.name for pair in pairs_named(names or _timed())]
+    for name in models:
+        if name in NOT_TIMED:
+            expected, reason = ", ".join(_timed()), NOT_TIMED[name]
+            raise UsageError(f"MODEL: expected one of {expected}; found {name!r}: {reason}")
+    return models
 
 
 def _result_path(given: Path | None) -> Path:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import tensorflow.compat.v1 as tf
+
 from shared.models import Pair
 from shared.program.batches import Arrays
 from shared.tools.parity.recording import Run, Seen, state_variables
@@ -25,6 +27,12 @@ def run_of(model: Any) -> Run:
     return Run(model.config, model, model.train_steps, watch)
 
 
+def _dense(model: Any) -> list[Any]:
+    """The gradients that the update consumes; of IndexedSlices, those of an id are added."""
+    with model.graph.as_default():
+        return [tf.convert_to_tensor(gradient) for gradient in model.batch_gradients]
+
+
 class WatchedSession:
     """Stands in for the Session of a model: fetches more with each update, and keeps it.
 
@@ -37,7 +45,7 @@ class WatchedSession:
         self._session, self._train_op = model.session, model.train_op
         self._before = {
             "logits": {"logits": model.logits if hasattr(model, "logits") else model.predictions},
-            "gradient": dict(zip(model.parameters, model.batch_gradients)),
+            "gradient": dict(zip(model.parameters, _dense(model))),
         }
         after = {"slot": model.slot_variables(), "variable": state_variables(model)}
         self._keys = [(stage, name) for stage, tensors in after.items() for name in tensors]

@@ -41,10 +41,10 @@ class Watch:
             for name, variable in variables.items()
         }
 
-    def loss(self, logits: Any, targets: Any) -> Any:
+    def loss(self, logits: Any, *targets: Any) -> Any:
         """As the model's `loss`."""
         self._logits = logits
-        return self._loss(logits, targets)
+        return self._loss(logits, *targets)
 
     def update(self, gradients: Any) -> None:
         """As the model's `update`."""

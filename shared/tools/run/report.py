@@ -149,7 +149,7 @@ def write_plots(runs: Sequence[Run], images: Mapping[str, Any], folder: Path) ->
         kind = of_model[0].pair.data
         if kind == "line":
             _plot_line(title, of_model, folder)
-        else:
+        elif kind in images:
             _plot_images(title, of_model, images[kind], folder)
 
 

@@ -34,6 +34,7 @@ QUICK = {
     "softmax_regression": 12,
     "mlp": 12,
     "cnn": 3,
+    "embeddings": 20,
 }
 WITH_ADAM = [pair.name for pair in PAIRS.values() if len(pair.variants) > 2]
 
@@ -82,7 +83,8 @@ def test_keras_adam_is_bounded_and_not_bitwise(name: str, measured: Any) -> None
 def test_xla_is_bounded_and_not_bitwise(name: str, measured: Any) -> None:
     found = measured[name, "xla"]
     assert not found.bitwise and found.within_bound
-    assert found.first_difference["step"] == 1
+    # Sums of 8 products are in the same order; of what follows, the second step shows it.
+    assert found.first_difference["step"] == (2 if name == "embeddings" else 1)
 
 
 def test_the_printed_matrix_holds_in_short_runs(measured: Any) -> None:
@@ -94,7 +96,7 @@ def test_without_adam_the_keras_row_says_why_it_is_skipped(measured: Any) -> Non
 
 
 @pytest.mark.tf115
-@pytest.mark.parametrize("name", ["linear_regression", "softmax_regression", "mlp"])
+@pytest.mark.parametrize("name", ["linear_regression", "softmax_regression", "mlp", "embeddings"])
 def test_real_tensorflow_1_is_bounded(name: str, tmp_path: Path) -> None:
     require_tf115()
     found: Any = next(measure([PAIRS[name]], ["tf115"], QUICK[name], tmp_path))
