@@ -174,7 +174,7 @@ def same_settings(tf1: str, tf2: str) -> list[str]:
 def imports(source: str, style: str) -> list[str]:
     """A style imports the standard library, NumPy, TensorFlow, `shared` and its own folder."""
     allowed = {"numpy", "tensorflow", "shared", style, "__future__"}
-    allowed |= {"argparse", "copy", "dataclasses", "functools", "os", "sys"}
+    allowed |= {"argparse", "copy", "dataclasses", "functools", "os", "sys", "tempfile"}
     return [
         f"imports {module}"
         for node in ast.walk(ast.parse(source))
