@@ -1,8 +1,9 @@
 """Momentum exactly as TensorFlow 1 computes it, for native TensorFlow 2 code.
 
-It calls the kernels that `tf.compat.v1.train.MomentumOptimizer` calls, for dense and for sparse
-gradients, and keeps the same state: an accumulator of gradients for each parameter. Keras's SGD
-keeps steps there, with the learning rate in them: the two part as soon as the rate changes.
+It calls the kernels that `tf.compat.v1.train.MomentumOptimizer` calls, of dense and of sparse
+gradients: `momentum` becomes 0.9 * momentum + gradient, and the rate multiplies it afterwards.
+`tf.keras.optimizers.SGD` keeps what the rate has multiplied already. So long as the rate stays the
+two agree but for rounding; when it falls, Keras's steps stay long for a while.
 
 No twin: TensorFlow 1 has this built in.
 """
@@ -11,36 +12,48 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from shared.program import setting
 from tf2_style.tf1_adam import summed_by_id
+
+
+def optimizer_flag():
+    """Returns the setting `--optimizer` of a model that trains with momentum."""
+    return setting(
+        "keras",
+        "SGD with momentum of Keras, or TensorFlow 1's kernel; their checkpoints differ",
+        choices=["keras", "tf1"],
+        to_restore=True,
+    )
 
 
 class TF1Momentum(tf.Module):
     """The part of a Keras optimizer's interface that the pairs use, on TensorFlow 1's kernels."""
 
-    def __init__(self, learning_rate, momentum, use_nesterov=False):
+    def __init__(self, learning_rate, momentum, global_step, use_nesterov=False):
+        """Takes the rate as a function of the step, the share kept, and the int64 step count."""
         super().__init__()
-        self.learning_rate, self.momentum = learning_rate, momentum  # numbers or scalar tensors
-        self.use_nesterov = use_nesterov
+        self.learning_rate, self.momentum = learning_rate, momentum
+        self.global_step, self.use_nesterov = global_step, use_nesterov
 
     def build(self, parameters):
         """Creates the slots of `parameters`, a list of float32 variables."""
-        self.accumulators = [tf.Variable(tf.zeros_like(parameter)) for parameter in parameters]
+        self.momentums = [tf.Variable(tf.zeros_like(parameter)) for parameter in parameters]
 
     @property
     def variables(self):
-        """The accumulators, in the order of the parameters."""
-        return list(self.accumulators)
+        """The state as a list in Keras's order: the step count, then a slot of each parameter."""
+        return [self.global_step, *self.momentums]
 
     def apply_gradients(self, gradients_and_variables):
         """Updates every variable; takes (gradient, variable) in the order given to `build`.
 
         A gradient is a tensor of the variable's shape, or IndexedSlices, whose ids may repeat: then
-        only the rows of these ids change, and only their accumulators decay.
+        only the rows of these ids change, and only their momentum decays.
         """
-        for (gradient, variable), accumulator in zip(gradients_and_variables, self.accumulators):
-            state = {"var": variable.handle, "accum": accumulator.handle}
-            numbers = {"lr": self.learning_rate, "momentum": self.momentum}
-            numbers["use_nesterov"] = self.use_nesterov
+        numbers = {"lr": self.learning_rate(self.global_step), "momentum": self.momentum}
+        numbers["use_nesterov"] = self.use_nesterov
+        for (gradient, variable), accumulated in zip(gradients_and_variables, self.momentums):
+            state = {"var": variable.handle, "accum": accumulated.handle}
             if isinstance(gradient, tf.IndexedSlices):
                 slices = summed_by_id(gradient)
                 tf.raw_ops.ResourceSparseApplyMomentum(

@@ -89,10 +89,13 @@ def adam(kind: type[TF1Adam] = TF1Adam, is_eager: bool = False) -> States:
     return by_hand(optimizer, table, lambda: optimizer.variables[2:], is_eager)
 
 
-def momentum(use_nesterov: bool, is_eager: bool = False) -> States:
-    optimizer, table = TF1Momentum(RATE, 0.9, use_nesterov), tf.Variable(start())
+def momentum(
+    use_nesterov: bool, is_eager: bool = False, kind: type[TF1Momentum] = TF1Momentum
+) -> States:
+    step, table = tf.Variable(0, dtype=tf.int64), tf.Variable(start())
+    optimizer = kind(lambda step: RATE, 0.9, step, use_nesterov)
     optimizer.build([table])
-    return by_hand(optimizer, table, lambda: optimizer.variables, is_eager)
+    return by_hand(optimizer, table, lambda: optimizer.variables[1:], is_eager)
 
 
 def first_difference(a: States, b: States) -> tuple[int, int] | None:
@@ -134,7 +137,8 @@ def test_dense_momentum_equals_a_session() -> None:
         for step in gradient:
             session.run(train, {fed: step})
         expected = session.run(table)
-    optimizer, variable = TF1Momentum(RATE, 0.9), tf.Variable(start())
+    step_count, variable = tf.Variable(0, dtype=tf.int64), tf.Variable(start())
+    optimizer = TF1Momentum(lambda step: RATE, 0.9, step_count)
     optimizer.build([variable])
     for step in gradient:
         optimizer.apply_gradients([(tf.constant(step), variable)])
@@ -195,6 +199,23 @@ def test_another_sparse_adam_is_found(
 ) -> None:
     # Eagerly: a graph is optimized, and makes one formula of the other.
     assert first_difference(session_adam, adam(kind, is_eager=True)) == expected
+
+
+class DenseMomentum(TF1Momentum):
+    """Lets the momentum of all rows decay and moves all, where the original leaves the others."""
+
+    def apply_gradients(self, gradients_and_variables: Any) -> None:
+        super().apply_gradients([(tf.convert_to_tensor(g), v) for g, v in gradients_and_variables])
+
+
+def test_momentum_of_rows_without_a_gradient_stays() -> None:
+    expected = in_a_session(lambda: tf1.train.MomentumOptimizer(RATE, 0.9), ("momentum",))
+    dense = momentum(use_nesterov=False, kind=DenseMomentum)
+    assert first_difference(expected, dense) == (2, TABLE)  # at step 1 there is no momentum yet
+    (before, after), unused = expected[:2], np.setdiff1d(np.arange(ROWS), feeds()[1].ids)
+    assert len(unused) > 0
+    for left, right in zip(before, after, strict=True):
+        assert np.array_equal(left[unused], right[unused])
 
 
 def test_ids_not_summed_change_v_by_more_than_a_rounding(session_adam: Any) -> None:
