@@ -176,12 +176,12 @@ class RatingTask(Task):
     def table(self, model: Any, data: Ratings) -> Mapping[str, Sequence]:
         """Returns the first ten test ratings beside what a model predicts."""
         users, items, ratings = (array[:10] for array in self.test(data))
-        predicted = np.asarray(model.predict(users, items))
+        predicted = np.asarray(model.predict(users, items), np.float64)
         return {
-            "user": users,
-            "item": items,
-            "prediction": np.round(predicted, 2),
-            "truth": ratings,
+            "user": users.tolist(),
+            "item": items.tolist(),
+            "prediction": np.round(predicted, 2).tolist(),
+            "truth": ratings.tolist(),
         }
 
 

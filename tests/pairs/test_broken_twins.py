@@ -18,6 +18,7 @@ from saved import restore, save
 from shared.data.batch_order import batch_rows
 from shared.data.regression_points import exact_line, noisy_line
 from shared.models import IMAGES, PAIRS
+from shared.program.batches import arrays_of
 from shared.program.tracing import TracedModel
 from shared.tools.compare.result import DIFFERS, EQUAL, NOT_COMPARABLE
 from shared.tools.compare.traces import compare
@@ -47,7 +48,7 @@ def batches(name: str, first: int = 0) -> Batches:
     if PAIRS[name].data not in IMAGES:
         pair = PAIRS[name]
         config = pair.module("tf1_style").Config(batch_size=size)
-        return tuple(pair.task.batches(pair.task.load(config), config, steps))
+        return arrays_of(pair.task.batches(pair.task.load(config), config, steps))
     images = IMAGES[PAIRS[name].data]()
     rows = batch_rows(len(images.train_images), size, steps, seed=0)
     return images.train_images[rows], images.train_labels[rows]
@@ -200,15 +201,16 @@ class IdsNotSummed(embeddings.MatrixFactorization):
     """As Keras's Adam treats them: each slice is squared by itself."""
 
     def create_optimizer(self) -> None:
-        super().create_optimizer()
-        self.optimizer.apply_gradients = self.apply_each
+        self.optimizer = NotSummingAdam(self.config.learning_rate)
+        self.optimizer.build(list(self.parameters.values()))
 
-    def apply_each(self, pairs: Any) -> None:
-        adam = self.optimizer
-        for (slices, variable), m, v in zip(pairs, adam.m, adam.v, strict=True):
-            adam.apply_sparse(slices, variable, m, v)
-        adam.beta1_power.assign(adam.beta1_power * adam.beta1)
-        adam.beta2_power.assign(adam.beta2_power * adam.beta2)
+
+class NotSummingAdam(TF1Adam):
+    def apply_gradients(self, gradients_and_variables: Any) -> None:
+        for (slices, variable), m, v in zip(gradients_and_variables, self.m, self.v, strict=True):
+            self.apply_sparse(slices, variable, m, v)
+        self.beta1_power.assign(self.beta1_power * self.beta1)
+        self.beta2_power.assign(self.beta2_power * self.beta2)
 
 
 class IdsAveraged(embeddings.MatrixFactorization):
@@ -240,12 +242,14 @@ class LazyAdam(embeddings.MatrixFactorization):
     """Rows without a gradient in this batch stay, and so do their averages."""
 
     def create_optimizer(self) -> None:
-        super().create_optimizer()
-        self.optimizer.apply_sparse = self.apply_lazily
+        self.optimizer = OfUsedRows(self.config.learning_rate)
+        self.optimizer.build(list(self.parameters.values()))
 
-    def apply_lazily(self, slices: Any, variable: Any, m: Any, v: Any) -> None:
+
+class OfUsedRows(TF1Adam):
+    def apply_sparse(self, slices: Any, variable: Any, m: Any, v: Any) -> None:
         kept = [(each, tf.identity(each)) for each in (variable, m, v)]
-        TF1Adam.apply_sparse(self.optimizer, slices, variable, m, v)
+        super().apply_sparse(slices, variable, m, v)
         for each, before in kept:
             rows = tf.gather(each, slices.indices)
             each.assign(tf.tensor_scatter_nd_update(before, slices.indices[:, None], rows))

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_keras_adam import SHARE
-from test_one_rounding import drifts
 
 import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 from exported import loaded_by_tf1, loaded_by_tf2
@@ -103,24 +101,6 @@ def test_keras_adam_squares_the_slices_of_an_id_one_by_one() -> None:
 def losses(steps: int, **settings: Any) -> np.ndarray:
     model = PAIR.create("tf2_style", **settings)
     return np.asarray(model.train_steps(*batches(steps)))
-
-
-def test_keras_adam_drifts_as_a_rate_that_is_smaller_by_its_rounding() -> None:
-    rate = PAIR.module("tf2_style").Config().learning_rate
-    exact = losses(300, optimizer="tf1")
-    drift = relative_l2(exact, losses(300, optimizer="keras"))
-    control = relative_l2(exact, losses(300, optimizer="tf1", learning_rate=rate * (1 - SHARE)))
-    bound = max(variant.bound for variant in PAIR.variants)
-    # They agree in size, not in digits; and the bound of the pair has its margin above both.
-    assert control / 10 < drift < control * 10
-    assert max(drift, control) < bound / 10
-
-
-@pytest.mark.slow
-def test_training_damps_a_rounding_of_the_start() -> None:
-    # So the pair needs no `rounding_drift`, though a product of two tables is not convex: half a
-    # last bit of each initial weight, 2**-24 of it, has not grown in the losses of 300 steps.
-    assert 0 < max(drifts("embeddings")) < 2**-24
 
 
 def test_keras_adam_on_sparse_gradients_is_beyond_the_bound() -> None:

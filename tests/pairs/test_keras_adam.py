@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.data.batch_order import batch_rows
-from shared.models import IMAGES, PAIRS
+from shared.models import PAIRS
+from shared.program.batches import call
 from shared.tools.compare.distances import relative_l2
+from shared.tools.parity.recording import batches_of
 
 # Each of Keras's updates is smaller by this share, 6.4e-6: its v is larger by the ratio of 0.001 to
 # float32(1 - float32(0.999)), and the update divides by the square root of v.
@@ -17,17 +18,15 @@ SHARE = 1 - (1e-3 / float(1 - np.float32(0.999))) ** -0.5
 
 
 # What a run of so many steps shows before the MLP's loss depends on the last bit of everything.
-STEPS = {"cnn": 60, "mlp": 200}
+STEPS = {"cnn": 60, "mlp": 200, "embeddings": 300}
 
 
 def losses_of(name: str, steps: int, slower: float = 0.0, **settings: Any) -> np.ndarray:
     """Trains with a learning rate that is smaller by the share `slower`."""
     pair = PAIRS[name]
     config = pair.module("tf2_style").Config()
-    images = IMAGES[pair.data]()
-    rows = batch_rows(len(images.train_images), config.batch_size, range(steps), seed=0)
     model = pair.create("tf2_style", learning_rate=config.learning_rate * (1 - slower), **settings)
-    return np.asarray(model.train_steps(images.train_images[rows], images.train_labels[rows]))
+    return np.asarray(call(model.train_steps, batches_of(pair, config)(range(steps))))
 
 
 @pytest.mark.parametrize("name", STEPS)

@@ -26,7 +26,7 @@ def test_a_function_is_traced_once(name: str) -> None:
     for steps, batch_size in ((1, 3), (4, 7), (2, 3)):
         stacked = batches(name, steps, batch_size)
         model.train_steps(*stacked)
-        batch = [array[0] for array in stacked]
+        batch = tuple(array[0] for array in stacked)
         model.train_step(*batch)
         model.gradients(*batch)
         model.measure(*batch)
