@@ -15,8 +15,8 @@ import pytest
 from measuring.ladder import FOLDER, ORIGINAL, RUNGS, UPGRADED, script_of
 from shared.tools.child_process import ROOT, tf115_environment
 from shared.tools.compare.distances import relative_l2
-from shared.tools.pitfalls.upgrade import converted
 from tf115_environment import require_tf115
+from upgrade_script import converted
 
 COMPAT, NATIVE, KERAS, MANY, XLA = RUNGS[2:]
 

@@ -20,7 +20,7 @@ import pytest
 from shared.models import PAIRS
 from shared.tools.child_process import tf115_environment
 from shared.tools.lookup.index import anchor, symbols
-from shared.tools.pitfalls import CATALOGUE
+from shared.tools.pitfalls.pitfall import pitfalls
 from tf115_environment import require_tf115
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -219,7 +219,7 @@ def page_complaints(name: str, text: str) -> Iterator[str]:
     for side in ("before", "after"):
         if f"{{literalinclude}} ../snippets/{name}/{side}.py\n:language: python\n" not in text:
             yield f"does not show its snippet {side}"
-    known = {f"pitfall-{pitfall.name}" for pitfall in CATALOGUE}
+    known = {f"pitfall-{name}" for name in pitfalls()}
     known |= {anchor(symbol) for symbol in symbols().values()}
     for target in re.findall(r"\{ref\}`[^`<]*<([^>]+)>`", text):
         if target not in known:

@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.tools.pitfalls.pitfall import Pitfall, Reading, same
 
-Expected = float | bool | str
+Expected = float | bool | str | list[float]
 _AS_TF1: Any = object()
 
 
@@ -34,6 +34,8 @@ class Pin:
         return self.before(pitfall) if self.instead is _AS_TF1 else self.instead
 
     def close(self, left: Any, right: Any) -> bool:
+        if isinstance(left, list) and isinstance(right, list):
+            return len(left) == len(right) and all(map(self.close, left, right))
         if not isinstance(left, float) or not isinstance(right, float) or math.isnan(left):
             return same(left, right)
         return math.isclose(left, right, rel_tol=self.relative)
@@ -47,10 +49,10 @@ def complaints(pitfall: Pitfall, readings: Sequence[Reading], pins: Mapping[str,
         before = pin.before(pitfall)
         if not pin.close(reading.tf1, pin.tf1):
             lines.append(f"{label}: TF1 style gives {reading.tf1}, not {pin.tf1}")
-        if not pin.close(before, pin.tf2) and pin.close(reading.tf2, before):
+        if not pin.close(before, pin.tf2) and pin.close(reading.naive, before):
             lines.append(
-                f"pitfall {pitfall.name} is gone: {reading.quantity} is {reading.tf2} both ways"
+                f"pitfall {pitfall.name} is gone: {reading.quantity} is {reading.naive} both ways"
             )
-        elif not pin.close(reading.tf2, pin.tf2):
-            lines.append(f"{label}: TF2 style gives {reading.tf2}, not {pin.tf2}")
+        elif not pin.close(reading.naive, pin.tf2):
+            lines.append(f"{label}: TF2 style gives {reading.naive}, not {pin.tf2}")
     return lines

@@ -13,17 +13,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from pitfall_checks import Pin
-from shared.tools.pitfalls import (
-    adam,
-    cross_entropy,
-    dropout,
-    graphs,
-    layers,
-    learning_rate,
-    losses,
-    optimizers,
-    upgrade,
-)
 
 
 def _float32(value: float) -> float:
@@ -61,7 +50,7 @@ def _uniform_bits(operation_seed: int, units: int) -> str:
 
     tf.random.set_seed(0)  # a kernel that ran before would go on in its sequence of numbers
     numbers = tf.raw_ops.RandomUniform(
-        shape=[units], dtype=tf.float32, seed=dropout.GLOBAL_SEED, seed2=operation_seed
+        shape=[units], dtype=tf.float32, seed=1, seed2=operation_seed
     )
     return "".join("1" if number >= 0.5 else "0" for number in numbers.numpy())
 
@@ -69,34 +58,38 @@ def _uniform_bits(operation_seed: int, units: int) -> str:
 def _stateless_bits() -> str:
     import tensorflow as tf
 
-    numbers = tf.raw_ops.StatelessRandomUniform(shape=[dropout.UNITS], seed=dropout.MASK_SEED)
+    numbers = tf.raw_ops.StatelessRandomUniform(shape=[24], seed=[1, 2])
     return "".join("1" if number < 0.5 else "0" for number in numbers.numpy())
 
 
 def _dropout_seed() -> dict[str, Pin]:
-    first_of_graph = _uniform_bits(0, dropout.UNITS)
+    first_of_graph = _uniform_bits(0, 24)
     # The 1.15 graph holds five operations before the one that draws.
-    sixth_of_graph = _uniform_bits(5, dropout.UNITS)
-    drawn_by_eager = random.Random(dropout.GLOBAL_SEED).randint(0, 2**31 - 1)
+    sixth_of_graph = _uniform_bits(5, 24)
+    drawn_by_eager = random.Random(1).randint(0, 2**31 - 1)
     stateless = _stateless_bits()
     # XLA's own derivation of a key has no kernel to compare with: seen with TensorFlow 2.21.0.
     xla = "110110111100101110111010"
     return {
-        dropout.EAGER: Pin(
-            first_of_graph, _uniform_bits(drawn_by_eager, dropout.UNITS), tf115=sixth_of_graph
+        "units kept by tf.nn.dropout: against eager": Pin(
+            first_of_graph, _uniform_bits(drawn_by_eager, 24), tf115=sixth_of_graph
         ),
-        dropout.FUNCTION: Pin(first_of_graph, first_of_graph, tf115=sixth_of_graph),
-        dropout.MASK_EAGER: Pin(stateless, stateless),
-        dropout.MASK_FUNCTION: Pin(stateless, stateless),
-        dropout.MASK_XLA: Pin(stateless, xla),
-        dropout.MASK_PHILOX: Pin(stateless, xla),
-        dropout.MASK_CONSTANT: Pin(stateless, stateless),
+        "units kept by tf.nn.dropout: against tf.function": Pin(
+            first_of_graph, first_of_graph, tf115=sixth_of_graph
+        ),
+        "units kept by a stateless mask: against eager": Pin(stateless, stateless),
+        "units kept by a stateless mask: against tf.function": Pin(stateless, stateless),
+        "units kept by a stateless mask: against XLA": Pin(stateless, xla),
+        "units kept by a stateless mask: against XLA, alg=philox": Pin(stateless, xla),
+        "units kept by a stateless mask: against XLA, philox, a constant": Pin(
+            stateless, stateless
+        ),
     }
 
 
 def _dropout_nan() -> dict[str, Pin]:
-    kept = _uniform_bits(0, dropout.NAN_UNITS).count("1")
-    return {dropout.NAN_KEPT: Pin(kept, kept, tf115=dropout.NAN_UNITS)}
+    kept = _uniform_bits(0, 64).count("1")
+    return {"NaN left by dropout of 64 units that are all NaN, rate 1/2": Pin(kept, kept, tf115=64)}
 
 
 _SOFTMAX = math.exp(2) / (1 + math.exp(2))  # of the first of the logits 2 and 0
@@ -113,47 +106,47 @@ def pins_of(name: str) -> dict[str, Pin]:
 
 _PINS: dict[str, dict[str, Pin]] = {
     "adam-epsilon": {
-        adam.SMALL_GRADIENT: Pin(
+        "weight after 1 step, gradient 1e-8": Pin(
             _adam([1e-8], 1e-8, **_IN_FLOAT32),
             _adam([1e-8], 1e-7, **_IN_PYTHON),
             relative=1e-5,  # 1 - 0.999 in float32 and in Python differ by 1.3e-5, its root by half
         )
     },
     "adam-state": {
-        adam.STEPS_READ: Pin(math.inf, 1000, instead=1000),
-        adam.NEXT_STEP: Pin(
+        "steps taken, read after 1,000 steps": Pin(math.inf, 1000, instead=1000),
+        "update of step 1,001, from the state of 1,000": Pin(
             -0.001,  # of equal gradients, m / sqrt(v) is 1 once it is corrected
             -0.001 * math.sqrt(0.001) / 0.1 / math.sqrt(1 - 0.999**1001),
             relative=3e-4,  # a difference of weights near 1, each rounded by up to 3e-8
         ),
     },
     "adam-rounding": {
-        adam.SECOND_MOMENT: Pin(_IN_FLOAT32["factor2"], _IN_PYTHON["factor2"]),
-        adam.CORRECTION: Pin(
+        "v after 1 step, gradient 1": Pin(_IN_FLOAT32["factor2"], _IN_PYTHON["factor2"]),
+        "1 - beta2**t at step 3": Pin(
             float(np.float32(1) - _BETA2 * _BETA2 * _BETA2),
             float(np.float32(1) - np.float32(float(_BETA2) ** 3)),
         ),
-        adam.FIRST_STEP: Pin(
+        "weight after 1 step, gradient 1": Pin(
             _adam([1.0], 1e-8, **_IN_FLOAT32),
             _adam([1.0], 1e-8, **_IN_PYTHON),
             relative=5e-7,  # eight roundings of up to 6e-8
         ),
-        adam.HUNDREDTH_STEP: Pin(
+        "weight after 100 steps, gradients 1, 1/2, 1/3, ...": Pin(
             _adam(_HARMONIC, 1e-8, **_IN_FLOAT32),
             _adam(_HARMONIC, 1e-8, **_IN_PYTHON),
             relative=2e-6,  # a few roundings of 6e-8 a step, adding up like a random walk of 100
         ),
     },
     "rmsprop-defaults": {
-        optimizers.RMSPROP_FIRST: Pin(
+        "weight after 1 step, gradient 0.5": Pin(
             _rmsprop(1.0, 0.5, 1e-10), _rmsprop(0.0, 0.5, 1e-7), relative=5e-7
         ),  # eight roundings, as below
-        optimizers.RMSPROP_LATER: Pin(
+        "weight after 300 gradients of 0 and one of 1e-5": Pin(
             _rmsprop(0.9**300, 1e-5, 1e-10), _rmsprop(0.0, 1e-5, 1e-7), relative=5e-7
         ),
     },
     "adagrad-epsilon": {
-        optimizers.ADAGRAD_SMALL: Pin(
+        "weight after 1 step, gradient 1e-4, slot from 1e-8": Pin(
             -0.01 * 1e-4 / math.sqrt(2e-8),
             -0.01 * 1e-4 / math.sqrt(2e-8 + 1e-7),
             relative=5e-7,  # eight roundings of up to 6e-8
@@ -161,54 +154,72 @@ _PINS: dict[str, dict[str, Pin]] = {
     },
     "momentum-rate": {
         # a is 1, 3/2, 7/4; m is 1/2, 3/4, 7/8 at one rate and 1/2, 1/2, 1/2 at the lowered one.
-        learning_rate.CONSTANT_RATE: Pin(-(1 + 1.5 + 1.75) / 2, -(0.5 + 0.75 + 0.875)),
-        learning_rate.LOWERED_RATE: Pin(-(1 / 2 + 1.5 / 4 + 1.75 / 4), -(0.5 + 0.5 + 0.5)),
+        "weight after 3 steps, rate 1/2 throughout": Pin(
+            -(1 + 1.5 + 1.75) / 2, -(0.5 + 0.75 + 0.875)
+        ),
+        "weight after 3 steps, rate 1/2, then 1/4": Pin(
+            -(1 / 2 + 1.5 / 4 + 1.75 / 4), -(0.5 + 0.5 + 0.5)
+        ),
     },
-    "loss-reduction": {losses.WEIGHTED_LOSS: Pin((1 + 4) / 2, (1 + 4) / 4)},
+    "loss-reduction": {
+        "mean squared error of errors 1 2 3 4, weights 1 1 0 0": Pin((1 + 4) / 2, (1 + 4) / 4)
+    },
     "unreduced-loss": {
-        losses.STEP_BY_TAPE: Pin(-(1 + 2 + 3 + 4) / 8, -(1 + 2 + 3 + 4) / 8),
-        losses.STEP_BY_FIT: Pin(-(1 + 2 + 3 + 4) / 8, -(1 + 2 + 3 + 4) / 4 / 8),
+        "weight after 1 step of rate 1/8: against a tape": Pin(
+            -(1 + 2 + 3 + 4) / 8, -(1 + 2 + 3 + 4) / 8
+        ),
+        "weight after 1 step of rate 1/8: against Keras fit": Pin(
+            -(1 + 2 + 3 + 4) / 8, -(1 + 2 + 3 + 4) / 4 / 8
+        ),
     },
     "label-gradient": {
-        cross_entropy.LABEL_GRADIENT_OF: Pin(
+        "gradient of a weight 1 that scales labels and logits": Pin(
             2 * _SOFTMAX,  # through the logits
             2 * _SOFTMAX - math.log(1 - _SOFTMAX),  # and through the label of the second class
             relative=5e-7,  # eight roundings of up to 6e-8
         )
     },
     "naive-cross-entropy": {
-        cross_entropy.ALONE_EAGER: Pin(0.0, math.nan),
-        cross_entropy.ALONE_FUNCTION: Pin(0.0, 0.0),
-        cross_entropy.ALONE_XLA: Pin(0.0, math.nan),
-        cross_entropy.TRAINING: Pin(math.nan, math.nan, instead=0.0),
+        "loss alone: against eager": Pin(0.0, math.nan),
+        "loss alone: against tf.function": Pin(0.0, 0.0),
+        "loss alone: against XLA": Pin(0.0, math.nan),
+        "loss fetched with its gradient: against tf.function": Pin(math.nan, math.nan, instead=0.0),
     },
     "batch-norm-variance": {
         # Squares of -3/2, -1/2, 1/2, 3/2 over 3 and over 4; three roundings of up to 6e-8.
-        layers.MOVING_VARIANCE: Pin(5 / 3, 5 / 4, relative=2e-7)
+        "moving variance after a batch of 1 2 3 4, momentum 0": Pin(5 / 3, 5 / 4, relative=2e-7)
     },
     "initializer-stddev": {
         # Four standard errors of a standard deviation from 10,000 draws: 4 / sqrt(2 * 10,000).
-        layers.NORMAL: Pin(1.0, 0.05, relative=0.028),
-        layers.TRUNCATED: Pin(_TRUNCATED, 0.05 * _TRUNCATED, relative=0.028),
+        "standard deviation of random_normal_initializer()": Pin(1.0, 0.05, relative=0.028),
+        "standard deviation of the truncated normal initializer": Pin(
+            _TRUNCATED, 0.05 * _TRUNCATED, relative=0.028
+        ),
     },
-    "frozen-rate": {learning_rate.DECAYED: Pin(-(1 + 1 / 2 + 1 / 4), -(1.0 + 1 + 1))},
-    "side-effects": {graphs.SIDE_EFFECT_RUNS: Pin(0, 1)},
-    "tracing": {graphs.PYTHON_RUNS: Pin(3, 1), graphs.GRAPHS_BUILT: Pin(1, 3)},
+    "frozen-rate": {
+        "weight after 3 steps, rate 1 halved each step": Pin(-(1 + 1 / 2 + 1 / 4), -(1.0 + 1 + 1))
+    },
+    "side-effects": {"times a counter beside the prediction was increased": Pin(0, 1)},
+    "tracing": {
+        "times a line of Python ran in 3 steps": Pin(3, 1),
+        "different graphs run for 3 learning rates": Pin(1, 3),
+    },
     "tensor-equality": {
-        graphs.EQUALS: Pin("False", "[True, False]"),
-        graphs.AS_KEY: Pin(
+        "tensor of 1 2 == tensor of 1 3": Pin("False", "[True, False]"),
+        "tensor as the key of a dictionary": Pin(
             "found", "TypeError: Tensor is unhashable. Instead, use tensor.ref() as the key."
         ),
     },
     "upgrade-script": {
-        upgrade.SCRIPT_RESULT: Pin(
+        "result of a placeholder script that doubles 21": Pin(
             42.0, "RuntimeError: tf.placeholder() is not compatible with eager execution."
         )
     },
     "removed-names": {
-        upgrade.DENSE: Pin(_NO_DENSE, _NO_DENSE, tf115=7.0),
-        "keras.utils.track_tf1_style_variables found": Pin(False, False),
-        "keras.utils.DeterministicRandomTestTool found": Pin(False, False),
-        "estimator.Estimator found": Pin(False, False, tf115=True),
+        "layers.dense of 3, kernel 2, bias 1": Pin(_NO_DENSE, _NO_DENSE, tf115=7.0),
+        "nn.rnn_cell.LSTMCell found": Pin(False, False, tf115=True),
+        # Legacy Keras brings back what belonged to Keras, and these two did not.
+        "estimator.Estimator found": Pin(False, False, tf115=True, instead=False),
+        "tf.contrib found": Pin(False, False, tf115=True, instead=False),
     },
 }

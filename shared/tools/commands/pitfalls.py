@@ -11,7 +11,7 @@ from shared.errors import UsageError
 from shared.tools.child_process import TF115_PYTHON
 
 if TYPE_CHECKING:
-    from shared.tools.pitfalls import Pitfall
+    from shared.tools.pitfalls.pitfall import Pitfall
 
 
 def add_parser(subparsers: Any) -> None:
@@ -23,7 +23,7 @@ def add_parser(subparsers: Any) -> None:
             "Without NAME, lists the pitfalls: what changes numbers or behaviour between TF1 "
             "style and TF2 style. With NAME, says what happens and why, measures both sides on "
             "the installed TensorFlow (and on TensorFlow 1.15, if `make tf115` has installed "
-            "it), and shows what to write instead."
+            "it), and shows the code of each: in TensorFlow 1, ported naively, ported well."
         ),
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="pitfall to measure and explain")
@@ -41,9 +41,9 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _named(name: str) -> Pitfall:
-    from shared.tools.pitfalls import CATALOGUE
+    from shared.tools.pitfalls.pitfall import pitfalls
 
-    by_name = {pitfall.name: pitfall for pitfall in CATALOGUE}
+    by_name = pitfalls()
     if name not in by_name:
         close = difflib.get_close_matches(name, by_name)
         hint = f"; did you mean {' or '.join(close)}?" if close else ""
@@ -54,22 +54,23 @@ def _named(name: str) -> Pitfall:
 def _list(as_json: bool) -> None:
     from rich.console import Console
 
-    from shared.tools.pitfalls import CATALOGUE, report
+    from shared.tools.pitfalls import report
+    from shared.tools.pitfalls.pitfall import pitfalls
 
     if as_json:
-        print(json.dumps([report.as_json(pitfall) for pitfall in CATALOGUE], indent=2))
+        print(json.dumps([report.as_json(each) for each in pitfalls().values()], indent=2))
     else:
-        report.print_list(CATALOGUE, Console())
+        report.print_list(pitfalls().values(), Console())
 
 
 def _show(pitfall: Pitfall, as_json: bool) -> None:
     from rich.console import Console
 
-    from shared.tools.pitfalls import report, tf115
+    from shared.tools.pitfalls import report
+    from shared.tools.pitfalls.measuring import measure
 
-    has_tf115 = TF115_PYTHON.exists()
-    measured_under_tf115 = tf115.measure([pitfall.name])[pitfall.name] if has_tf115 else None
-    readings = pitfall.measure(measured_under_tf115)
+    tf115_python = TF115_PYTHON if TF115_PYTHON.exists() else None
+    readings = measure([pitfall], tf115_python)[pitfall.name]
     if as_json:
         print(json.dumps(report.as_json(pitfall, readings), indent=2))
     else:

@@ -1,21 +1,25 @@
-"""What a pitfall is, and how one is measured."""
+"""What a pitfall is, and the catalogue of all of them."""
 
 from __future__ import annotations
 
-import inspect
+import functools
 import math
-import textwrap
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+from shared.tools.pitfalls.run_files import FOLDER
 
-    Value = float | bool | str  # bool and int are what they are; text is an outcome, or an error
-    Measured = dict[str, Value]  # by quantity: a few words that say what was measured
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
-# In an `instead`, this line parts the code to write from the code that measures it.
-MEASURING = "    # measured\n"
+Value = float | bool | str | list[float]  # bool and int are what they are; text is an outcome
+CATALOGUE = Path(FOLDER)
+SIDES = ("tf1", "naive", "fixed")
 
 
 @dataclass(frozen=True)
@@ -26,67 +30,48 @@ class Reading:
         quantity: what was measured, with its inputs.
         tf115: TF1 style under real TensorFlow 1.15; None when that was not run.
         tf1: TF1 style in a `compat.v1` Session of the installed TensorFlow.
-        tf2: TF2 style, ported naively.
-        instead: TF2 style, ported as the pitfall's `instead` says.
+        naive: TF2 style, ported naively.
+        fixed: TF2 style, ported well.
     """
 
     quantity: str
     tf115: Value | None
     tf1: Value
-    tf2: Value
-    instead: Value | None
+    naive: Value
+    fixed: Value | None
 
 
 @dataclass(frozen=True)
 class Pitfall:
-    """Something that a naive port from TF1 to TF2 changes.
+    """Something that a naive port from TF1 to TF2 changes: a folder of the catalogue.
+
+    Its files tf1.py, naive.py and fixed.py each leave a dictionary `results`, by quantity. The
+    first runs under TensorFlow 1.15 and under `compat.v1`; the last may leave quantities out.
 
     Attributes:
-        name: what `pairs pitfalls` calls it.
+        name: what `pairs pitfalls` calls it, and the name of its folder.
+        subject: the heading that it stands under.
         title: the difference in one line.
         what: what happens to somebody who does not know.
         why: the reason, down to the line of code where it is known.
         sources: documentation pages, threads, and files of the installed packages.
-        tf1: measures in TF1 style; runs under TensorFlow 1.15 and under `compat.v1`.
-        tf2: measures the same quantities in TF2 style, ported naively.
-        instead: measures some of them, ported well; its body is what to write.
         only_tf115: the installed `compat.v1` already behaves like TF2, so that only TensorFlow
             1.15 shows what was before.
+        alone: the sides that need a process of their own, for a switch that holds in all of it.
     """
 
     name: str
+    subject: str
     title: str
     what: str
     why: str
     sources: tuple[str, ...]
-    tf1: Callable[[], Measured]
-    tf2: Callable[[], Measured]
-    instead: Callable[[], Measured]
     only_tf115: bool = False
+    alone: tuple[str, ...] = ()
 
-    def measure(self, tf115: Mapping[str, Value] | None = None) -> list[Reading]:
-        """Runs each way on the installed TensorFlow.
-
-        Args:
-            tf115: what `shared.tools.pitfalls.tf115.measure` found for this pitfall, if it was run.
-
-        Returns:
-            A reading per quantity, in the order of `tf1`.
-        """
-        from shared.tensorflow_loading import load_tensorflow
-
-        load_tensorflow()
-        tf1, tf2, instead = self.tf1(), self.tf2(), self.instead()
-        return [
-            Reading(
-                quantity,
-                tf115[quantity] if tf115 is not None else None,
-                value,
-                tf2[quantity],
-                instead.get(quantity),
-            )
-            for quantity, value in tf1.items()
-        ]
+    def code(self, side: str) -> str:
+        """Returns the text of one of its files: "tf1", "naive" or "fixed"."""
+        return (CATALOGUE / self.name / f"{side}.py").read_text(encoding="utf-8")
 
     def before(self, reading: Reading) -> Value | None:
         """The side of a reading that TF2 style is held against; None when it was not measured."""
@@ -94,14 +79,35 @@ class Pitfall:
 
     def is_gone(self, readings: Sequence[Reading]) -> bool:
         """Whether the readings show no difference at all, although both sides were measured."""
-        pairs = [(self.before(reading), reading.tf2) for reading in readings]
+        pairs = [(self.before(reading), reading.naive) for reading in readings]
         return all(before is not None and same(before, after) for before, after in pairs)
 
-    @property
-    def snippet(self) -> str:
-        """What to write instead: the body of `instead`, up to where it measures."""
-        body = inspect.getsource(self.instead).partition(":\n")[2]
-        return textwrap.dedent(body.partition(MEASURING)[0]).strip()
+
+@functools.cache
+def pitfalls() -> dict[str, Pitfall]:
+    """Returns every pitfall by name, in the order of catalogue/order.toml.
+
+    Raises:
+        OSError: the folder of a pitfall has no text.toml.
+        TypeError: a text lacks a key, or has an unknown one.
+    """
+    order = tomllib.loads((CATALOGUE / "order.toml").read_text(encoding="utf-8"))
+    return {name: _read(name, subject) for subject, names in order.items() for name in names}
+
+
+def _read(name: str, subject: str) -> Pitfall:
+    text = tomllib.loads((CATALOGUE / name / "text.toml").read_text(encoding="utf-8"))
+    fields = {key: _field(value) for key, value in text.items()}
+    return Pitfall(name, subject, **fields)
+
+
+def _field(value: Any) -> Any:
+    """Joins the lines of a text, which are broken for the file alone."""
+    return " ".join(value.split()) if isinstance(value, str) else _as_tuple(value)
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def same(left: Any, right: Any) -> bool:

@@ -12,8 +12,14 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from shared.tools.pitfalls.pitfall import Pitfall, Reading, same
-from shared.tools.pitfalls.tf115 import NOT_MEASURED
+from shared.tools.pitfalls.measuring import NOT_MEASURED
+from shared.tools.pitfalls.pitfall import SIDES, Pitfall, Reading, same
+
+CODE_TITLES = {
+    "tf1": "In TensorFlow 1 (tf1.py)",
+    "naive": "Ported naively (naive.py)",
+    "fixed": "Ported well (fixed.py)",
+}
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -29,17 +35,17 @@ def print_list(pitfalls: Iterable[Pitfall], console: Console) -> None:
     for pitfall in pitfalls:
         table.add_row(pitfall.name, Text(pitfall.title))
     console.print(table)
-    console.print("\n`pairs pitfalls NAME` measures one and shows what to write instead.")
+    console.print("\n`pairs pitfalls NAME` measures one and shows the code.")
 
 
 def print_pitfall(
     pitfall: Pitfall, readings: Sequence[Reading], version: str, console: Console
 ) -> None:
-    """Prints what a pitfall is, both sides of each reading, and what to write instead.
+    """Prints what a pitfall is, both sides of each reading, and the three files.
 
     Args:
         pitfall: the pitfall.
-        readings: what its `measure` returned.
+        readings: what `measuring.measure` returned for it.
         version: the version of the installed TensorFlow.
         console: where to print.
     """
@@ -47,18 +53,22 @@ def print_pitfall(
     if pitfall.is_gone(readings):
         gone = Text(f"Both styles agree: the pitfall is gone in TensorFlow {version}.", "green")
         measured = Group(measured, gone)
-    snippet = Syntax(pitfall.snippet, "python", background_color="default", word_wrap=True)
     console.print(Text(f"{pitfall.name}: {pitfall.title}", "bold"))
     for title, content in {
         "What happens": Text(pitfall.what),
         "Why": Text(pitfall.why),
         f"Measured now, TensorFlow {version}": measured,
-        "What to write instead": snippet,
+        **{CODE_TITLES[side]: _code(pitfall, side) for side in SIDES},
     }.items():
         console.print(Text(f"\n{title}", "bold"), Padding(content, (0, 0, 0, 2)))
     console.print(Text("\nSources", "bold"))
     for source in pitfall.sources:
         console.print(Text(f"  {source}"), soft_wrap=True)  # an address stays in one piece
+
+
+def _code(pitfall: Pitfall, side: str) -> Syntax:
+    code = pitfall.code(side).strip()
+    return Syntax(code, "python", background_color="default", word_wrap=True)
 
 
 def _reading(pitfall: Pitfall, reading: Reading) -> Group:
@@ -69,19 +79,28 @@ def _reading(pitfall: Pitfall, reading: Reading) -> Group:
     table.add_row("   TensorFlow 1.15", tf115)
     table.add_row("   compat.v1 Session", _shown(reading.tf1))
     before = pitfall.before(reading)
-    differs = before is not None and not same(before, reading.tf2)
+    differs = before is not None and not same(before, reading.naive)
     mark = "!=" if differs else "  "
-    table.add_row(f"{mark} ported naively", _shown(reading.tf2), style="bold" if differs else None)
-    if reading.instead is not None:
-        table.add_row("   written as below", _shown(reading.instead))
+    table.add_row(
+        f"{mark} ported naively", _shown(reading.naive), style="bold" if differs else None
+    )
+    if reading.fixed is not None:
+        table.add_row("   ported well", _shown(reading.fixed))
     return Group(Text(reading.quantity, "italic"), table)
 
 
 def _shown(value: Value) -> Text:
+    return Text(as_text(value))
+
+
+def as_text(value: Value) -> str:
+    """Returns a measured value as a person reads it."""
+    if isinstance(value, list):
+        return ", ".join(map(as_text, value))
     if isinstance(value, bool):
-        return Text("yes" if value else "no")
+        return "yes" if value else "no"
     # Nine digits tell any two float32 apart.
-    return Text(f"{value:.9g}" if isinstance(value, float) else str(value))
+    return f"{value:.9g}" if isinstance(value, float) else str(value)
 
 
 def as_json(pitfall: Pitfall, readings: Sequence[Reading] | None = None) -> dict[str, Any]:
@@ -89,18 +108,20 @@ def as_json(pitfall: Pitfall, readings: Sequence[Reading] | None = None) -> dict
 
     Args:
         pitfall: the pitfall.
-        readings: what its `measure` returned, if it was measured.
+        readings: what `measuring.measure` returned for it, if it was measured.
 
     Returns:
-        The pitfall's texts; with readings also `readings`, where NaN and infinities are text and
-        what was not measured is None, and `gone`, whether no reading differs.
+        The pitfall's texts and the code of its files; with readings also `readings`, where NaN and
+        infinities are text and what was not measured is None, and `gone`, whether no reading
+        differs.
     """
     fields: dict[str, Any] = {
         "name": pitfall.name,
+        "subject": pitfall.subject,
         "title": pitfall.title,
         "what": pitfall.what,
         "why": pitfall.why,
-        "instead": pitfall.snippet,
+        **{side: pitfall.code(side) for side in SIDES},
         "sources": list(pitfall.sources),
     }
     if readings is not None:
@@ -112,6 +133,8 @@ def as_json(pitfall: Pitfall, readings: Sequence[Reading] | None = None) -> dict
     return fields
 
 
-def _json_value(value: Value | None) -> Value | None:
+def _json_value(value: Value | None) -> Any:
+    if isinstance(value, list):
+        return [_json_value(each) for each in value]
     is_number = isinstance(value, float) and math.isfinite(value)
     return value if is_number or not isinstance(value, float) else str(value)

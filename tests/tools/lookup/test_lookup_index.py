@@ -25,7 +25,7 @@ from shared.tools.lookup.states import (
     state_without_legacy_keras,
     upgrade_table,
 )
-from shared.tools.pitfalls import CATALOGUE
+from shared.tools.pitfalls.pitfall import pitfalls
 
 load_tensorflow()
 import tensorflow as tf  # noqa: E402
@@ -115,10 +115,10 @@ def test_beside_those_of_the_pairs_there_are_150() -> None:
 
 
 def test_entries_name_kinds_and_pitfalls_that_exist() -> None:
-    pitfalls = {pitfall.name for pitfall in CATALOGUE}
+    known_pitfalls = set(pitfalls())
     for symbol in ALL:
         assert symbol.kind in KINDS, symbol
-        assert set(symbol.pitfalls) <= pitfalls, symbol
+        assert set(symbol.pitfalls) <= known_pitfalls, symbol
         assert symbol.change.endswith("."), symbol
 
 

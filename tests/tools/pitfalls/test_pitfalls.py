@@ -9,22 +9,28 @@ import pytest
 
 from pitfall_checks import complaints
 from pitfall_pins import pins_of
-from shared.tools.pitfalls import CATALOGUE, Pitfall, adam, cross_entropy, upgrade
-from shared.tools.pitfalls.pitfall import Reading
-from shared.tools.pitfalls.training import train_in_session, train_with_keras
+from shared.errors import SuiteError
+from shared.tools.pitfalls.measuring import measure, measure_here
+from shared.tools.pitfalls.pitfall import CATALOGUE, SIDES, Reading, pitfalls
+from upgrade_script import converted
 
-NAMES = [pitfall.name for pitfall in CATALOGUE]
-PITFALLS = dict(zip(NAMES, CATALOGUE, strict=True))
+PITFALLS = pitfalls()
+NAMES = list(PITFALLS)
 SITE_PACKAGES = Path(pytest.__file__).parents[1]
 
 
 @functools.cache
 def measured(name: str) -> list[Reading]:
-    return PITFALLS[name].measure()
+    return measure([PITFALLS[name]])[name]
 
 
-def test_there_are_twenty_with_names_of_their_own() -> None:
-    assert len(CATALOGUE) == len(PITFALLS) == 20
+def test_every_folder_of_the_catalogue_is_in_its_order_and_complete() -> None:
+    folders = [path for path in CATALOGUE.iterdir() if path.is_dir()]
+    assert {path.name for path in folders} == set(NAMES)
+    assert len(NAMES) >= 20
+    for folder in folders:
+        found = {path.name for path in folder.iterdir() if path.name != "__pycache__"}
+        assert found == {"text.toml", *(f"{side}.py" for side in SIDES)}, folder
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -41,26 +47,20 @@ def test_the_pins_can_tell_the_sides_apart(name: str) -> None:
     assert any(not pin.close(pin.before(PITFALLS[name]), pin.tf2) for pin in pins)
 
 
-def healed(name: str) -> Pitfall:
-    """The pitfall under a TensorFlow whose TF2 style does what its TF1 style used to do."""
-    befores = {quantity: pin.before(PITFALLS[name]) for quantity, pin in pins_of(name).items()}
-    return dataclasses.replace(PITFALLS[name], tf2=lambda: befores)
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_a_pitfall_that_vanishes_is_reported_as_gone(name: str) -> None:
-    pitfall = healed(name)
+    pins, pitfall = pins_of(name), PITFALLS[name]
     readings = [
-        dataclasses.replace(reading, tf2=pitfall.tf2()[reading.quantity])
+        dataclasses.replace(reading, naive=pins[reading.quantity].before(pitfall))
         for reading in measured(name)
     ]
-    found = complaints(pitfall, readings, pins_of(name))
+    found = complaints(pitfall, readings, pins)
     assert found
     assert all(line.startswith(f"pitfall {name} is gone: ") for line in found)
 
 
 def test_another_number_than_the_pinned_one_is_reported_as_such() -> None:
-    readings = [dataclasses.replace(measured("momentum-rate")[1], tf1=-1.25, tf2=-2.0)]
+    readings = [dataclasses.replace(measured("momentum-rate")[1], tf1=-1.25, naive=-2.0)]
     assert complaints(PITFALLS["momentum-rate"], readings, pins_of("momentum-rate")) == [
         "momentum-rate, weight after 3 steps, rate 1/2, then 1/4: TF1 style gives -1.25, "
         "not -1.3125",
@@ -69,31 +69,30 @@ def test_another_number_than_the_pinned_one_is_reported_as_such() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_written_instead_restores_parity(name: str) -> None:
+def test_the_good_port_restores_parity(name: str) -> None:
     pitfall, pins = PITFALLS[name], pins_of(name)
     cured = 0
     for reading in measured(name):
         pin = pins[reading.quantity]
-        if reading.instead is not None:
+        if reading.fixed is not None:
             expected = pin.advised(pitfall)
-            assert pin.close(reading.instead, expected), reading
-            cured += not pin.close(reading.instead, pin.tf2)
+            assert pin.close(reading.fixed, expected), reading
+            cured += not pin.close(reading.fixed, pin.tf2)
     assert cured
 
 
 def test_kernels_and_sgd_restore_parity_to_the_last_bit() -> None:
     for name in ("adam-rounding", "momentum-rate", "frozen-rate"):
         for reading in measured(name):
-            assert reading.instead == reading.tf1, reading
+            assert reading.fixed == reading.tf1, reading
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_snippet_runs_by_itself(name: str) -> None:
-    snippet = PITFALLS[name].snippet
-    assert "import tensorflow as tf" in snippet
-    assert "measured" not in snippet
-    assert max(map(len, snippet.splitlines())) <= 78  # 80 columns, indented by 2
-    exec(compile(snippet, f"{name} snippet", "exec"), {"__name__": "snippet"})
+def test_a_file_fits_a_screen(name: str) -> None:
+    for side in SIDES:
+        lines = PITFALLS[name].code(side).splitlines()
+        assert len(lines) <= 60, side
+        assert max(map(len, lines)) <= 78, side  # 80 columns, indented by 2
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -104,8 +103,18 @@ def test_sources_are_addresses_or_files_of_the_installed_packages(name: str) -> 
             assert (SITE_PACKAGES / source.partition(",")[0]).is_file(), source
 
 
-def test_the_measuring_code_is_not_shown() -> None:
-    assert PITFALLS["frozen-rate"].snippet.splitlines()[-1].endswith("anew each step")
+def test_the_lines_of_a_text_are_joined() -> None:
+    assert "\n" not in PITFALLS["adam-epsilon"].what
+    assert PITFALLS["adam-epsilon"].what.startswith("Weights with small gradients learn up to ten")
+
+
+def test_a_file_that_fails_is_named_with_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str, side: str) -> None:
+        raise ValueError("no such thing")
+
+    monkeypatch.setattr("shared.tools.pitfalls.measuring.run", fail)
+    with pytest.raises(SuiteError, match=r"^tracing/fixed.py: expected results, found: ValueError"):
+        measure_here("tracing", "fixed")
 
 
 def test_it_takes_all_readings_to_be_gone() -> None:
@@ -123,25 +132,34 @@ def test_it_takes_all_readings_to_be_gone() -> None:
 
 
 def test_beta1_power_is_flushed_to_zero_before_step_829() -> None:
-    powers = [
-        train_in_session(lambda tf: tf.train.AdamOptimizer(0.001), [0.5] * steps)["beta1_power"]
-        for steps in (827, 828)
-    ]
-    assert powers[0] > 0
-    assert powers[1] == 0
+    import tensorflow.compat.v1 as tf
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        weight = tf.get_variable("weight", initializer=0.0, use_resource=True)
+        update = tf.train.AdamOptimizer(0.001).minimize(weight * 0.5)
+        (power,) = (v for v in tf.global_variables() if v.op.name == "beta1_power")
+        session.run(tf.global_variables_initializer())
+        powers = []
+        for _ in range(828):
+            session.run(update)
+            powers.append(session.run(power))
+    assert powers[826] > 0
+    assert powers[827] == 0
 
 
 def test_beta2_in_float32_rids_keras_adam_of_the_larger_rounding() -> None:
     import numpy as np
     import tensorflow as tf
 
-    gradients = [1 / step for step in range(1, 101)]
     optimizer = tf.keras.optimizers.Adam(0.001, beta_2=float(np.float32(0.999)), epsilon=1e-8)
-    weight = train_with_keras(optimizer, gradients)
-    readings = {reading.quantity: reading for reading in measured("adam-rounding")}
-    hundredth = readings[adam.HUNDREDTH_STEP]
-    with_default = abs(float(hundredth.tf2) - float(hundredth.tf1))
-    assert 0 < abs(weight - float(hundredth.tf1)) < with_default / 5
+    weight = tf.Variable(0.0)
+    for step in range(1, 101):
+        optimizer.apply_gradients([(tf.constant(1 / step), weight)])
+    *_, hundredth = measured("adam-rounding")
+    assert isinstance(hundredth.tf1, float)
+    assert isinstance(hundredth.naive, float)
+    with_default = abs(hundredth.naive - hundredth.tf1)
+    assert 0 < abs(float(weight) - hundredth.tf1) < with_default / 5
 
 
 def test_keras_refuses_a_tensor_as_the_learning_rate() -> None:
@@ -157,9 +175,17 @@ def test_it_is_the_graph_optimizer_that_hides_the_nan() -> None:
     optimizer = tf.config.optimizer
     optimizer.set_experimental_options({"arithmetic_optimization": False})
     try:
-        assert math.isnan(float(cross_entropy._naive_tf2()[cross_entropy.ALONE_FUNCTION]))
+        found = measure_here("naive-cross-entropy", "naive")
+        assert math.isnan(found["loss alone: against tf.function"])
     finally:
         optimizer.set_experimental_options({"arithmetic_optimization": True})
+
+
+def test_the_naive_port_of_a_script_is_what_the_converter_makes_of_it() -> None:
+    ported = PITFALLS["upgrade-script"].code("naive")
+    script = ported.replace("tf.compat.v1.", "tf.")
+    assert script != ported
+    assert converted(script) == ported
 
 
 def test_the_console_script_of_the_converter_finds_no_issue_and_writes_the_same(
@@ -168,9 +194,9 @@ def test_the_console_script_of_the_converter_finds_no_issue_and_writes_the_same(
     from tensorflow.tools.compatibility import tf_upgrade_v2_main
 
     script, output, report = (tmp_path / name for name in ("in.py", "out.py", "report.txt"))
-    script.write_text(upgrade.SCRIPT)
+    script.write_text(PITFALLS["upgrade-script"].code("naive").replace("tf.compat.v1.", "tf."))
     files = ["--infile", str(script), "--outfile", str(output), "--reportfile", str(report)]
     monkeypatch.setattr("sys.argv", ["tf_upgrade_v2", *files])
     tf_upgrade_v2_main.main()
     assert "Detected 0 issues that require attention" in capsys.readouterr().out
-    assert output.read_text() == upgrade.converted(upgrade.SCRIPT)
+    assert output.read_text() == PITFALLS["upgrade-script"].code("naive")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,18 +10,19 @@ import pytest
 
 from pitfall_pins import pins_of
 from shared.errors import SuiteError
-from shared.tools.pitfalls import CATALOGUE, tf115
+from shared.tools.pitfalls.measuring import measure, measure_tf115
+from shared.tools.pitfalls.pitfall import pitfalls
 from tf115_environment import require_tf115
 
 if TYPE_CHECKING:
-    from shared.tools.pitfalls.pitfall import Measured
+    from shared.tools.pitfalls.measuring import Measured
 
-PITFALLS = {pitfall.name: pitfall for pitfall in CATALOGUE}
+PITFALLS = pitfalls()
 
 
 @pytest.fixture(scope="module")
 def measured() -> dict[str, Measured]:
-    return tf115.measure(list(PITFALLS), python=require_tf115())
+    return measure_tf115(list(PITFALLS), require_tf115())
 
 
 @pytest.mark.tf115
@@ -35,9 +37,12 @@ def test_tensorflow_115_shows_what_is_pinned(name: str, measured: dict[str, Meas
 @pytest.mark.tf115
 @pytest.mark.parametrize("name", [name for name in PITFALLS if PITFALLS[name].only_tf115])
 def test_only_tensorflow_115_shows_these(name: str, measured: dict[str, Measured]) -> None:
-    readings = PITFALLS[name].measure(measured[name])
+    readings = [
+        dataclasses.replace(reading, tf115=measured[name][reading.quantity])
+        for reading in measure([PITFALLS[name]])[name]
+    ]
     assert not PITFALLS[name].is_gone(readings)
-    assert all(reading.tf1 == reading.tf2 for reading in readings)
+    assert all(reading.tf1 == reading.naive for reading in readings)
 
 
 def test_a_failing_interpreter_is_named_with_its_last_line(tmp_path: Path) -> None:
@@ -45,7 +50,7 @@ def test_a_failing_interpreter_is_named_with_its_last_line(tmp_path: Path) -> No
     python.write_text("#!/bin/sh\necho first >&2; echo No module named tensorflow >&2; exit 1\n")
     python.chmod(0o755)
     with pytest.raises(SuiteError) as error:
-        tf115.measure(["tracing"], python=python)
+        measure_tf115(["tracing"], python)
     message = str(error.value)
     assert message.startswith(f"{python}: ")
     assert message.endswith("found: No module named tensorflow")

@@ -7,19 +7,21 @@ import sys
 
 from shared.tensorflow_loading import load_tensorflow
 from shared.tools.child_process import TF115_PYTHON
-from shared.tools.pitfalls import CATALOGUE, report, tf115
+from shared.tools.pitfalls import report
+from shared.tools.pitfalls.measuring import measure
+from shared.tools.pitfalls.pitfall import pitfalls
 
 
 def main() -> None:
     """Writes `tensorflow`, the version, and `pitfalls`, a list as `pairs pitfalls --json` has."""
-    names = [pitfall.name for pitfall in CATALOGUE]
-    before = tf115.measure(names) if TF115_PYTHON.exists() else {}
+    catalogue = pitfalls().values()
+    readings = measure(catalogue, TF115_PYTHON if TF115_PYTHON.exists() else None)
     load_tensorflow()
     import tensorflow as tf
 
     found = [
-        {**report.as_json(each, each.measure(before.get(each.name))), "only_tf115": each.only_tf115}
-        for each in CATALOGUE
+        {**report.as_json(each, readings[each.name]), "only_tf115": each.only_tf115}
+        for each in catalogue
     ]
     json.dump({"tensorflow": tf.__version__, "pitfalls": found}, sys.stdout)
 

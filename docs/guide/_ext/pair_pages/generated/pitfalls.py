@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
 from pair_pages.markdown_text import code, escaped, table
 from pair_pages.numbers.measured import measured
+from shared.tools.pitfalls.pitfall import Value
+from shared.tools.pitfalls.report import as_text
 
-_HEADER = ("measured", "TensorFlow 1.15", "Session", "ported naively", "written as below")
+_HEADER = ("measured", "TensorFlow 1.15", "Session", "ported naively", "ported well")
 
 
 def markdown() -> str:
-    """Returns a section for each pitfall."""
+    """Returns a section for each subject, and one in it for each pitfall."""
     found = measured("pitfalls")
     intro = f"Measured with TensorFlow {found['tensorflow']}.\n"
-    return "\n".join([intro, *map(_section, found["pitfalls"])])
+    subjects = itertools.groupby(found["pitfalls"], lambda pitfall: pitfall["subject"])
+    sections = (
+        "\n".join([f"## {escaped(subject)}\n", *map(_section, pitfalls)])
+        for subject, pitfalls in subjects
+    )
+    return "\n".join([intro, *sections])
 
 
 def _section(pitfall: Mapping[str, Any]) -> str:
@@ -25,32 +33,37 @@ def _section(pitfall: Mapping[str, Any]) -> str:
     return "\n".join(
         [
             f"(pitfall-{pitfall['name']})=",
-            f"## {escaped(pitfall['title'])}",
+            f"### {escaped(pitfall['title'])}",
             f"\n`pairs pitfalls {pitfall['name']}`\n",
             f"{escaped(pitfall['what'])}\n",
             table(_HEADER, rows, "readings by-way"),
             f"**Why.** {escaped(pitfall['why'])}\n",
-            "**What to write instead.**\n",
-            code(pitfall["instead"]),
+            _folded("In TensorFlow 1", pitfall["tf1"]),
+            _folded("Ported naively", pitfall["naive"]),
+            "**Ported well**\n",
+            code(pitfall["fixed"]),
             f"**Sources**\n\n{sources}\n",
         ]
     )
 
 
+def _folded(title: str, text: str) -> str:
+    return f"{_html(f'<details><summary>{title}</summary>')}{code(text)}\n{_html('</details>')}"
+
+
+def _html(text: str) -> str:
+    return f"```{{raw}} html\n{text}\n```\n"
+
+
 def _row(reading: Mapping[str, Any], before: str) -> list[str]:
-    values = [_shown(reading[way]) for way in ("tf115", "tf1", "tf2", "instead")]
-    if reading[before] is not None and reading[before] != reading["tf2"]:
+    values = [_shown(reading[way]) for way in ("tf115", "tf1", "naive", "fixed")]
+    if reading[before] is not None and reading[before] != reading["naive"]:
         values[2] = f"**{values[2]}**"
     return [escaped(reading["quantity"]), *values]
 
 
-def _shown(value: float | bool | str | None) -> str:
-    if value is None:
-        return "—"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    # Nine digits tell any two float32 apart.
-    return f"{value:.9g}" if isinstance(value, float) else escaped(str(value))
+def _shown(value: Value | None) -> str:
+    return "—" if value is None else escaped(as_text(value))
 
 
 def _source(source: str) -> str:

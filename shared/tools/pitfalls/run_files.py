@@ -1,0 +1,46 @@
+"""Runs files of the catalogue of pitfalls; under TensorFlow 1.15 on Python 3.7 too.
+
+    python -m shared.tools.pitfalls.run_files tf1 adam-epsilon adam-state
+
+prints what each of them found, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import sys
+from typing import Any
+
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "catalogue")
+
+
+def run(name: str, side: str) -> dict[str, Any]:
+    """Returns the `results` that FOLDER/NAME/SIDE.py leaves, as JSON can hold them.
+
+    Whatever the file raises is raised on.
+    """
+    results = runpy.run_path(os.path.join(FOLDER, name, side + ".py"))["results"]
+    return {quantity: _plain(value) for quantity, value in results.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Returns a text or a bool as it is, and a tensor, variable or number as Python's own."""
+    if isinstance(value, (str, bool)):
+        return value
+    import numpy as np
+
+    return np.asarray(value).tolist()  # a float32 keeps its exact value
+
+
+def main(side: str, names: list[str]) -> None:
+    """Writes what the files of one side found, by name of the pitfall, to standard output."""
+    if side == "tf1":  # the others run in a process of their own to set a switch before TensorFlow
+        import shared.tensorflow_loading  # noqa: F401  TensorFlow without its chatter
+
+    json.dump({name: run(name, side) for name in names}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
