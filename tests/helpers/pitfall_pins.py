@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pitfall_checks import Pin
+from pitfall_layer_pins import LAYER_PINS
 
 
 def _float32(value: float) -> float:
@@ -93,6 +94,8 @@ def _dropout_nan() -> dict[str, Pin]:
 
 
 _SOFTMAX = math.exp(2) / (1 + math.exp(2))  # of the first of the logits 2 and 0
+_TWICE = 1 / (1 + math.exp(1 - 2 * _SOFTMAX))  # a softmax of both, the first again
+_EXP_AND_LOG = 2e-6  # a softmax near 1 is rounded by 6e-8, and its distance from 1 is an eighth
 _TRUNCATED = 0.8796256610342398  # of a standard normal cut at two standard deviations
 _NO_DENSE = "AttributeError: `dense` is not available with Keras 3."
 
@@ -101,7 +104,7 @@ def pins_of(name: str) -> dict[str, Pin]:
     """The pins of one pitfall, by quantity."""
     if name == "dropout-seed":
         return _dropout_seed()
-    return _dropout_nan() if name == "dropout-nan" else _PINS[name]
+    return _dropout_nan() if name == "dropout-nan" else {**_PINS, **LAYER_PINS}[name]
 
 
 _PINS: dict[str, dict[str, Pin]] = {
@@ -161,6 +164,33 @@ _PINS: dict[str, dict[str, Pin]] = {
             -(1 / 2 + 1.5 / 4 + 1.75 / 4), -(0.5 + 0.5 + 0.5)
         ),
     },
+    "sparse-adam": {
+        # The sum of 1, 2 and -2.5 is 1/2, that of their squares 11.25. 1 - beta in float32 and in
+        # Python differ by 1.3e-5.
+        "m of a row of gradients 1, 2, -2.5": Pin(0.1 * 0.5, 0.1 * 0.5, relative=1.4e-5),
+        "v of a row of gradients 1, 2, -2.5": Pin(0.001 * 0.25, 0.001 * 11.25, relative=1.4e-5),
+        "that row after 1 step of rate 0.1 from 1": Pin(
+            1 - 0.1 * 0.5 / 0.5, 1 - 0.1 * 0.5 / math.sqrt(11.25), relative=1.4e-5
+        ),
+        "v of a row of gradient 1": Pin(0.001, 0.001, relative=1.4e-5),
+    },
+    "sparse-momentum": {
+        # The slot is 1, then 3/2 where it is used and 1/2 where it is not.
+        "row used in both of 2 steps": Pin(1 - (1 + 1.5) / 2, 1 - (1 + 1.5) / 2),
+        "row used in the first step only": Pin(1 - 1 / 2, 1 - (1 + 0.5) / 2),
+    },
+    "clip-norm": {
+        "two weights after 1 step, gradients 3 and 4, norm 1": Pin(
+            [-3 / 5, -4 / 5],
+            [-1.0, -1.0],
+            relative=5e-7,  # eight roundings of up to 6e-8
+        )
+    },
+    "ema-start": {
+        "averages of a weight 0, -1, -2, -3, decay 1/2": Pin(
+            [-1 / 2, -(1 / 2 + 2) / 2, -(5 / 4 + 3) / 2], [-1.0, -(1.0 + 2) / 2, -(3 / 2 + 3) / 2]
+        )
+    },
     "loss-reduction": {
         "mean squared error of errors 1 2 3 4, weights 1 1 0 0": Pin((1 + 4) / 2, (1 + 4) / 4)
     },
@@ -170,6 +200,20 @@ _PINS: dict[str, dict[str, Pin]] = {
         ),
         "weight after 1 step of rate 1/8: against Keras fit": Pin(
             -(1 + 2 + 3 + 4) / 8, -(1 + 2 + 3 + 4) / 4 / 8
+        ),
+    },
+    "halved-l2": {
+        "penalty of weights 3 and 4, factor 1/8": Pin(25 / 8 / 2, 25 / 8),
+        "its gradient by the first": Pin(3 / 8, 2 * 3 / 8),
+    },
+    "double-softmax": {
+        "loss of logits 2 0, label 1 0": Pin(
+            -math.log(_SOFTMAX), -math.log(_TWICE), relative=_EXP_AND_LOG
+        ),
+        "its gradient by the first logit": Pin(
+            _SOFTMAX - 1,
+            2 * (_TWICE - 1) * _SOFTMAX * (1 - _SOFTMAX),
+            relative=_EXP_AND_LOG,
         ),
     },
     "label-gradient": {
@@ -185,10 +229,6 @@ _PINS: dict[str, dict[str, Pin]] = {
         "loss alone: against XLA": Pin(0.0, math.nan),
         "loss fetched with its gradient: against tf.function": Pin(math.nan, math.nan, instead=0.0),
     },
-    "batch-norm-variance": {
-        # Squares of -3/2, -1/2, 1/2, 3/2 over 3 and over 4; three roundings of up to 6e-8.
-        "moving variance after a batch of 1 2 3 4, momentum 0": Pin(5 / 3, 5 / 4, relative=2e-7)
-    },
     "initializer-stddev": {
         # Four standard errors of a standard deviation from 10,000 draws: 4 / sqrt(2 * 10,000).
         "standard deviation of random_normal_initializer()": Pin(1.0, 0.05, relative=0.028),
@@ -200,6 +240,10 @@ _PINS: dict[str, dict[str, Pin]] = {
         "weight after 3 steps, rate 1 halved each step": Pin(-(1 + 1 / 2 + 1 / 4), -(1.0 + 1 + 1))
     },
     "side-effects": {"times a counter beside the prediction was increased": Pin(0, 1)},
+    "fetched-twice": {
+        "batches of which the loss was logged": Pin([1, 2, 3], [1, 3, 5]),
+        "weight after 3 steps of rate 1/8": Pin(-(1 + 2 + 3) / 8, -(2 + 4 + 6) / 8),
+    },
     "tracing": {
         "times a line of Python ran in 3 steps": Pin(3, 1),
         "different graphs run for 3 learning rates": Pin(1, 3),
@@ -209,6 +253,15 @@ _PINS: dict[str, dict[str, Pin]] = {
         "tensor as the key of a dictionary": Pin(
             "found", "TypeError: Tensor is unhashable. Instead, use tensor.ref() as the key."
         ),
+    },
+    "untracked-variables": {
+        "trained variables": Pin(1, 0),
+        "weight 1 after 1 step of gradient 2, rate 1/8": Pin(1 - 2 / 8, 1.0),
+    },
+    "predict-loop": {
+        # Two a call: one for the data, and one for an epoch that does not come (epoch_iterator.py).
+        "input pipelines started for 3 predictions": Pin(0, 6),
+        "last prediction for 1, 2, 3": Pin(6.0, 6.0),
     },
     "upgrade-script": {
         "result of a placeholder script that doubles 21": Pin(

@@ -24,7 +24,7 @@ def measure(
 ) -> dict[str, list[Reading]]:
     """Runs every file of some pitfalls.
 
-    TensorFlow 1.15, and what needs a process of its own, run beside this process.
+    TensorFlow 1.15 and legacy Keras each have a process of their own, beside this one.
 
     Args:
         pitfalls: which ones.
@@ -37,26 +37,22 @@ def measure(
         SuiteError: a file failed; the message names it, or its process, and says why.
     """
     wanted = list(pitfalls)
+    files = [(each.name, side) for each in wanted for side in SIDES]
+    legacy = [(each.name, side) for each in wanted for side in each.legacy_keras]
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        alone = {
-            (each.name, side): pool.submit(measure_alone, each.name, side)
-            for each in wanted
-            for side in each.alone
-        }
-        names = [each.name for each in wanted]
-        tf115 = pool.submit(measure_tf115, names, tf115_python) if tf115_python else None
-        here = {
-            (each.name, side): measure_here(each.name, side)
-            for each in wanted
-            for side in SIDES
-            if side not in each.alone
-        }
-        here.update({key: future.result() for key, future in alone.items()})
-        before = tf115.result() if tf115 else None
+        legacy_keras = pool.submit(measure_legacy_keras, legacy)
+        tf115 = pool.submit(_measure_tf115_if, [each.name for each in wanted], tf115_python)
+        found = {file: measure_here(*file) for file in files if file not in legacy}
+        found.update(legacy_keras.result())
+    before = tf115.result()
     return {
-        name: _readings(*(here[name, side] for side in SIDES), before[name] if before else None)
-        for name in names
+        each.name: _readings(*(found[each.name, side] for side in SIDES), before.get(each.name))
+        for each in wanted
     }
+
+
+def _measure_tf115_if(names: Sequence[str], python: Path | None) -> dict[str, Measured]:
+    return measure_tf115(names, python) if python else {}
 
 
 def _readings(
@@ -90,13 +86,19 @@ def measure_here(name: str, side: str) -> Measured:
         raise SuiteError(f"{name}/{side}.py: expected results, found: {kind}: {error}") from error
 
 
-def measure_alone(name: str, side: str) -> Measured:
-    """Returns what a file of a pitfall finds in a process of its own.
+def measure_legacy_keras(files: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Measured]:
+    """Returns what files of pitfalls find with legacy Keras, all of them in one process.
+
+    Args:
+        files: names of pitfalls and sides.
 
     Raises:
-        SuiteError: the file failed.
+        SuiteError: a file failed; the message holds the last line of the process.
     """
-    return _run(sys.executable, side, [name], os.environ, f"results of {name}/{side}.py")[name]
+    if not files:
+        return {}
+    environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1"}
+    return _run(sys.executable, files, environment, "results with legacy Keras (tf_keras)")
 
 
 def measure_tf115(names: Sequence[str], python: Path) -> dict[str, Measured]:
@@ -109,15 +111,15 @@ def measure_tf115(names: Sequence[str], python: Path) -> dict[str, Measured]:
     Raises:
         SuiteError: the process failed; the message holds its last line.
     """
-    expected = "numbers from TensorFlow 1.15"
-    return _run(str(python), "tf1", names, tf115_environment(), expected)
+    files = [(name, "tf1") for name in names]
+    found = _run(str(python), files, tf115_environment(), "numbers from TensorFlow 1.15")
+    return {name: measured for (name, _), measured in found.items()}
 
 
 def _run(
-    python: str, side: str, names: Sequence[str], environment: Mapping[str, str], expected: str
-) -> dict[str, Measured]:
+    python: str, files: Sequence[tuple[str, str]], environment: Mapping[str, str], expected: str
+) -> dict[tuple[str, str], Measured]:
     module = "shared.tools.pitfalls.run_files"
-    found: dict[str, Measured] = json.loads(
-        run_module(python, module, [side, *names], environment, expected)
-    )
-    return found
+    arguments = ["/".join(file) for file in files]
+    found = json.loads(run_module(python, module, arguments, environment, expected))
+    return {file: found["/".join(file)] for file in files}

@@ -55,9 +55,12 @@ class Pitfall:
         what: what happens to somebody who does not know.
         why: the reason, down to the line of code where it is known.
         sources: documentation pages, threads, and files of the installed packages.
-        only_tf115: the installed `compat.v1` already behaves like TF2, so that only TensorFlow
-            1.15 shows what was before.
-        alone: the sides that need a process of their own, for a switch that holds in all of it.
+        changes_numbers: whether one who writes the port in the obvious way gets other numbers from
+            the named function itself; else it changes what runs, or when.
+        only_tf115: the installed `compat.v1` already behaves like TF2, or no longer has it, so that
+            only TensorFlow 1.15 shows what was before.
+        legacy_keras: the sides that need Keras 2 (the package tf_keras and TF_USE_LEGACY_KERAS=1),
+            and so another process: the switch holds in all of it.
     """
 
     name: str
@@ -66,8 +69,9 @@ class Pitfall:
     what: str
     why: str
     sources: tuple[str, ...]
+    changes_numbers: bool = False
     only_tf115: bool = False
-    alone: tuple[str, ...] = ()
+    legacy_keras: tuple[str, ...] = ()
 
     def code(self, side: str) -> str:
         """Returns the text of one of its files: "tf1", "naive" or "fixed"."""

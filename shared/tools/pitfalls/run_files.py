@@ -1,6 +1,6 @@
 """Runs files of the catalogue of pitfalls; under TensorFlow 1.15 on Python 3.7 too.
 
-    python -m shared.tools.pitfalls.run_files tf1 adam-epsilon adam-state
+    python -m shared.tools.pitfalls.run_files adam-epsilon/tf1 adam-state/tf1
 
 prints what each of them found, as JSON.
 """
@@ -11,6 +11,7 @@ import json
 import os
 import runpy
 import sys
+import warnings
 from typing import Any
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "catalogue")
@@ -21,7 +22,9 @@ def run(name: str, side: str) -> dict[str, Any]:
 
     Whatever the file raises is raised on.
     """
-    results = runpy.run_path(os.path.join(FOLDER, name, side + ".py"))["results"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Keras warns of is what some of them show
+        results = runpy.run_path(os.path.join(FOLDER, name, side + ".py"))["results"]
     return {quantity: _plain(value) for quantity, value in results.items()}
 
 
@@ -34,13 +37,12 @@ def _plain(value: Any) -> Any:
     return np.asarray(value).tolist()  # a float32 keeps its exact value
 
 
-def main(side: str, names: list[str]) -> None:
-    """Writes what the files of one side found, by name of the pitfall, to standard output."""
-    if side == "tf1":  # the others run in a process of their own to set a switch before TensorFlow
-        import shared.tensorflow_loading  # noqa: F401  TensorFlow without its chatter
+def main(files: list[str]) -> None:
+    """Writes what each file found, by NAME/SIDE, to standard output."""
+    import shared.tensorflow_loading  # noqa: F401  TensorFlow without its chatter
 
-    json.dump({name: run(name, side) for name in names}, sys.stdout)
+    json.dump({file: run(*file.split("/")) for file in files}, sys.stdout)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1:])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.tools.lookup import known_names
+from shared.tools.pitfalls.pitfall import pitfalls
 from shared.tools.scan import trying
 from shared.tools.scan.images import RESIZING
 from shared.tools.scan.old_names import OLD_NAMES
@@ -24,14 +25,6 @@ KINDS = {
     "internal": "of TensorFlow's inside, which any release may move",
     "gone": "nothing of this name is left, not in tf.compat.v1 either",
 }
-# Pitfalls that change numbers; the others change what runs, or when.
-_NUMBERS = {
-    "adam-epsilon", "adam-state", "adam-rounding", "rmsprop-defaults", "adagrad-epsilon",
-    "momentum-rate", "dropout-seed", "dropout-nan", "loss-reduction", "unreduced-loss",
-    "label-gradient", "naive-cross-entropy", "batch-norm-variance", "initializer-stddev",
-}  # fmt: skip
-
-
 _WITHOUT_ANSWER = {
     "gone": "Gone, and nothing in TensorFlow 2 has this name.",
     "unknown": "Not a name of TensorFlow 1.15 or 2: one from before 1.15, or a mistake.",
@@ -141,8 +134,10 @@ def _kind(code: str, symbol: Symbol | None) -> str:
     is_module = known_names.what_it_is().get(symbol.name) == "module"
     if is_module and code in ("changed", "keras 3"):
         return "unchanged"  # its members are uses of their own
-    changes_numbers = _NUMBERS.intersection(symbol.pitfalls) or f"tf.{symbol.name}" in RESIZING
-    return "numbers change" if changes_numbers else "behaviour changes"
+    known = pitfalls()
+    changes_numbers = any(known[name].changes_numbers for name in symbol.pitfalls)
+    is_resizing = f"tf.{symbol.name}" in RESIZING
+    return "numbers change" if changes_numbers or is_resizing else "behaviour changes"
 
 
 def _answer_of_class(name: str, symbol: Symbol | None) -> Symbol | None:

@@ -20,14 +20,18 @@ SITE_PACKAGES = Path(pytest.__file__).parents[1]
 
 
 @functools.cache
+def all_measured() -> dict[str, list[Reading]]:
+    return measure(PITFALLS.values())
+
+
 def measured(name: str) -> list[Reading]:
-    return measure([PITFALLS[name]])[name]
+    return all_measured()[name]
 
 
 def test_every_folder_of_the_catalogue_is_in_its_order_and_complete() -> None:
     folders = [path for path in CATALOGUE.iterdir() if path.is_dir()]
     assert {path.name for path in folders} == set(NAMES)
-    assert len(NAMES) >= 20
+    assert len(NAMES) >= 33
     for folder in folders:
         found = {path.name for path in folder.iterdir() if path.name != "__pycache__"}
         assert found == {"text.toml", *(f"{side}.py" for side in SIDES)}, folder
@@ -101,6 +105,21 @@ def test_sources_are_addresses_or_files_of_the_installed_packages(name: str) -> 
     for source in PITFALLS[name].sources:
         if not source.startswith(("https://", "TensorFlow 1.15: ")):
             assert (SITE_PACKAGES / source.partition(",")[0]).is_file(), source
+
+
+@functools.cache
+def words_that_lead_to_pitfalls() -> str:
+    root = Path(__file__).resolve().parents[3]
+    folders = ("shared/tools/lookup", "shared/tools/scan", "docs/guide/hunks")
+    data = [path for folder in folders for path in (root / folder).glob("*.toml")]
+    pages = (root / "docs" / "guide" / "concepts").glob("*.md")
+    return "\n".join(path.read_text(encoding="utf-8") for path in [*data, *pages])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_symbol_a_difference_or_a_concept_leads_to_it(name: str) -> None:
+    words = words_that_lead_to_pitfalls()
+    assert f'"{name}"' in words or f"<pitfall-{name}>" in words
 
 
 def test_the_lines_of_a_text_are_joined() -> None:
@@ -200,3 +219,34 @@ def test_the_console_script_of_the_converter_finds_no_issue_and_writes_the_same(
     tf_upgrade_v2_main.main()
     assert "Detected 0 issues that require attention" in capsys.readouterr().out
     assert output.read_text() == PITFALLS["upgrade-script"].code("naive")
+
+
+def test_a_second_run_of_a_session_takes_other_batches_too() -> None:
+    import tensorflow.compat.v1 as tf
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        batch = tf.data.make_one_shot_iterator(tf.data.Dataset.range(1, 100)).get_next()
+        weight = tf.get_variable("weight", initializer=0.0, use_resource=True)
+        loss = weight * tf.cast(batch, tf.float32)
+        update = tf.train.GradientDescentOptimizer(0.125).minimize(loss)
+        session.run(tf.global_variables_initializer())
+        logged = []
+        for _ in range(3):
+            logged.append(int(session.run(batch)))
+            session.run(update)
+        found = {"logged": logged, "weight": float(session.run(weight))}
+    naive = [reading.naive for reading in measured("fetched-twice")]
+    assert list(found.values()) == naive
+
+
+def test_a_model_of_untracked_variables_is_warned_of() -> None:
+    code = PITFALLS["untracked-variables"].code("naive")
+    with pytest.warns(UserWarning, match="does not have any trainable weights"):
+        exec(compile(code, "naive.py", "exec"), {"__name__": "naive"})
+
+
+def test_two_softmaxes_keep_a_loss_above_what_the_text_says() -> None:
+    # Perfect predictions: the second softmax sees a 1 among zeros.
+    bounds = [math.log(1 + (classes - 1) / math.e) for classes in (2, 10)]
+    for bound in bounds:
+        assert f"{bound:.2f}" in PITFALLS["double-softmax"].what

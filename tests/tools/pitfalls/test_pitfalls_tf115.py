@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from tf115_environment import require_tf115
 
 if TYPE_CHECKING:
     from shared.tools.pitfalls.measuring import Measured
+    from shared.tools.pitfalls.pitfall import Reading
 
 PITFALLS = pitfalls()
 
@@ -34,15 +36,24 @@ def test_tensorflow_115_shows_what_is_pinned(name: str, measured: dict[str, Meas
         assert pins[quantity].close(value, pins[quantity].under_tf115), (quantity, value)
 
 
+ONLY_TF115 = [name for name in PITFALLS if PITFALLS[name].only_tf115]
+
+
+@functools.cache
+def measured_now() -> dict[str, list[Reading]]:
+    return measure(PITFALLS[name] for name in ONLY_TF115)
+
+
 @pytest.mark.tf115
-@pytest.mark.parametrize("name", [name for name in PITFALLS if PITFALLS[name].only_tf115])
+@pytest.mark.parametrize("name", ONLY_TF115)
 def test_only_tensorflow_115_shows_these(name: str, measured: dict[str, Measured]) -> None:
     readings = [
         dataclasses.replace(reading, tf115=measured[name][reading.quantity])
-        for reading in measure([PITFALLS[name]])[name]
+        for reading in measured_now()[name]
     ]
     assert not PITFALLS[name].is_gone(readings)
-    assert all(reading.tf1 == reading.naive for reading in readings)
+    for reading in readings:  # the Session has lost it, or does as TensorFlow 2 does
+        assert reading.tf1 == reading.naive or reading.tf1 != reading.tf115, reading
 
 
 def test_a_failing_interpreter_is_named_with_its_last_line(tmp_path: Path) -> None:

@@ -1,0 +1,12 @@
+import tensorflow as tf
+
+layer = tf.keras.layers.BatchNormalization(
+    momentum=0.999, epsilon=0.001, scale=False
+)
+normalized = layer(tf.constant([[0.0], [2.0]]), training=True)
+
+results = {
+    "2 of a batch 0 2, normalized": normalized[1, 0],
+    "moving mean after that batch": layer.moving_mean[0],
+    "trained variables": len(layer.trainable_variables),
+}
