@@ -1,0 +1,241 @@
+"""Every pair's logits, loss, gradients, one update and metrics, held by NumPy in float64.
+
+Either style alone: what both have alike wrong, no comparison of the two can see. Inputs reach
+outside of what training shows, batches have odd sizes, and states are late ones too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from model_state import set_parameters, set_slots, set_step
+from numpy_models import NUMPY_MODELS, NumpyModel, adam
+from shared.models import PAIRS
+
+UNIT_ROUNDOFF = 2.0**-24  # of float32, round to nearest
+VARIANTS = [
+    pytest.param(name, variant.style, variant.optimizer, id=f"{name}-{variant.label}")
+    for name in NUMPY_MODELS
+    for variant in PAIRS[name].variants
+]
+# The CNN's three million weights take seconds for each: what is quick for it is once of each kind.
+QUICK_FOR_CNN = {"gradients": [1051], "update": [1051], "metrics": [501]}
+
+
+def cases(kind: str, values: list[int], variants: list[Any]) -> list[Any]:
+    """Returns each variant with each value; slow where the CNN takes long."""
+    return [
+        pytest.param(
+            *variant.values,
+            value,
+            id=f"{variant.id}-{value}",
+            marks=pytest.mark.slow
+            if variant.values[0] == "cnn" and value not in QUICK_FOR_CNN[kind]
+            else (),
+        )
+        for variant in variants
+        for value in values
+    ]
+
+
+PLAIN = [param for param in VARIANTS if param.values[2] != "keras"]  # the model, not its optimizer
+
+
+def bound_of(reference: NumpyModel) -> float:
+    """How far float32 may be off: a rounding a term, at random, with a margin of eight."""
+    return 8 * reference.terms**0.5 * UNIT_ROUNDOFF
+
+
+def a_batch(name: str, size: int, seed: int = 0) -> tuple[np.ndarray, ...]:
+    """Returns inputs, negative and large ones among them, and targets."""
+    random = np.random.RandomState(seed)
+    if PAIRS[name].data == "ratings":  # ids repeat
+        ids = [random.randint(0, rows, size).astype(np.int64) for rows in (5, 3)]
+        return *ids, np.float32(random.uniform(1, 5, size))
+    if PAIRS[name].data == "line":
+        return np.float32(random.uniform(-30, 30, size)), np.float32(random.uniform(-3, 9, size))
+    images = np.float32(random.normal(0.3, 1, [size, 784]))
+    classes = random.randint(0, 10, size).astype(np.int64)
+    one_hot = np.eye(10, dtype=np.float32)[classes]
+    return images, classes if PAIRS[name].data == "fashion" else one_hot
+
+
+def a_model(name: str, style: str, optimizer: str | None = None, **settings: Any) -> Any:
+    """Returns a model whose parameters are all different, none of them 0."""
+    model = PAIRS[name].create(style, optimizer, **settings)
+    random = np.random.RandomState(7)
+    values = {
+        parameter: np.float32(random.normal(0.01, 1.5 / np.shape(value)[0] ** 0.5, np.shape(value)))
+        if np.ndim(value)
+        else np.float32(random.uniform(0.5, 2))
+        for parameter, value in model.variables().items()
+    }
+    set_parameters(model, values)
+    return model
+
+
+def wide_batch(batch: tuple[np.ndarray, ...]) -> list[np.ndarray]:
+    """Returns a batch with its float32 as float64."""
+    return [array.astype(np.float64) if array.dtype == np.float32 else array for array in batch]
+
+
+def wide(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: np.asarray(array, np.float64) for name, array in arrays.items()}
+
+
+def distance(found: Any, expected: Any) -> float:
+    return float(
+        np.linalg.norm(np.asarray(found, np.float64) - expected) / np.linalg.norm(expected)
+    )
+
+
+def kept_of(model: Any, name: str, size: int) -> np.ndarray | None:
+    """Returns what dropout multiplies the CNN's units by at the model's step."""
+    if name != "cnn":
+        return None
+    noise = tf.random.stateless_uniform([size, 1024], [model.config.seed, model.step()]).numpy()
+    share = model.config.keep_probability
+    return (noise < np.float32(share)) / share
+
+
+@pytest.mark.parametrize(("name", "style", "optimizer"), PLAIN)
+def test_predictions(name: str, style: str, optimizer: str | None) -> None:
+    reference, model = NUMPY_MODELS[name], a_model(name, style, optimizer)
+    *inputs, _ = a_batch(name, 7)
+    expected = reference.forward(wide(model.variables()), *wide_batch(tuple(inputs)))
+    found = np.asarray(model.predict(*inputs))
+    assert found.shape == expected.shape and found.dtype == np.float32
+    assert distance(found, expected) < bound_of(reference)
+
+
+# One example; a few; chunks of 500 with a partial last one, of which the CNN knows.
+@pytest.mark.parametrize(
+    ("name", "style", "optimizer", "size"), cases("metrics", [1, 7, 501, 1003], PLAIN)
+)
+def test_metrics(name: str, style: str, optimizer: str | None, size: int) -> None:
+    reference, model = NUMPY_MODELS[name], a_model(name, style, optimizer)
+    batch = a_batch(name, size)
+    p, losses, correct = wide(model.variables()), 0.0, 0
+    for start in range(0, size, 100):  # what NumPy's convolution holds at a time
+        *inputs, targets = wide_batch(tuple(array[start : start + 100] for array in batch))
+        losses += reference.example_losses(p, [*inputs, targets]).sum()
+        if reference.correct is not None:
+            correct += reference.correct(reference.forward(p, *inputs), targets).sum()
+    metrics = model.evaluate(*batch)
+    assert abs(metrics["loss"] / (losses / size) - 1) < bound_of(reference)
+    if reference.correct is not None:
+        # A tie within a rounding may fall either way.
+        assert abs(metrics["accuracy"] * size - correct) < 1e-6 + (size > 100)
+
+
+@pytest.mark.parametrize(  # dropout's noise is another one at each step
+    ("name", "style", "optimizer", "step"), cases("gradients", [0, 1051], PLAIN)
+)
+def test_gradients(name: str, style: str, optimizer: str | None, step: int) -> None:
+    reference, model = NUMPY_MODELS[name], a_model(name, style, optimizer)
+    set_step(model, step)
+    batch = a_batch(name, 5)
+    kept = kept_of(model, name, 5)
+    p, random = wide(model.variables()), np.random.RandomState(1)
+    fed = wide_batch(batch)
+    for parameter, gradient in model.gradients(*batch).items():
+        gradient = np.asarray(gradient, np.float64)
+        # Any direction's slope is that of the loss: along the gradient, and a random one.
+        along = gradient / max(float(np.linalg.norm(gradient)), 1e-30)
+        for direction in (along, random.choice([-1.0, 1.0], np.shape(gradient))):
+            length = 1e-5 * max(float(np.linalg.norm(p[parameter])), 1) / np.linalg.norm(direction)
+            ends = [
+                reference.loss({**p, parameter: moved}, fed, kept)
+                for moved in (p[parameter] - length * direction, p[parameter] + length * direction)
+            ]
+            slope = (ends[1] - ends[0]) / (2 * length)
+            # The curvature that a step of this length meets, beside the roundings.
+            allowed = (bound_of(reference) + 1e-3) * np.linalg.norm(gradient)
+            assert abs((gradient * direction).sum() - slope) <= allowed, (parameter, slope)
+        assert np.linalg.norm(gradient) > 0, parameter
+
+
+@pytest.mark.parametrize(
+    ("name", "style", "optimizer", "step"), cases("update", [0, 1, 131, 1051, 5003], VARIANTS)
+)
+def test_one_update(name: str, style: str, optimizer: str | None, step: int) -> None:
+    reference, model = NUMPY_MODELS[name], a_model(name, style, optimizer, learning_rate=0.003)
+    set_slots(model, seed=step)
+    set_step(model, step)
+    before, slots = wide(model.variables()), wide(model.slots())
+    batch = a_batch(name, 5, seed=step)
+    gradients = wide(dict(model.gradients(*batch)))
+    loss = reference.loss(before, wide_batch(batch), kept_of(model, name, 5))
+    assert abs(float(np.asarray(model.train_step(*batch))) / loss - 1) < bound_of(reference)
+    assert model.step() == step + 1
+    after, moved = model.variables(), wide(model.slots())
+    for parameter, value in before.items():
+        if reference.optimizer == "sgd":
+            expected = value - 0.003 * gradients[parameter]
+        else:
+            of_slots = slots[f"{parameter}/m"], slots[f"{parameter}/v"]
+            expected, m, v = adam(value, gradients[parameter], *of_slots, step + 1, 0.003)
+            # float32(1 - float32(0.999)) is 1.3e-5 off, and a slot rounds a few times.
+            assert distance(moved[f"{parameter}/m"], m) < 1e-6
+            assert distance(moved[f"{parameter}/v"], v) < 2e-5
+        # Each element: the update with Adam's 1.3e-5, and 1 - beta2 to a small power, which
+        # cancels (6e-8 of 1e-3 at the first step); the roundings of a new m that nearly cancels;
+        # then one of the parameter.
+        allowed = 1.5e-4 * np.abs(expected - value) + 2 * UNIT_ROUNDOFF * np.abs(value) + 1e-12
+        if reference.optimizer == "adam":
+            terms = np.abs(of_slots[0]) + np.abs(gradients[parameter])
+            allowed += 4 * UNIT_ROUNDOFF * 0.003 * terms / (v**0.5 + 1e-8)
+        assert (np.abs(after[parameter] - expected) <= allowed).all(), parameter
+
+
+def test_every_pair_has_its_mathematics_here() -> None:
+    assert set(NUMPY_MODELS) == set(PAIRS)
+
+
+# ---- that it can fail --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "wrong"),
+    [
+        ("relu_regression", "forward", lambda self, x: tf.nn.relu6(self.weight * x + self.bias)),
+        ("softmax_regression", "loss", lambda self, o, t: tf.reduce_mean((o - t) ** 2)),
+        ("mlp", "correct", lambda self, o, t: tf.reduce_sum(tf.cast(tf.argmax(o, 1) > 4, "int32"))),
+    ],
+)
+def test_a_wrong_model_is_caught(
+    name: str, method: str, wrong: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        getattr(PAIRS[name].module("tf2_style"), PAIRS[name].class_name), method, wrong
+    )
+    checks = {"forward": test_predictions, "loss": test_gradients, "correct": test_metrics}
+    more = {"test_gradients": [0], "test_metrics": [7], "test_predictions": []}
+    with pytest.raises(AssertionError):
+        checks[method](name, "tf2_style", None, *more[checks[method].__name__])
+
+
+def test_an_update_frozen_late_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = PAIRS["softmax_regression"].module("tf2_style").SoftmaxRegression.update
+
+    def frozen(self: Any, gradients: Any) -> None:
+        early = tf.cast(self.global_step < 1000, tf.float32)
+        right(self, [gradient * early for gradient in gradients])
+
+    monkeypatch.setattr(
+        PAIRS["softmax_regression"].module("tf2_style").SoftmaxRegression, "update", frozen
+    )
+    test_one_update("softmax_regression", "tf2_style", None, 131)
+    with pytest.raises(AssertionError, match="weights"):
+        test_one_update("softmax_regression", "tf2_style", None, 1051)
+
+
+def test_keras_epsilon_of_its_own_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    adam_of_keras = tf.keras.optimizers.Adam
+    monkeypatch.setattr(tf.keras.optimizers, "Adam", lambda rate, epsilon: adam_of_keras(rate))
+    with pytest.raises(AssertionError, match="weights"):
+        test_one_update("mlp", "tf2_style", "keras", 131)
