@@ -145,6 +145,93 @@ def test_dense_momentum_equals_a_session() -> None:
     assert variable.numpy().tobytes() == expected.tobytes()
 
 
+# ---- losses on sampled classes ----------------------------------------------------------------
+
+SAMPLED = 6  # classes a step, drawn by NumPy, so that both styles have the same
+
+
+class Classes(NamedTuple):
+    """What one step is fed: ids of inputs [BATCH], their classes, sampled classes [SAMPLED]."""
+
+    ids: np.ndarray
+    labels: np.ndarray
+    sampled: np.ndarray
+
+
+def classes() -> list[Classes]:
+    random = np.random.RandomState(3)
+    return [
+        Classes(*(random.randint(0, ROWS, size) for size in (BATCH, BATCH, SAMPLED)))
+        for _ in range(STEPS)
+    ]
+
+
+def head() -> dict[str, np.ndarray]:
+    """Initial values: a table of inputs, weights and biases of the classes."""
+    return {"inputs": start(), "weights": start()[::-1].copy(), "biases": start()[:, 0].copy()}
+
+
+def sampled_loss(function: Any, tables: dict[str, Any], fed: Any) -> Any:
+    """The sum of `nce_loss` or `sampled_softmax_loss` over the batch."""
+    share = SAMPLED / ROWS  # how often uniform sampling is expected to draw a class
+    losses = function(
+        weights=tables["weights"],
+        biases=tables["biases"],
+        labels=fed.labels[:, None],
+        inputs=tf.nn.embedding_lookup(tables["inputs"], fed.ids),
+        num_sampled=SAMPLED,
+        num_classes=ROWS,
+        sampled_values=(fed.sampled, tf.fill([BATCH, 1], share), tf.fill([SAMPLED], share)),
+    )
+    return tf.reduce_sum(losses)
+
+
+def sampled_in_a_session(function: Any) -> States:
+    with tf.Graph().as_default(), tf1.Session() as session:
+        tables = {name: tf1.get_variable(name, initializer=value) for name, value in head().items()}
+        fed = Classes(*(tf1.placeholder(tf.int64, [size]) for size in (BATCH, BATCH, SAMPLED)))
+        pairs = tf1.train.AdamOptimizer(RATE).compute_gradients(sampled_loss(function, tables, fed))
+        assert all(isinstance(gradient, tf.IndexedSlices) for gradient, _ in pairs)
+        train = tf1.train.AdamOptimizer(RATE).apply_gradients(pairs)
+        session.run(tf1.global_variables_initializer())
+        found = []
+        for step in classes():
+            session.run(train, dict(zip(fed, step, strict=True)))
+            found.append(session.run(list(tables.values())))
+        return found
+
+
+def sampled_by_hand(function: Any, shift: int = 0) -> States:
+    """The same in a tf.function; `shift` takes other sampled classes, which is a mistake."""
+    tables = {name: tf.Variable(value) for name, value in head().items()}
+    adam = TF1Adam(RATE)
+    adam.build(list(tables.values()))
+
+    @tf.function
+    def train(ids: Any, labels: Any, sampled: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = sampled_loss(function, tables, Classes(ids, labels, sampled))
+        gradients = tape.gradient(loss, list(tables.values()))
+        adam.apply_gradients(zip(gradients, tables.values(), strict=True))
+        # As every train step of the pairs. A function that returns nothing is not optimized as a
+        # Session's graph is: its gradients were seen to differ in the last bit.
+        return loss
+
+    found = []
+    for step in classes():
+        train(*map(tf.constant, step._replace(sampled=(step.sampled + shift) % ROWS)))
+        found.append([table.numpy() for table in tables.values()])
+    return found
+
+
+@pytest.mark.parametrize("name", ["nce_loss", "sampled_softmax_loss"])
+def test_losses_on_classes_sampled_by_numpy_equal_a_session(name: str) -> None:
+    expected = sampled_in_a_session(getattr(tf1.nn, name))
+    assert first_difference(expected, sampled_by_hand(getattr(tf.nn, name))) is None
+    other = sampled_by_hand(getattr(tf.nn, name), shift=1)
+    assert first_difference(expected, other) == (1, 0)
+
+
 # ---- what must be found ----------------------------------------------------------------------
 
 
