@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
-from exported import loaded_by_tf1, loaded_by_tf2
+from exported import loaded_by_tf2
 from shared.models import PAIRS, STYLES
 from shared.tools.compare.distances import relative_l2
 from shared.tools.parity import runtimes
@@ -115,14 +115,13 @@ def test_keras_adam_on_sparse_gradients_is_beyond_the_bound() -> None:
     assert relative_l2(exact, found) > 10 * max(variant.bound for variant in PAIR.variants)
 
 
-@pytest.mark.parametrize("loader", [loaded_by_tf1, loaded_by_tf2])
-def test_users_and_items_are_not_mixed_up_in_the_export(loader: Any, tmp_path: Path) -> None:
+def test_users_and_items_are_not_mixed_up_in_the_export(tmp_path: Path) -> None:
     users, items, _ = batch()
     for style in STYLES:
         model = PAIR.create(style)
         model.train_steps(*batches(3))
         model.export(str(tmp_path / style))
-        with loader(str(tmp_path / style)) as predict:
+        with loaded_by_tf2(str(tmp_path / style)) as predict:
             found = predict(items=items, users=users)
             swapped = predict(items=users % 60, users=items)
         assert np.array_equal(found, np.asarray(model.predict(users, items)))

@@ -18,7 +18,7 @@ SHARE = 1 - (1e-3 / float(1 - np.float32(0.999))) ** -0.5
 
 
 # What a run of so many steps shows before the MLP's loss depends on the last bit of everything.
-STEPS = {"cnn": 60, "mlp": 200, "embeddings": 300}
+STEPS = {"cnn": 60, "mlp": 200, "embeddings": 100}
 
 
 def losses_of(name: str, steps: int, slower: float = 0.0, **settings: Any) -> np.ndarray:
