@@ -14,7 +14,7 @@ from shared.program import Program
 from shared.program.tasks import Task
 
 STYLES = ("tf1_style", "tf2_style")
-IMAGES: dict[str, Any] = {"digits": load_digits, "fashion": load_fashion}
+IMAGES: dict[str, Any] = {"digits": load_digits, "fashion": load_fashion, "noise": load_digits}
 """What loads the images that a pair is trained on, by the pair's `data`."""
 WHOLE_SETS = {"mnist": "digits", "fashion": "fashion"}
 """The `data` that each name of a whole set of images is of."""
@@ -42,12 +42,17 @@ class ParityRun:
     `rounding_drift` is for a network, in which a rounding grows: what one rounding of each initial
     weight makes of the losses by the last of the bounded steps, ||b - a|| / ||a||, as
     tests/pairs/test_one_rounding.py measures it. None where training damps a rounding.
+
+    `eager_reorders`: whether an eager run adds in another order. Where a gradient is a sum of three
+    or more parts, as of batch normalization, Grappler rewrites the sum in a Session as in a
+    tf.function, and nothing rewrites it in an eager run.
     """
 
     steps: int
     eager_steps: int | None = None  # fewer, for an eager step takes up to ten times as long
     bounded_steps: int | None = None  # fewer, where a rounding takes a longer run elsewhere
     rounding_drift: float | None = None
+    eager_reorders: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +61,7 @@ class Pair:
 
     name: str  # of the two files
     class_name: str
-    data: str  # "line", or a key of IMAGES
+    data: str  # "line", or a key of IMAGES ("noise": digits are generated from it)
     variants: tuple[Variant, ...]  # the TensorFlow 1 style first: the others are compared with it
     parity: ParityRun
     run_steps: int | None = None  # steps in `pairs run`, None for the default of the files
@@ -147,6 +152,15 @@ PAIRS = {
         Pair(
             "embeddings", "MatrixFactorization", "ratings", _adam(_LINE_BOUND), ParityRun(300, 60)
         ),
+        Pair(
+            "adversarial",
+            "Adversarial",
+            "noise",
+            _adam(_NETWORK_BOUND),
+            # After some 100 steps each network amplifies what the other makes of a rounding.
+            ParityRun(200, 20, bounded_steps=50, rounding_drift=1.5e-7, eager_reorders=True),
+            run_steps=200,
+        ),
     )
 }
 
@@ -155,6 +169,7 @@ SCRIPTS = ("basics", "input_pipeline")
 
 NOT_TIMED = {
     "embeddings": "a batch is three arrays, and the ways that are timed take two",
+    "adversarial": "two updates a step, which no peer makes",
 }
 """Pairs that `pairs bench` leaves out, and why."""
 

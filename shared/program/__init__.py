@@ -9,12 +9,20 @@ from shared.program.settings import (
     number,
     setting,
 )
-from shared.program.tasks import CLOTHES, DIGITS, EXACT_LINE, NOISY_LINE, RATINGS
+from shared.program.tasks import (
+    CLOTHES,
+    DIGITS,
+    EXACT_LINE,
+    GENERATED_DIGITS,
+    NOISY_LINE,
+    RATINGS,
+)
 
 __all__ = [
     "CLOTHES",
     "DIGITS",
     "EXACT_LINE",
+    "GENERATED_DIGITS",
     "NOISY_LINE",
     "RATINGS",
     "ImageSettings",

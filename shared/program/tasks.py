@@ -9,6 +9,7 @@ import numpy as np
 from shared.data.batch_order import batch_rows
 from shared.data.digits import load_digits
 from shared.data.fashion import class_names, load_fashion
+from shared.data.generated_images import nearest, noise_of_steps
 from shared.data.ratings import Ratings, load_ratings
 from shared.data.regression_points import exact_line, least_squares, noisy_line
 from shared.program.batches import Arrays, Batch
@@ -92,6 +93,50 @@ class ImageTask(Task):
             "image": range(len(images)),
             "prediction": self._class_names(predicted),
             "truth": self._class_names(truth),
+        }
+
+
+class GeneratedImages(ImageTask):
+    """Noise [n, 32] that images are generated from, and real images [n, 784] beside it."""
+
+    measured = "sum of both networks' over the test set"
+    _TEST_NOISE = 1  # the seed, whatever the training's
+
+    def batches(self, data: Any, config: Any, steps: range) -> Arrays:
+        """Returns noise [steps, batch, 32] and images [steps, batch, 784]."""
+        images, _ = super().batches(data, config, steps)
+        return noise_of_steps(config.batch_size, steps, config.seed), images
+
+    def test(self, data: Any) -> Arrays:
+        """Returns noise [m, 32] and test images [m, 784]."""
+        images = data.test_images
+        return noise_of_steps(len(images), range(1), self._TEST_NOISE)[0], images
+
+    def metrics(self, model: Any, data: Any) -> Mapping[str, float]:
+        """Returns loss, accuracy, and what the first 100 generated images are like.
+
+        The accuracy is the share of pairs, a real and a generated image, of which both are told
+        right. `distance` is the mean root mean square of the pixels between a generated image and
+        the nearest training image, `digits` how many of the ten digits these nearest show.
+        """
+        noise, images = self.test(data)
+        loss, correct = (float(number) for number in model.measure(noise, images))
+        rows, distances = nearest(np.asarray(model.predict(noise[:100])), data.train_images)
+        return {
+            "loss": loss,
+            "accuracy": correct / len(images),
+            "distance": float(distances.mean()),
+            "digits": len(np.unique(data.train_labels[rows].argmax(axis=1))),
+        }
+
+    def table(self, model: Any, data: Any) -> Mapping[str, Sequence]:
+        """Returns what ten generated images look like."""
+        generated = np.asarray(model.predict(self.test(data)[0][:10]))
+        rows, distances = nearest(generated, data.train_images)
+        return {
+            "generated image": range(len(rows)),
+            "nearest digit": data.train_labels[rows].argmax(axis=1).tolist(),
+            "distance": np.round(distances, 4),
         }
 
 
@@ -186,6 +231,7 @@ class RatingTask(Task):
 
 
 DIGITS = ImageTask(load_digits, list)
+GENERATED_DIGITS = GeneratedImages(load_digits, list)
 CLOTHES = ImageTask(load_fashion, class_names)
 NOISY_LINE = NoisyLine(noisy_line, np.arange(-4, 5, dtype=np.float32) / 2)
 EXACT_LINE = ReluLine(exact_line, np.arange(20, dtype=np.float32) / 10)

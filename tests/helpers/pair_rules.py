@@ -27,6 +27,7 @@ STAGES = [
 LINES = {"linear_regression": 200, "relu_regression": 200, "softmax_regression": 200}
 LINES.update(mlp=230, cnn=280)
 LINES.update(embeddings=220)
+LINES.update(adversarial=270)  # two networks
 FIRST_TENSORFLOW_LINE = 45
 SHARED_NAMES = 5
 LESSON_SHARE = 0.75
@@ -48,6 +49,9 @@ ONLY_IN_TF2 = {
     "RATINGS": "as IMAGES",
     "ID_BATCHES": "as IMAGES",
     "RATING_BATCHES": "as IMAGES",
+    "NOISE": "as IMAGES",
+    "NOISE_BATCHES": "as IMAGES",
+    "create_dense": "tf.layers creates the variables of a layer where it is called",
 }
 # Settings that may differ.
 ONLY_IN_TF2_SETTINGS = {"optimizer": "TensorFlow 2 has a choice: Keras's Adam or the old kernel"}
@@ -62,6 +66,9 @@ RENAMED_IN_TF2 = {
 # Where a pair's mathematics is written in another way on purpose: model -> stage -> reason.
 OTHER_MATHEMATICS = {
     "mlp": {"FORWARD": "TensorFlow 2 has Keras layers for what TensorFlow 1 writes out"},
+    "adversarial": {
+        "FORWARD": "TensorFlow 1 has layers in scopes for what TensorFlow 2 writes out"
+    },
 }
 
 # What a style must not use. A name with a dot is looked for after `tf.`, one without anywhere.
@@ -262,6 +269,7 @@ def shared_names(source: str) -> list[str]:
         for node in ast.parse(source).body
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("shared")
         for alias in node.names
+        if alias.name != "legacy_keras"  # brings names of TensorFlow back, and has none to learn
     ]
     return [] if len(names) <= SHARED_NAMES else [f"{len(names)} names of shared: {names}"]
 

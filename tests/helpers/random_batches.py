@@ -16,6 +16,8 @@ def random_batches(data: str, steps: int, batch_size: int, seed: int = 0) -> tup
         users, items = (random.randint(0, 5, shape).astype(np.int64) for _ in range(2))
         return users, items, random.randint(1, 6, shape).astype(np.float32)
     images = random.random_sample([*shape, 784]).astype(np.float32)
+    if data == "noise":
+        return random.uniform(-1, 1, [*shape, 32]).astype(np.float32), images
     labels = random.randint(0, 10, shape).astype(np.int64)
     if data == "fashion":
         return images, labels

@@ -28,7 +28,7 @@ from tf2_style.tf1_adam import TF1Adam
 
 STEPS = 3
 BATCH_SIZES = {"relu_regression": 20, "softmax_regression": 10, "mlp": 32, "cnn": 4}
-BATCH_SIZES.update(embeddings=64)
+BATCH_SIZES.update(embeddings=64, adversarial=8)
 # A quarter is kept: at a half, keep and drop probability could not be told apart. Powers of two
 # only: TensorFlow 2 may multiply by the reciprocal of a constant, which others round.
 SETTINGS: dict[str, dict[str, Any]] = {"cnn": {"keep_probability": 0.25}}
@@ -41,6 +41,10 @@ def batches(name: str, first: int = 0) -> Batches:
         line = noisy_line(0)
         return np.stack([line.inputs] * STEPS), np.stack([line.targets] * STEPS)
     size, steps = BATCH_SIZES[name], range(first, first + STEPS)
+    if PAIRS[name].data == "noise":
+        config = PAIRS[name].module("tf1_style").Config(batch_size=size)
+        found: Batches = PAIRS[name].task.batches(PAIRS[name].task.load(config), config, steps)
+        return found
     if PAIRS[name].data == "line":
         line = exact_line(0)
         rows = batch_rows(len(line.inputs), size, steps, seed=0)

@@ -35,6 +35,7 @@ SIGNATURES["ratings"] = [
     "input users int64 [batch]",
     "output ratings float32 [batch]",
 ]
+SIGNATURES["noise"] = ["input noise float32 [batch, 32]", "output images float32 [batch, 784]"]
 
 
 class Exported(NamedTuple):
@@ -73,9 +74,10 @@ def contents(folder: str | Path) -> tuple[set[str], dict[str, np.ndarray]]:
     prefix = str(Path(folder, "variables", "variables"))
     names = [name for name, _ in tf.train.list_variables(prefix)]
     variables = {
-        name.removeprefix("parameters/").removesuffix("/.ATTRIBUTES/VARIABLE_VALUE"): (
-            tf.train.load_variable(prefix, name)
-        )
+        # A slash in a key is written as ".S".
+        name.removeprefix("parameters/")
+        .removesuffix("/.ATTRIBUTES/VARIABLE_VALUE")
+        .replace(".S", "/"): tf.train.load_variable(prefix, name)
         for name in names
         if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
     }

@@ -105,13 +105,14 @@ class Contents:
         return self.source.read(self.variables[name].key)
 
 
-def describe(path: str | os.PathLike[str], parameters: Sequence[str] = ()) -> Contents:
+def describe(path: str | os.PathLike[str], parameters: object_based.BuiltWith = ()) -> Contents:
     """Reads what a checkpoint holds; of its values only the object graph.
 
     Args:
         path: a prefix, a folder or a file; see `sources.open_source`.
         parameters: names of the variables that a `TF1Adam` was built with, in that order: its
-            slots are numbered, and nothing in the file says whose they are.
+            slots are numbered, and nothing in the file says whose they are. Of several, by the
+            path of each, such as "generator_optimizer".
 
     Raises:
         CheckpointError: there is no checkpoint, or its index is damaged.
@@ -130,7 +131,7 @@ def describe(path: str | os.PathLike[str], parameters: Sequence[str] = ()) -> Co
     return Contents(source.path, NAME_BASED, variables, optimizers, source)
 
 
-def _object_based(source: Source, parameters: Sequence[str]) -> Contents:
+def _object_based(source: Source, parameters: object_based.BuiltWith) -> Contents:
     serialized = source.read(object_based.GRAPH_KEY)
     with errors_of(source.path, object_based.GRAPH_KEY):
         if serialized.dtype != "string" or serialized.shape != ():

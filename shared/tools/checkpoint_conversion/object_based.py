@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.tools.checkpoint_conversion.optimizers import (
@@ -40,6 +40,9 @@ _SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 _NOT_SLOTS = {"_variables", "_trainable_variables", "_trainable_variables_indices"}
 _TF1_ADAM_LISTS = {"m": "Adam.m", "v": "Adam.v"}
 
+BuiltWith = Sequence[str] | Mapping[str, Sequence[str]]
+"""The variables that a `TF1Adam` was built with; of several, by the path of each."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Found:
@@ -60,6 +63,11 @@ def unescaped(name: str) -> str:
     return ".".join(part.replace(".S", "/") for part in name.split(".."))
 
 
+def escaped(name: str) -> str:
+    """Returns the key of a variable that the program gives this name; undone by `unescaped`."""
+    return name.replace(".", "..").replace("/", ".S")
+
+
 def parse(serialized: bytes) -> Any:
     """Returns the TrackableObjectGraph; raises ValueError for what is none."""
     from tensorflow.core.protobuf import trackable_object_graph_pb2
@@ -72,12 +80,13 @@ def parse(serialized: bytes) -> Any:
     return graph
 
 
-def classify(graph: Any, parameters: Sequence[str] = ()) -> Found:
+def classify(graph: Any, parameters: BuiltWith = ()) -> Found:
     """Reads an object graph.
 
     Args:
         graph: a TrackableObjectGraph.
-        parameters: the variables that a `TF1Adam` was built with, in that order.
+        parameters: the variables that a `TF1Adam` was built with, in that order; of several, by
+            the path of each.
     """
     nodes = _Nodes(graph)
     roles: dict[str, Role] = {}
@@ -173,17 +182,16 @@ def _keras(nodes: _Nodes, node: int, roles: dict[str, Role]) -> Optimizer:
     return Optimizer(family, KERAS, path)
 
 
-def _tf1_adam(
-    nodes: _Nodes, node: int, parameters: Sequence[str], roles: dict[str, Role]
-) -> Optimizer:
+def _tf1_adam(nodes: _Nodes, node: int, parameters: BuiltWith, roles: dict[str, Role]) -> Optimizer:
     children = nodes.children[node]
     path = nodes.names[children["beta1_power"]].rpartition("/")[0]
+    own = parameters.get(path, ()) if isinstance(parameters, Mapping) else parameters
     for beta in (1, 2):
         name = nodes.names[children[f"beta{beta}_power"]]
         roles[name] = Role(BETA_POWER, optimizer=path, beta=beta)
     for list_name, slot in _TF1_ADAM_LISTS.items():
         for position, name in nodes.listed(children[list_name]).items():
-            owner = parameters[position] if position < len(parameters) else None
+            owner = own[position] if position < len(own) else None
             roles[name] = Role(SLOT, slot, owner, path)
     return Optimizer("Adam", TF1_KERNEL, path)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from typing import Any
 
 from shared.errors import UsageError
 from shared.models import Pair
 from shared.tools.checkpoint_conversion import roles
 from shared.tools.checkpoint_conversion.contents import Contents, describe
-from shared.tools.checkpoint_conversion.conversion_map import CrossingMap
-from shared.tools.checkpoint_conversion.proposal import propose
+from shared.tools.checkpoint_conversion.conversion_map import CrossingMap, KerasAdam
+from shared.tools.checkpoint_conversion.object_based import BuiltWith, escaped
+from shared.tools.checkpoint_conversion.proposal import Proposal, propose
 
 
 def pair_map(pair: Pair, optimizer: str | None, folder: str) -> CrossingMap:
@@ -30,14 +32,47 @@ def pair_map(pair: Pair, optimizer: str | None, folder: str) -> CrossingMap:
             f"--optimizer: expected one that {pair.name} has ({expected}); found {optimizer!r}"
         )
     tf1_model, tf2_model = pair.create("tf1_style"), pair.create("tf2_style", optimizer)
-    parameters = list(tf2_model.parameters)  # in the order in which the optimizer was built
     proposal = propose(
         describe(tf1_model.save(os.path.join(folder, "tf1"))),
-        describe(tf2_model.save(os.path.join(folder, "tf2")), parameters),
+        describe(tf2_model.save(os.path.join(folder, "tf2")), parameters_of(tf2_model)),
     )
+    _settle_optimizers(proposal, tf1_model)
     left = [*proposal.doubts, *proposal.without_partner()[0], *proposal.without_partner()[1]]
     assert not left, f"{pair.name}: the styles differ in what they save: {left}"
     return dataclasses.replace(proposal.map(), origin=f"--model {pair.name}")
+
+
+def parameters_of(tf2_model: Any) -> BuiltWith:
+    """Returns the names of the variables that a model's optimizer was built with, in that order.
+
+    Where a model has `networks`, each has an optimizer of its own: names by the optimizers' paths.
+    """
+    names = {
+        f"{network}_optimizer": [escaped(name) for name in parameters]
+        for network, parameters in getattr(tf2_model, "networks", {}).items()
+    }
+    return names or [escaped(name) for name in tf2_model.parameters]
+
+
+def _settle_optimizers(proposal: Proposal, tf1_model: Any) -> None:
+    """Says whose the powers of beta are where a model has several optimizers, as it knows itself.
+
+    TF1 calls them beta1_power, beta1_power_1 and so on, in the order of creation.
+    """
+    slots = tf1_model.slot_variables() if hasattr(tf1_model, "networks") else {}
+    for network in getattr(tf1_model, "networks", ()):
+        powers = [slots[f"{network}/beta{beta}_power"].op.name for beta in (1, 2)]
+        path = f"{network}_optimizer"
+        count = f"{path}/_iterations"
+        proposal.doubts = [d for d in proposal.doubts if d.tf1 not in powers and d.tf2 != count]
+        if count in proposal.tf2.variables:
+            # Before the first update, a power is the number itself.
+            betas = [float(str(proposal.tf1.read(power).numpy())) for power in powers]
+            proposal.keras_adams.append(KerasAdam(count, *powers, *betas))
+            proposal.sure["global_step"].append(count)  # each makes one update a step
+        else:
+            for beta, power in enumerate(powers, start=1):
+                proposal.sure[power] = [f"{path}/beta{beta}_power"]
 
 
 def optimizers_of(pair: Pair) -> list[str]:

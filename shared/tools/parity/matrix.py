@@ -32,7 +32,7 @@ RUNTIMES = {
     "gpu": "GPU, TF32 off",
 }
 # Keras's Adam computes the powers of beta from its step count and has no variables for them.
-IGNORED = ("*slot/beta?_power",)
+IGNORED = ("*slot/*beta?_power",)
 
 
 @dataclasses.dataclass(frozen=True)

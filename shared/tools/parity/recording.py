@@ -2,13 +2,14 @@
 
 A run is trained by the model's own `train_step` or `train_steps`. A watch beside it keeps what
 passes through: logits and gradients as the update consumed them, slots and variables as it left
-them. The same run is trained once more without a watch, to show that the watch changes no bit.
+them, or as the last update did where a step makes several. The same run is trained once more
+without a watch, to show that the watch changes no bit.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Callable, Mapping, NamedTuple
+from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
@@ -45,6 +46,17 @@ def state_variables(model: Any) -> Mapping[str, Any]:
     """Returns the handles of what `model.variables()` reads: parameters, and averages if any."""
     handles: Mapping[str, Any] = getattr(model, "state_variables", lambda: model.parameters)()
     return handles
+
+
+def parameters_by_update(model: Any) -> Mapping[str, Sequence[str]]:
+    """Returns the names of the parameters that each update of a step changes, by its name.
+
+    A model whose step makes several updates names them in `networks`, with the parameters of
+    each. Then its `update` takes such a name beside the gradients, and in tf1_style `train_ops` and
+    `batch_gradients` have one entry a name. A model without it makes one update, named "" here.
+    """
+    networks = getattr(model, "networks", {"": model.parameters})
+    return {name: list(parameters) for name, parameters in networks.items()}
 
 
 def batches_of(pair: Pair, config: Any) -> Batches:

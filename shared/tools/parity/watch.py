@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from shared.program.batches import Arrays
-from shared.tools.parity.recording import Seen, state_variables
+from shared.tools.parity.recording import Seen, parameters_by_update, state_variables
 
 
 class Watch:
@@ -22,17 +22,24 @@ class Watch:
     def __init__(self, model: Any, inputs: Arrays, rows: int) -> None:
         """Takes a model, what `predict` takes of a batch, and how many steps to hold at a time."""
         self._loss, self._update = model.loss, model.update
-        self._names = list(model.parameters)
+        self._names = parameters_by_update(model)
+        self._updates_done = 0  # in the trace of a function, or so far where it runs eagerly
         self._state = {"slot": model.slot_variables(), "variable": state_variables(model)}
-        forms = {("logits", "logits"): model.predict(*inputs)}
-        forms.update((("gradient", name), model.parameters[name]) for name in self._names)
-        forms.update(self._state_by_key())
-        self._rows = {
-            key: tf.Variable(tf.zeros([rows, *value.shape], value.dtype), trainable=False)
-            for key, value in forms.items()
-        }
-        self._row = tf.Variable(0, trainable=False)
+        self._predicted = model.predict(*inputs)
+        self._row_count, self._row = rows, tf.Variable(0, trainable=False)
+        self._rows: dict[tuple[str, str], Any] = {}
+        for name, parameter in model.parameters.items():
+            self._make_rows(("gradient", name), parameter.shape, parameter.dtype)
+        for key, variable in self._state_by_key().items():
+            self._make_rows(key, variable.shape, variable.dtype)
         model.loss, model.update = self.loss, self.update
+
+    def _make_rows(self, key: tuple[str, str], shape: Any, dtype: Any, seen: Any = None) -> None:
+        zeros = tf.zeros([self._row_count, *shape], dtype)
+        # Sizes that the function does not know stay unknown: from a known size of a batch Grappler
+        # would infer others, and turn divisions by them into products with other roundings.
+        known = [self._row_count, *(shape if seen is None else seen)]
+        self._rows[key] = tf.Variable(zeros, trainable=False, shape=tf.TensorShape(known))
 
     def _state_by_key(self) -> dict[tuple[str, str], Any]:
         return {
@@ -46,15 +53,27 @@ class Watch:
         self._logits = logits
         return self._loss(logits, *targets)
 
-    def update(self, gradients: Any) -> None:
-        """As the model's `update`."""
-        self._keep(("logits", "logits"), self._logits)
-        for name, gradient in zip(self._names, gradients, strict=True):
+    def update(self, gradients: Any, *update: str) -> None:
+        """As the model's `update`, which takes a name where a step makes several."""
+        for name, gradient in zip(self._names["".join(update)], gradients, strict=True):
             self._keep(("gradient", name), gradient)
-        self._update(gradients)
-        for key, variable in self._state_by_key().items():
-            self._keep(key, variable)
-        self._row.assign_add(1)
+        self._update(gradients, *update)
+        self._updates_done += 1
+        if self._updates_done % len(self._names) == 0:
+            self._keep_logits()
+            for key, variable in self._state_by_key().items():
+                self._keep(key, variable)
+            self._row.assign_add(1)
+
+    def _keep_logits(self) -> None:
+        key = ("logits", "logits")
+        if key not in self._rows:
+            # Their shape shows only here; a function that is traced may not know the batch's size.
+            sizes = zip(self._logits.shape, self._predicted.shape, strict=False)
+            shape = [known if known is not None else predicted for known, predicted in sizes]
+            with tf.init_scope():  # outside of the function that is being traced
+                self._make_rows(key, shape, self._logits.dtype, self._logits.shape)
+        self._keep(key, self._logits)
 
     def _keep(self, key: tuple[str, str], value: Any) -> None:
         tf.raw_ops.ResourceScatterUpdate(

@@ -17,6 +17,8 @@ from shared.tools.checkpoint_conversion.contents import Variable, describe
 from shared.tools.checkpoint_conversion.conversion_map import KerasAdam, load_map, tomllib
 from shared.tools.checkpoint_conversion.map_text import map_text
 from shared.tools.checkpoint_conversion.names import ENDING, LEAF, SAME, UNLIKE, agreement
+from shared.tools.checkpoint_conversion.object_based import escaped
+from shared.tools.checkpoint_conversion.pair_maps import parameters_of
 from shared.tools.checkpoint_conversion.proposal import Proposal, propose
 from shared.tools.commands import main
 from tf2_style.tf1_adam import TF1Adam
@@ -46,18 +48,20 @@ VARIANTS: list[tuple[str, str | None]] = [
 @pytest.mark.parametrize(("name", "optimizer"), VARIANTS)
 def test_the_map_of_a_pair_has_every_tensor(name: str, optimizer: str | None) -> None:
     conversion_map = map_of(name, optimizer)
-    parameters = list(fresh("tf2_style", name, optimizer).parameters)
-    tf1, tf2 = describe(conversion_map.tf1), describe(conversion_map.tf2, parameters)
+    model = fresh("tf2_style", name, optimizer)
+    count = len(getattr(model, "networks", [""]))  # of optimizers
+    tf1, tf2 = describe(conversion_map.tf1), describe(conversion_map.tf2, parameters_of(model))
     for a, b in conversion_map.pairs():
         # The styles use the same names, so a pair that is wrong would have two.
         one, other = tf1.variables[a].role, tf2.variables[b].role
         if one.slot:
-            assert (one.slot, one.slot_of) == (other.slot, other.slot_of)
-        elif not b.startswith("optimizer/"):
-            assert a == b
-    adam = conversion_map.keras_adams
-    assert len(adam) == (optimizer == "keras")
-    computed = {"beta1_power", "beta2_power"} if adam else set()
+            assert (one.slot, escaped(str(one.slot_of))) == (other.slot, other.slot_of)
+        elif "optimizer/" not in b:
+            assert escaped(a) == b
+    adams = conversion_map.keras_adams
+    assert len(adams) == (count if optimizer == "keras" else 0)
+    computed = {power for adam in adams for power in (adam.beta1_power, adam.beta2_power)}
+    assert len(computed) == 2 * len(adams)
     assert set(conversion_map.variables) | computed == set(tf1.variables)
 
 

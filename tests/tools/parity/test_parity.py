@@ -35,6 +35,7 @@ QUICK = {
     "mlp": 12,
     "cnn": 3,
     "embeddings": 20,
+    "adversarial": 6,
 }
 WITH_ADAM = [pair.name for pair in PAIRS.values() if len(pair.variants) > 2]
 
@@ -61,6 +62,9 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], 
 @pytest.mark.parametrize("runtime", ["session", "function", "many-steps", "eager"])
 def test_the_same_kernels_give_the_same_bits(name: str, runtime: str, measured: Any) -> None:
     found = measured[name, runtime]
+    if runtime == "eager" and PAIRS[name].parity.eager_reorders:
+        assert not found.bitwise and found.within_bound and found.unrecorded_equal
+        return
     assert found.bitwise and found.within_bound and found.first_difference is None
     assert (found.bound, found.curve_difference, found.max_ulp) == (0, 0, 0)
     assert found.unrecorded_equal

@@ -1,0 +1,269 @@
+"""A generator and a discriminator on handwritten digits, the TensorFlow 2 way: by objects.
+
+Goodfellow et al., "Generative Adversarial Networks" (2014), with batch normalization.
+
+Twin: tf1_style/adversarial.py. Run: python -m tf2_style.adversarial train, predict.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+from shared.data.initial_values import glorot_uniform
+from shared.program import GENERATED_DIGITS, ImageSettings, Program, setting
+from tf2_style import checkpoints, export, summaries, tf1_adam
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(ImageSettings):
+    """Hyperparameters. Each is a flag, and so are the settings of every program."""
+
+    steps: int = setting(1000, "train until this step, counted from the very first run")
+    batch_size: int = setting(50, "images per step, and as many generated ones")
+    learning_rate: float = setting(1e-3, "step size of both Adams")
+    optimizer: str = tf1_adam.optimizer_flag()
+    checkpoint_dir: str = setting("checkpoints/tf2_style/adversarial")
+
+
+class Adversarial:
+    """A generator, noise [batch, 32] to images, and a discriminator, images to a logit."""
+
+    def __init__(self, config):
+        self.config = config  # there is no graph to describe: the methods compute when called
+        self.create_parameters()
+        self.create_optimizers()
+        self.create_checkpoint()
+        self.create_session()
+
+    # ---- INPUTS --------------------------------------------------------------------------------
+    NOISE = tf.TensorSpec([None, 32], tf.float32, name="noise")
+    IMAGES = tf.TensorSpec([None, 784], tf.float32, name="images")
+    NOISE_BATCHES = tf.TensorSpec([None, None, 32], tf.float32, name="noise_batches")
+    IMAGE_BATCHES = tf.TensorSpec([None, None, 784], tf.float32, name="image_batches")
+    # Function arguments replace placeholders. With a signature a tf.function is traced once;
+    # without one it is traced again for every new batch size.
+
+    # ---- PARAMETERS ----------------------------------------------------------------------------
+    def create_parameters(self):
+        """Creates the variables of both networks, in the order of the updates, and the step."""
+        self.random = np.random.RandomState(self.config.seed)
+        self.parameters, self.averages = {}, {}
+        self.create_dense("generator/hidden", 32, 128, norm="generator/norm")
+        self.create_dense("generator/output", 128, 784)
+        self.create_dense("discriminator/hidden", 784, 128, norm="discriminator/norm")
+        self.create_dense("discriminator/output", 128, 1)
+        # Plain dicts take the place of scopes, in the order of the updates.
+        self.networks = {"discriminator": {}, "generator": {}}
+        for name, parameter in self.parameters.items():
+            self.networks[name.split("/")[0]][name] = parameter
+        self.parameters = {**self.networks["discriminator"], **self.networks["generator"]}
+        self.global_step = tf.Variable(0, dtype=tf.int64, name="global_step")
+
+    def create_dense(self, name, inputs, units, norm=None):
+        """Creates the kernel of a layer, and a bias or what normalizes it."""
+        kernel = glorot_uniform([inputs, units], self.random)
+        self.parameters[name + "/kernel"] = tf.Variable(kernel)
+        if norm is None:
+            self.parameters[name + "/bias"] = tf.Variable(tf.zeros([units]))
+            return
+        self.parameters[norm + "/gamma"] = tf.Variable(tf.ones([units]))
+        self.parameters[norm + "/beta"] = tf.Variable(tf.zeros([units]))
+        self.averages[norm + "/moving_mean"] = tf.Variable(tf.zeros([units]))
+        self.averages[norm + "/moving_variance"] = tf.Variable(tf.ones([units]))
+
+    # ---- FORWARD -------------------------------------------------------------------------------
+    def forward(self, noise, training=False, moves=False):
+        """Returns the images [batch, 784] that the generator makes of noise [batch, 32]."""
+        hidden = self.dense("generator/hidden", noise)
+        hidden = tf.nn.relu(self.normalize("generator/norm", hidden, training, moves))
+        return tf.sigmoid(self.dense("generator/output", hidden))
+
+    def discriminate(self, images, training, moves=False):
+        """Returns the logits [batch, 1] that images [batch, 784] are real."""
+        hidden = self.dense("discriminator/hidden", images)
+        hidden = self.normalize("discriminator/norm", hidden, training, moves)
+        return self.dense("discriminator/output", tf.nn.leaky_relu(hidden))
+
+    def judge(self, noise, images, training, moves=None):
+        """Returns the logits [batch, 1] of images and of generated ones."""
+        # `moves` names the network whose averages move: there are no UPDATE_OPS to choose from. A
+        # layer of Keras moves them at each of its calls, so twice a step.
+        # One batch of both: normalized apart, a real and a generated batch of another brightness
+        # would look alike.
+        generated = self.forward(noise, training, moves == "generator")
+        both = tf.concat([images, generated], axis=0)
+        logits = self.discriminate(both, training, moves == "discriminator")
+        return tf.split(logits, 2)
+
+    def dense(self, name, values):
+        """Returns values [batch, inputs] times the kernel of that name: [batch, units]."""
+        products = tf.matmul(values, self.parameters[name + "/kernel"])
+        bias = self.parameters.get(name + "/bias")
+        return products if bias is None else tf.nn.bias_add(products, bias)
+
+    def normalize(self, name, values, training, moves):
+        """Returns values [batch, units], normalized over the batch or by the averages."""
+        averages = [self.averages[name + "/moving_mean"], self.averages[name + "/moving_variance"]]
+        mean, variance = tf.nn.moments(values, [0]) if training else averages
+        if moves:
+            for average, of_batch in zip(averages, (mean, variance)):
+                average.assign_sub((average - of_batch) * (1 - 0.99))
+        beta, gamma = self.parameters[name + "/beta"], self.parameters[name + "/gamma"]
+        return tf.nn.batch_normalization(values, mean, variance, beta, gamma, 1e-3)
+
+    # ---- LOSS ----------------------------------------------------------------------------------
+    def loss(self, logits, label):
+        """Returns the mean cross-entropy of logits [batch, 1] whose label is 1 or 0."""
+        labels = tf.fill(tf.shape(logits), label)
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
+        return tf.reduce_mean(losses)
+
+    def losses_of(self, real_logits, fake_logits):
+        """Returns the losses of both networks by name."""
+        of_real, of_fake = self.loss(real_logits, 1.0), self.loss(fake_logits, 0.0)
+        # The generator wants its images called real.
+        return {"discriminator": of_real + of_fake, "generator": self.loss(fake_logits, 1.0)}
+
+    # ---- UPDATE --------------------------------------------------------------------------------
+    def create_optimizers(self):
+        """Creates an Adam for each network, in the order of the updates: beta1 0.5."""
+        adam = tf1_adam.TF1Adam if self.config.optimizer == "tf1" else tf.keras.optimizers.Adam
+        self.optimizers = {}
+        for name, parameters in self.networks.items():
+            # Keras's own default epsilon is 1e-7.
+            self.optimizers[name] = adam(self.config.learning_rate, 0.5, epsilon=1e-8)
+            # Its variables are created here, so that a restore finds them.
+            self.optimizers[name].build(list(parameters.values()))
+
+    def differentiate(self, network, noise, images, moves=None):
+        """Returns a network's loss and its gradients in the order of its variables."""
+        # A tape each: the generator's loss is that of the updated discriminator.
+        with tf.GradientTape() as tape:
+            losses = self.losses_of(*self.judge(noise, images, True, moves))
+        variables = list(self.networks[network].values())
+        return losses[network], tape.gradient(losses[network], variables)
+
+    def update(self, gradients, network):
+        """Applies a network's gradients; the generator's update, the last, counts the step."""
+        variables = self.networks[network].values()
+        self.optimizers[network].apply_gradients(list(zip(gradients, variables)))
+        if network == "generator":
+            self.global_step.assign_add(1)
+
+    # ---- METRICS -------------------------------------------------------------------------------
+    def correct(self, real_logits, fake_logits):
+        """Returns for how many rows both the real and the generated image are told right."""
+        both = tf.logical_and(real_logits > 0, fake_logits < 0)
+        return tf.reduce_sum(tf.cast(both, tf.int32))
+
+    # ---- SESSION -------------------------------------------------------------------------------
+    def create_session(self):
+        """Nothing to start or to run: a variable holds its value once it is created."""
+
+    # ---- RUNNING -------------------------------------------------------------------------------
+    @tf.function(input_signature=[NOISE, IMAGES])
+    def train_step(self, noise, images):
+        """Updates the discriminator, then the generator; returns the loss of each before it."""
+        losses = {}
+        for name in self.networks:
+            losses[name], gradients = self.differentiate(name, noise, images, moves=name)
+            self.update(gradients, name)
+        return losses
+
+    @tf.function(input_signature=[NOISE_BATCHES, IMAGE_BATCHES])
+    def train_steps(self, noise, images):
+        """Trains on noise [steps, batch, 32], images [steps, batch, 784]; returns the losses."""
+        steps = tf.shape(images)[0]
+        losses = tf.TensorArray(tf.float32, steps)
+        for step in tf.range(steps):
+            # Both in one row: a dict that a loop of the graph changes would not leave it.
+            of_step = self.train_step(noise[step], images[step])
+            losses = losses.write(step, [of_step[name] for name in self.networks])
+        return dict(zip(self.networks, tf.unstack(losses.stack(), axis=1)))
+
+    @tf.function(input_signature=[NOISE, IMAGES])
+    def measure(self, noise, images):
+        """Returns the sum of both losses and the number of rows told right, n rows of each."""
+        logits = self.judge(noise, images, training=False)
+        return tf.add_n(list(self.losses_of(*logits).values())), self.correct(*logits)
+
+    @tf.function(input_signature=[NOISE])
+    def predict(self, noise):
+        """Returns the images [n, 784] that are generated from noise [n, 32]."""
+        return self.forward(noise)
+
+    @tf.function(input_signature=[NOISE, IMAGES])
+    def gradients(self, noise, images):
+        """Returns the gradient of each network's loss by parameter name; updates nothing."""
+        gradients = [self.differentiate(name, noise, images)[1] for name in self.networks]
+        return dict(zip(self.parameters, [*gradients[0], *gradients[1]]))
+
+    def state_variables(self):
+        """Returns the parameters and the averages of batch normalization by name."""
+        return {**self.parameters, **self.averages}
+
+    def variables(self):
+        """Returns the value of every parameter and average by name."""
+        return {name: variable.numpy() for name, variable in self.state_variables().items()}
+
+    def slot_variables(self):
+        """Returns the optimizers' slots by name: `m` and `v`, powers of beta of each network."""
+        slots = {}
+        for network, optimizer in self.optimizers.items():
+            names = [f"{name}/{s}" for name in self.networks[network] for s in "mv"]
+            # Two numbers first, then the slots: Keras knows them by position.
+            slots.update(zip(names, optimizer.variables[2:]))
+            if self.config.optimizer == "tf1":  # Keras computes the powers from its step count
+                powers = optimizer.variables[:2]
+                slots.update(zip([network + "/beta1_power", network + "/beta2_power"], powers))
+        return slots
+
+    def slots(self):
+        """Returns the value of every optimizer slot by name."""
+        return {name: slot.numpy() for name, slot in self.slot_variables().items()}
+
+    def step(self):
+        """Returns how many updates of both networks have been made."""
+        return int(self.global_step)
+
+    # ---- CHECKPOINT ----------------------------------------------------------------------------
+    def create_checkpoint(self):
+        """Creates what saves and restores parameters, averages, optimizers and step."""
+        # A Checkpoint keeps the objects it is given, under the names of these arguments.
+        optimizers = {name + "_optimizer": each for name, each in self.optimizers.items()}
+        self.checkpoint = tf.train.Checkpoint(
+            global_step=self.global_step, **optimizers, **self.state_variables()
+        )
+
+    def save(self, directory):
+        """Writes the checkpoint model-STEP into `directory`; returns its path."""
+        manager = tf.train.CheckpointManager(self.checkpoint, directory, 3, checkpoint_name="model")
+        return manager.save(checkpoint_number=self.step())
+
+    def restore(self, path):
+        """Loads the checkpoint at `path`."""
+        # Without the assertion, a variable that finds no partner silently keeps its value.
+        self.checkpoint.restore(path).assert_consumed()
+        for optimizer in self.optimizers.values():
+            optimizer.learning_rate = self.config.learning_rate  # Keras restores the old one
+
+    # ---- EXPORT --------------------------------------------------------------------------------
+    def export(self, directory):
+        """Writes what `predict` does as a SavedModel into the new folder `directory`."""
+        export.write(self, directory, inputs=self.NOISE, output_name="images")
+
+
+def train(model, run):
+    """Trains until the last step; `run` hands out batches, reports, and saves on the way."""
+    for noise, images in run.batches():  # [steps, batch, 32] and [steps, batch, 784]
+        run.report(model.train_steps(noise, images))
+
+
+PROGRAM = Program(__doc__, Config, Adversarial, train, GENERATED_DIGITS, checkpoints, summaries)
+
+if __name__ == "__main__":
+    sys.exit(PROGRAM.main())
