@@ -202,10 +202,11 @@ class Adversarial:
         slots = {}
         for network, optimizer in self.optimizers.items():
             for name, parameter in self.networks[network].items():
-                slots.update((f"{name}/{s}", optimizer.get_slot(parameter, s)) for s in "mv")
+                slots[name + "/m"] = optimizer.get_slot(parameter, "m")
+                slots[name + "/v"] = optimizer.get_slot(parameter, "v")
             with self.graph.as_default():  # `variables` looks in the default graph only
                 powers = optimizer.variables()[:2]  # by name; of the second: beta1_power_1 ...
-            slots.update(zip([network + "/beta1_power", network + "/beta2_power"], powers))
+            slots[network + "/beta1_power"], slots[network + "/beta2_power"] = powers
         return slots
 
     def slots(self):

@@ -51,15 +51,17 @@ class Adversarial:
     def create_parameters(self):
         """Creates the variables of both networks, in the order of the updates, and the step."""
         self.random = np.random.RandomState(self.config.seed)
-        self.parameters, self.averages = {}, {}
+        self.parameters = {}
+        self.averages = {}
         self.create_dense("generator/hidden", 32, 128, norm="generator/norm")
         self.create_dense("generator/output", 128, 784)
         self.create_dense("discriminator/hidden", 784, 128, norm="discriminator/norm")
         self.create_dense("discriminator/output", 128, 1)
         # Plain dicts take the place of scopes, in the order of the updates.
-        self.networks = {"discriminator": {}, "generator": {}}
-        for name, parameter in self.parameters.items():
-            self.networks[name.split("/")[0]][name] = parameter
+        self.networks = {
+            network: {n: p for n, p in self.parameters.items() if n.startswith(network + "/")}
+            for network in ("discriminator", "generator")
+        }
         self.parameters = {**self.networks["discriminator"], **self.networks["generator"]}
         self.global_step = tf.Variable(0, dtype=tf.int64, name="global_step")
 
@@ -216,10 +218,11 @@ class Adversarial:
         for network, optimizer in self.optimizers.items():
             names = [f"{name}/{s}" for name in self.networks[network] for s in "mv"]
             # Two numbers first, then the slots: Keras knows them by position.
-            slots.update(zip(names, optimizer.variables[2:]))
+            for name, slot in zip(names, optimizer.variables[2:]):
+                slots[name] = slot
             if self.config.optimizer == "tf1":  # Keras computes the powers from its step count
                 powers = optimizer.variables[:2]
-                slots.update(zip([network + "/beta1_power", network + "/beta2_power"], powers))
+                slots[network + "/beta1_power"], slots[network + "/beta2_power"] = powers
         return slots
 
     def slots(self):

@@ -104,8 +104,9 @@ class GeneratedImages(ImageTask):
 
     def batches(self, data: Any, config: Any, steps: range) -> Arrays:
         """Returns noise [steps, batch, 32] and images [steps, batch, 784]."""
-        images, _ = super().batches(data, config, steps)
-        return noise_of_steps(config.batch_size, steps, config.seed), images
+        images = data.train_images
+        rows = batch_rows(len(images), config.batch_size, steps, config.seed)
+        return noise_of_steps(config.batch_size, steps, config.seed), images[rows]
 
     def test(self, data: Any) -> Arrays:
         """Returns noise [m, 32] and test images [m, 784]."""

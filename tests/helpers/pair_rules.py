@@ -27,7 +27,7 @@ STAGES = [
 LINES = {"linear_regression": 200, "relu_regression": 200, "softmax_regression": 200}
 LINES.update(mlp=230, cnn=280)
 LINES.update(embeddings=220)
-LINES.update(adversarial=270)  # two networks
+LINES.update(adversarial=280)  # two networks
 FIRST_TENSORFLOW_LINE = 45
 SHARED_NAMES = 5
 LESSON_SHARE = 0.75

@@ -43,8 +43,8 @@ def batches(name: str, first: int = 0) -> Batches:
     size, steps = BATCH_SIZES[name], range(first, first + STEPS)
     if PAIRS[name].data == "noise":
         config = PAIRS[name].module("tf1_style").Config(batch_size=size)
-        found: Batches = PAIRS[name].task.batches(PAIRS[name].task.load(config), config, steps)
-        return found
+        data = PAIRS[name].task.load(config)
+        return arrays_of(PAIRS[name].task.batches(data, config, steps))
     if PAIRS[name].data == "line":
         line = exact_line(0)
         rows = batch_rows(len(line.inputs), size, steps, seed=0)
