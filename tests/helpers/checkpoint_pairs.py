@@ -44,7 +44,9 @@ def fresh(style: str, name: str, optimizer: str | None = None) -> Any:
 
 def train(model: Any, name: str, stretch: int) -> np.ndarray:
     """Trains for one stretch; returns the losses."""
-    return np.asarray(model.train_steps(*batches(name, stretch)))
+    from shared.program.batches import total
+
+    return total(model.train_steps(*batches(name, stretch)))
 
 
 def state(model: Any) -> dict[str, np.ndarray]:

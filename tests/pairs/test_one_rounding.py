@@ -11,11 +11,12 @@ import pytest
 
 import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 from shared.models import PAIRS
+from shared.program.batches import total
 from shared.tools.compare.distances import relative_l2
 from shared.tools.parity.bounds import MARGIN, bound_of
 from shared.tools.parity.matrix import RUNTIMES, steps_of
 from shared.tools.parity.printed import read_results
-from shared.tools.parity.recording import batches_of
+from shared.tools.parity.recording import batches_of, state_variables
 
 SEEDS = range(5)
 NETWORKS = [name for name, pair in PAIRS.items() if pair.parity.rounding_drift]
@@ -27,7 +28,7 @@ def losses(name: str, change: Callable[[Any], None], **settings: Any) -> np.ndar
     change(model)
     batches, steps = batches_of(pair, model.config), steps_of(pair, "xla")
     parts = [range(start, min(start + 20, steps)) for start in range(0, steps, 20)]
-    return np.concatenate([np.asarray(model.train_steps(*batches(part))) for part in parts])
+    return np.concatenate([total(model.train_steps(*batches(part))) for part in parts])
 
 
 def one_rounding(seed: int) -> Callable[[Any], None]:
@@ -35,9 +36,10 @@ def one_rounding(seed: int) -> Callable[[Any], None]:
 
     def change(model: Any) -> None:
         random = np.random.RandomState(seed)
-        for name, value in model.variables().items():
+        for variable in state_variables(model).values():
+            value = variable.numpy()
             towards = np.where(random.rand(*value.shape) < 0.5, -np.inf, np.inf)
-            model.parameters[name].assign(np.nextafter(value, towards.astype(np.float32)))
+            variable.assign(np.nextafter(value, towards.astype(np.float32)))
 
     return change
 
