@@ -173,6 +173,9 @@ NOT_TIMED = {
 }
 """Pairs that `pairs bench` leaves out, and why."""
 
+SEVERAL_WORKERS = ("several_workers",)
+"""Pairs of files that train as several processes; `pairs workers` starts them."""
+
 TOPICS = ("checkpoints", "export", "summaries")
 """Pairs of modules that tell once per style what is the same for every model."""
 

@@ -1,5 +1,6 @@
 """The program around a model of either style: flags, progress, signals, traces. No TensorFlow."""
 
+from shared.program.cluster_program import ClusterProgram, ClusterSettings
 from shared.program.program import Program
 from shared.program.settings import (
     ImageSettings,
@@ -25,6 +26,8 @@ __all__ = [
     "GENERATED_DIGITS",
     "NOISY_LINE",
     "RATINGS",
+    "ClusterProgram",
+    "ClusterSettings",
     "ImageSettings",
     "LineSettings",
     "Program",

@@ -66,7 +66,7 @@ def traced(config: Any, model: Any, style: str) -> Iterator[Any]:
         return
     stopped = None
     try:
-        with _recorder(config, model, style) as recorder:
+        with trace_recorder(config, model, style) as recorder:
             try:
                 yield TracedModel(model, recorder)
             except Stopped as error:
@@ -78,7 +78,8 @@ def traced(config: Any, model: Any, style: str) -> Iterator[Any]:
         raise stopped
 
 
-def _recorder(config: Any, model: Any, style: str) -> TraceRecorder:
+def trace_recorder(config: Any, model: Any, style: str) -> TraceRecorder:
+    """Returns what writes the trace that `config` asks for; raises UsageError for its steps."""
     return TraceRecorder(
         config.trace,
         model=type(model).__name__,

@@ -28,13 +28,19 @@ LINES = {"linear_regression": 200, "relu_regression": 200, "softmax_regression":
 LINES.update(mlp=230, cnn=280)
 LINES.update(embeddings=220)
 LINES.update(adversarial=280)  # two networks
+LINES.update(several_workers=270)
 FIRST_TENSORFLOW_LINE = 45
 SHARED_NAMES = 5
 LESSON_SHARE = 0.75
 SOFTMAX_DIFFERENCES = (140, 30)  # differing lines of both files, hunks
 
 # Names that only one of the twins may have.
-ONLY_IN_TF1 = {"create_inputs": "placeholders are part of one object's graph"}
+ONLY_IN_TF1 = {
+    "create_inputs": "placeholders are part of one object's graph",
+    "scaffold": "a Session of several workers is initialized by one of them",
+    "KeepSession": "MonitoredTrainingSession hides the Session that a Saver needs",
+    "after_create_session": "as KeepSession",
+}
 ONLY_IN_TF2 = {
     "IMAGES": "signatures belong to the class, because its decorators need them",
     "LABELS": "as IMAGES",
@@ -52,6 +58,8 @@ ONLY_IN_TF2 = {
     "NOISE": "as IMAGES",
     "NOISE_BATCHES": "as IMAGES",
     "create_dense": "tf.layers creates the variables of a layer where it is called",
+    "distributed_step": "a strategy runs a function on every replica",
+    "replica_step": "as distributed_step",
 }
 # Settings that may differ.
 ONLY_IN_TF2_SETTINGS = {"optimizer": "TensorFlow 2 has a choice: Keras's Adam or the old kernel"}

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import pair_rules
-from shared.models import PAIRS, SCRIPTS, TOPICS
+from shared.models import PAIRS, SCRIPTS, SEVERAL_WORKERS, TOPICS
 
 ROOT = Path(__file__).parents[2]
-MODELS = list(PAIRS)
+MODELS = [*PAIRS, *SEVERAL_WORKERS]
 
 
 def source(style: str, model: str) -> str:

@@ -22,6 +22,7 @@ _COMMANDS = [
     "lookup",
     "parity",
     "bench",
+    "workers",
     "compare",
     "record",
     "check",

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import UsageError
-from shared.models import PAIRS, SCRIPTS, STYLES, TOPICS
+from shared.models import PAIRS, SCRIPTS, SEVERAL_WORKERS, STYLES, TOPICS
 from shared.tools.alignment import STAGE, Line, Row, align, changed_spans, share_of_common_lines
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-_NAMES = (*PAIRS, *SCRIPTS, *TOPICS)
+_NAMES = (*PAIRS, *SCRIPTS, *SEVERAL_WORKERS, *TOPICS)
 _FOLDED = 3  # common lines shown before and after a change
 
 

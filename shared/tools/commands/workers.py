@@ -1,0 +1,118 @@
+"""`pairs workers`: a pair trained by several processes on this computer."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from shared.errors import UsageError
+from shared.models import SEVERAL_WORKERS, STYLES
+from shared.program.display import shown
+from shared.program.settings import count, positive
+
+MOST = 64  # processes of a kind; more than this computer could run
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the sub-command `workers`."""
+    parser = subparsers.add_parser(
+        "workers",
+        help="train a pair by several processes on this computer",
+        description=(
+            "Starts the processes of a cluster on the loopback addresses of this computer, shows "
+            "what the chief reports, and ends them all when one fails or on Ctrl-C. On real "
+            "machines the same file is started on each with TF_CONFIG; see the guide. TensorFlow's "
+            "servers listen on all interfaces, and ask nobody for a password."
+        ),
+    )
+    parser.add_argument(
+        "program",
+        nargs="*",
+        metavar="MODEL -- FLAG",
+        help=f"{', '.join(SEVERAL_WORKERS)} (default), and its own flags: -- --steps 50",
+    )
+    parser.add_argument("--style", choices=STYLES, default="tf2_style", help="(default: tf2_style)")
+    parser.add_argument(
+        "--workers", type=count, default=2, metavar="N", help="that train (default: 2)"
+    )
+    parser.add_argument(
+        "--servers", type=count, default=1, metavar="N", help="that hold TF1's variables (1)"
+    )
+    parser.add_argument(
+        "--ports", default="", help="such as 4000,4001: workers, then servers (default: free ones)"
+    )
+    parser.add_argument(
+        "--runtime", choices=("tf2.21", "tf1.15"), default="tf2.21", help="(default: tf2.21)"
+    )
+    parser.add_argument(
+        "--patience",
+        type=positive,
+        default=60.0,
+        metavar="S",
+        help="seconds to wait for each other, at the start and at every step (default: 60)",
+    )
+    parser.set_defaults(execute=execute)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Runs the sub-command; 0 when all workers have finished."""
+    from shared.tools.workers.cluster import Task, on_loopback
+    from shared.tools.workers.launcher import Launcher
+    from shared.tools.workers.processes import Interpreter, interpreter
+
+    model, flags = _program(arguments.program)
+    _check(arguments)
+    python, environment = interpreter(arguments.runtime)
+    ports = _ports(arguments.ports)
+    cluster = on_loopback(arguments.style, arguments.workers, arguments.servers, ports)
+    command = [python, "-m", f"{arguments.style}.{model}", "train"]
+    command += ["--patience", str(arguments.patience), *flags]
+
+    def start(task: Task, tf_config: str, errors: Path) -> Interpreter:
+        return Interpreter(command, {**environment, "TF_CONFIG": tf_config}, errors)
+
+    count_of = {"workers": len(cluster.workers), "parameter servers": len(cluster.servers)}
+    names = ", ".join(f"{number} {kind}" for kind, number in count_of.items() if number)
+    print(f"{arguments.style}: {names} on {', '.join(cluster.workers + cluster.servers)}")
+    with tempfile.TemporaryDirectory() as logs:
+        try:
+            Launcher(cluster, start, Path(logs)).run(_show)
+        except KeyboardInterrupt:
+            print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+            return 130
+    return 0
+
+
+def _program(given: list[str]) -> tuple[str, list[str]]:
+    """Returns the model and the flags that its program takes."""
+    has_model = bool(given) and not given[0].startswith("-")
+    model, flags = (given[0], given[1:]) if has_model else (SEVERAL_WORKERS[0], given)
+    if model not in SEVERAL_WORKERS:
+        raise UsageError(f"MODEL: expected one of {', '.join(SEVERAL_WORKERS)}; found {model!r}")
+    return model, flags
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    for flag in ("workers", "servers"):
+        found = getattr(arguments, flag)
+        if found > MOST:
+            raise UsageError(f"--{flag}: expected at most {MOST}, found {found}")
+    if arguments.runtime == "tf1.15" and arguments.style != "tf1_style":
+        raise UsageError(f"--runtime tf1.15: expected --style tf1_style, found {arguments.style}")
+
+
+def _ports(text: str) -> list[int]:
+    try:
+        ports = [int(port) for port in text.split(",") if text]
+    except ValueError:
+        ports = [0]
+    if not all(0 < port < 65536 for port in ports) or len(set(ports)) < len(ports):
+        raise UsageError(f"--ports: expected unlike ports such as 4000,4001, found {shown(text)}")
+    return ports
+
+
+def _show(task: Any, line: str) -> None:
+    print(f"{task}: {shown(line, None)}", flush=True)

@@ -1,0 +1,93 @@
+"""What a process of a cluster reads from TF_CONFIG, and what it does when nobody answers."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+
+import pytest
+
+from shared.errors import UsageError
+from shared.program.cluster import Patience, Role, require_free_port, role_of
+
+CLUSTER = {"worker": ["127.0.0.1:4000", "host:4001"], "ps": ["[::1]:4002"]}
+
+
+def config(kind: object, index: object, cluster: object = None) -> dict[str, str]:
+    task = {"type": kind, "index": index}
+    return {"TF_CONFIG": json.dumps({"cluster": cluster or CLUSTER, "task": task})}
+
+
+def test_a_role_is_read() -> None:
+    chief, server = role_of(config("worker", 0)), role_of(config("ps", 0))
+    assert (chief.name, chief.is_chief, chief.address) == ("worker 0", True, "127.0.0.1:4000")
+    assert (server.name, server.is_chief, server.address) == ("ps 0", False, "[::1]:4002")
+    assert not role_of(config("worker", 1)).is_chief
+
+
+def test_without_tf_config_it_is_alone() -> None:
+    assert role_of({}) == Role("worker", 0, {})
+    assert role_of({}).is_chief and role_of({}).address == ""
+
+
+@pytest.mark.parametrize(
+    ("environment", "found"),
+    [
+        ({"TF_CONFIG": "{"}, "found {"),
+        ({"TF_CONFIG": "[]"}, r"found \[\]"),
+        ({"TF_CONFIG": '{"cluster": {"worker": 3}, "task": {}}'}, "found {"),
+        (config("worker", 2), "found worker 2"),
+        (config("worker", -1), "found worker -1"),
+        (config("evaluator", 0), "found evaluator 0"),
+        (config("worker", 0, {"worker": ["nowhere"]}), "found nowhere"),
+        (config("worker", 0, {"worker": ["host:99999"]}), "found host:99999"),
+        (config("ps", 0, {"ps": ["host:1"]}), "found"),
+        (config("chief", 0, {"chief": ["host:1"], "worker": ["host:2"]}), "found"),
+        ({"TF_CONFIG": "\x1b[31m"}, r"found \\x1b\[31m"),
+    ],
+)
+def test_a_wrong_tf_config_is_refused(environment: dict[str, str], found: str) -> None:
+    with pytest.raises(UsageError, match=f"^TF_CONFIG: expected .*{found}"):
+        role_of(environment)
+
+
+def test_a_port_that_is_taken_is_refused() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        role = Role("worker", 0, {"worker": [f"127.0.0.1:{port}"]})
+        with pytest.raises(UsageError, match=rf"worker 0: expected that port {port} can be"):
+            require_free_port(role)
+    require_free_port(role)  # free again
+
+
+def test_patience_ends_the_process_with_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    ended: list[int] = []
+    called = threading.Event()
+
+    def end(code: int) -> None:
+        ended.append(code)
+        called.set()
+
+    patience = Patience(0.05, Role("worker", 1, {"worker": ["a:1", "b:2"]}), end)
+    patience.expect("step 7")
+    assert called.wait(10)
+    assert ended == [2]
+    assert capfd.readouterr().err == (
+        "error: worker 1: expected step 7 within 0.05 s, found that not all other processes "
+        "answer\n"
+    )
+
+
+def test_patience_that_rests_or_is_alone_ends_nothing() -> None:
+    ended: list[int] = []
+    for role in (Role("worker", 1, {"worker": ["a:1", "b:2"]}), Role("worker", 0, {})):
+        patience = Patience(0.05, role, ended.append)
+        patience.expect("a step")
+        patience.rest()
+        patience.expect("another")
+        patience.rest()
+    assert not threading.Event().wait(0.2)
+    assert ended == []
