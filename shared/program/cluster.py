@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import sys
-import threading
-from typing import Any, Callable, Mapping, NamedTuple, NoReturn
+from typing import Any, Mapping, NamedTuple, NoReturn
 
 from shared.errors import UsageError
 from shared.program.display import shown
@@ -100,37 +100,63 @@ def require_free_port(role: Role) -> None:
             ) from error
 
 
-class Patience:
-    """Ends this process with one line when the others do not answer within a time.
+# Ends the process of argv[1] when a line on standard input, "SECONDS MESSAGE", is followed by no
+# other line in that time. An empty line ends the wait.
+_WATCH = r"""
+import os, select, signal, sys
+text, seconds, message = b"", None, b""
+while True:
+    if not select.select([0], [], [], seconds)[0]:
+        os.write(2, message + b"\n")
+        os.kill(int(sys.argv[1]), signal.SIGKILL)
+        break
+    block = os.read(0, 65536)
+    if not block:
+        break
+    *lines, text = (text + block).split(b"\n")
+    if lines:
+        number, _, message = lines[-1].partition(b" ")
+        seconds = float(number) if number else None
+"""
 
-    TensorFlow waits without an end for a process that never comes or has gone. It waits in C++, so
-    no exception could be raised there: a thread watches, and ends the process.
+
+class Patience:
+    """Ends this process with one line, and SIGKILL, when the others do not answer within a time.
+
+    TensorFlow waits without an end for a process that never comes or has gone. It waits in C++ and
+    may keep Python's lock meanwhile, so neither an exception nor a thread could end it; and it
+    catches SIGTERM. So another process watches, and kills.
     """
 
-    def __init__(self, seconds: float, role: Role, end: Callable[[int], Any] = os._exit) -> None:
-        """Takes the seconds that one wait may take."""
-        self._seconds, self._role, self._end = seconds, role, end
-        self._timer: threading.Timer | None = None
+    def __init__(self, seconds: float, role: Role) -> None:
+        """Takes the seconds that one wait may take; without a cluster nothing is waited for."""
+        self._seconds, self._role = seconds, role
+        self._watcher: subprocess.Popen[bytes] | None = None
+        if role.cluster:
+            command = [sys.executable, "-I", "-S", "-c", _WATCH, str(os.getpid())]
+            self._watcher = subprocess.Popen(command, stdin=subprocess.PIPE)
 
     def expect(self, what: str) -> None:
         """Starts a new wait; `what` is to happen within the time."""
-        self.rest()
-        if self._role.cluster:
-            self._timer = threading.Timer(self._seconds, self._give_up, [what])
-            self._timer.daemon = True
-            self._timer.start()
+        self._tell(
+            f"{self._seconds} error: {self._role.name}: expected {what} within "
+            f"{self._seconds:g} s, found that not all other processes answer"
+        )
 
     def rest(self) -> None:
         """Ends the wait: what was expected has happened."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._tell("")
 
-    def _give_up(self, what: str) -> None:
-        print(
-            f"error: {self._role.name}: expected {what} within {self._seconds:g} s, found that "
-            "not all other processes answer",
-            file=sys.stderr,
-            flush=True,
-        )
-        self._end(2)
+    def close(self) -> None:
+        """Ends the watcher."""
+        if self._watcher is not None:
+            assert self._watcher.stdin is not None
+            self._watcher.stdin.close()
+            self._watcher.wait()
+            self._watcher = None
+
+    def _tell(self, line: str) -> None:
+        if self._watcher is not None:
+            assert self._watcher.stdin is not None
+            self._watcher.stdin.write(line.encode() + b"\n")
+            self._watcher.stdin.flush()

@@ -46,13 +46,12 @@ class ClusterProgram(Program):
         if config.log_dir and role.cluster:
             raise UsageError("--log-dir: expected none with several workers, found one")
         data = self.task.load(config)
-        patience = Patience(config.patience, role)
         with contextlib.ExitStack() as stack:
             if role.is_chief:  # before it meets the others: a second cluster is refused here
                 stack.enter_context(claim_folder(config.checkpoint_dir))
             require_free_port(role)
             stack.enter_context(_errors_in_one_line(role))
-            stack.callback(patience.rest)
+            patience = stack.enter_context(contextlib.closing(Patience(config.patience, role)))
             return self._joined(config, role, data, progress or _progress(role), patience)
 
     def _joined(

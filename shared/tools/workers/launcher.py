@@ -18,7 +18,6 @@ from shared.tools.workers.processes import Process
 
 Start = Callable[[Task, str, Path], Process]  # a task, its TF_CONFIG, the file for its errors
 _TICK = 0.02  # seconds between two looks at the processes
-_GRACE = 2.0  # seconds that a process has to end by itself once it is asked to
 _CONSEQUENCE = "all other processes answer"  # said by who noticed that another one is gone
 
 
@@ -85,10 +84,10 @@ class Launcher:
 
     def _problem_of(self, task: Task) -> str:
         code = self.codes[task]
-        if code < 0:
-            return f"{task}: expected to finish, found that {_name_of(-code)} ended it"
         lines = self._errors(task).read_text(errors="replace").strip().splitlines()
         own = [line for line in lines if line.startswith("error: ")]
+        if code < 0 and not own:
+            return f"{task}: expected to finish, found that {_name_of(-code)} ended it"
         said = (own or lines or [f"exit code {code}"])[-1].removeprefix("error: ")
         return said if said.startswith(str(task)) else f"{task}: {shown(said, None)}"
 
@@ -121,15 +120,14 @@ class Launcher:
             self._selector.close()
 
     def _end_all(self) -> None:
-        """Ends what still runs, by request and then by SIGKILL, and waits until it has gone."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            for task in self._running():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(self.processes[task].pid, number)
-            end = time.monotonic() + _GRACE
-            while self._running() and time.monotonic() < end:
-                time.sleep(_TICK)
-        while self._running():  # the kernel takes its time
+        """Ends what still runs, and waits until it has gone.
+
+        With SIGKILL: a worker has nothing to do at its end, and TensorFlow catches SIGTERM.
+        """
+        for task in self._running():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.processes[task].pid, signal.SIGKILL)
+        while self._running():
             time.sleep(_TICK)
 
     def _running(self) -> list[Task]:

@@ -24,7 +24,7 @@ class Process(Protocol):
 
     @property
     def output(self) -> int:
-        """Returns the descriptor that its standard output can be read from."""
+        """The descriptor that its standard output can be read from."""
 
     def poll(self) -> int | None:
         """Returns None while it runs; then its exit code, or minus the signal that ended it."""
@@ -44,7 +44,7 @@ class Interpreter:
                 stdout=subprocess.PIPE,
                 stderr=file,
                 start_new_session=True,  # Ctrl-C reaches the launcher alone, which ends all
-                preexec_fn=_die_with_parent(),
+                preexec_fn=die_with_parent(),
             )
         self.pid = self._process.pid
 
@@ -59,7 +59,7 @@ class Interpreter:
         return self._process.poll()
 
 
-def _die_with_parent() -> Callable[[], None] | None:
+def die_with_parent() -> Callable[[], None] | None:
     """Returns what lets a child be killed when its parent is, where the system (Linux) can."""
     if sys.platform != "linux":
         return None

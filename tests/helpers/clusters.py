@@ -1,0 +1,134 @@
+"""Runs clusters as forks of one process that has imported a style and run nothing of TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from shared.errors import SuiteError
+from shared.tools.workers.cluster import Cluster, Task, on_loopback
+from shared.tools.workers.forks import Fork
+from shared.tools.workers.launcher import ClusterError, Launcher
+from shared.tools.workers.processes import Process
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT = 240.0  # seconds; a cluster that hangs ends here
+EVERY = 5  # steps between two saves
+REPORT = re.compile(r"step +(\d+) of")
+RESUMED = re.compile(r"resumed at step (\d+) ")
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What one run of a cluster printed, and how it ended."""
+
+    lines: list[str] = dataclasses.field(default_factory=list)
+    error: str = ""
+    seconds: float = 0.0
+    left: list[int] = dataclasses.field(default_factory=list)  # processes that were left behind
+
+    def numbers(self, pattern: re.Pattern[str]) -> list[int]:
+        """Returns the numbers of the lines that a pattern finds."""
+        return [int(found[1]) for line in self.lines if (found := pattern.search(line))]
+
+    @property
+    def final(self) -> str:
+        """The fingerprint of the chief's variables at the end, "" without an end."""
+        found = [line.split()[1] for line in self.lines if line.startswith("final ")]
+        return found[0] if found else ""
+
+
+class Clusters:
+    """Runs clusters of one style as forks of this process."""
+
+    def __init__(self, style: str, workers: int, steps: int, work: Path) -> None:
+        """Imports the style, and runs nothing of it in this process."""
+        self.program = importlib.import_module(f"{style}.several_workers").PROGRAM
+        self.style, self.workers, self.steps, self._work = style, workers, steps, work
+
+    def run(self, folder: Path, kill: tuple[Task, float] | None = None, **settings: Any) -> Outcome:
+        """Trains into a folder; `kill` names a process and the seconds after which it is killed."""
+        every = {"report_every": EVERY, "checkpoint_every": EVERY}
+        given = {"steps": self.steps, "checkpoint_dir": str(folder), **every, **settings}
+        config = self.program.Config(**given)
+        cluster = on_loopback(self.style, self.workers, 1)
+        return self.run_work(cluster, lambda task: self.train(config), kill)
+
+    def run_work(
+        self,
+        cluster: Cluster,
+        work: Callable[[Task], int],
+        kill: tuple[Task, float] | None = None,
+    ) -> Outcome:
+        """Runs a function in every process of a cluster."""
+        outcome, begun = Outcome(), time.monotonic()
+
+        def tick(running: Mapping[Task, Process]) -> None:
+            if kill and kill[0] in running and time.monotonic() - begun > kill[1]:
+                os.kill(running[kill[0]].pid, signal.SIGKILL)
+
+        launcher = Launcher(
+            cluster,
+            lambda task, tf_config, errors: Fork(lambda: work(task), tf_config, errors),
+            self._work,
+        )
+        try:
+            launcher.run(lambda task, line: outcome.lines.append(line), tick)
+        except ClusterError as error:
+            outcome.error = str(error)
+        outcome.seconds = time.monotonic() - begun
+        outcome.left = [p.pid for p in launcher.processes.values() if _runs(p.pid)]
+        return outcome
+
+    def train(self, config: Any) -> int:
+        """Runs in a fork."""
+        try:
+            result = self.program.train(config)
+        except SuiteError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        if result.variables:  # the chief's
+            print("final " + fingerprint(result.variables), flush=True)
+        return 0
+
+
+def fingerprint(variables: Mapping[str, Any]) -> str:
+    """Returns a digest of all bits of the variables."""
+    digest = hashlib.sha256()
+    for name, value in sorted(variables.items()):
+        digest.update(name.encode() + value.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process runs or is a zombie."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def run_module(module: str, *arguments: str, timeout: float = TIMEOUT) -> str:
+    """Runs a module of tests/helpers or tests/torture in a process that has run no TensorFlow."""
+    path = os.pathsep.join(map(str, (ROOT, ROOT / "tests", ROOT / "tests" / "helpers")))
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

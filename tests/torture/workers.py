@@ -1,0 +1,117 @@
+"""`python -m torture.workers`: SIGKILL of processes of a cluster, and what the next run makes.
+
+Prints the counts; exit code 1 when a resumed run was silently wrong, a save was lost, or a process
+was left behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import dataclasses
+import random
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from clusters import EVERY, REPORT, RESUMED, Clusters, Outcome
+from shared.program.saved_settings import FILE as SETTINGS
+from shared.tools.workers.cluster import Task, on_loopback
+from torture.kills import leftovers
+
+
+@dataclasses.dataclass
+class Counts:
+    """What came of the kills."""
+
+    kills: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    equal: int = 0  # the resumed run ended with the bits of the uninterrupted one
+    refused: int = 0  # it ended with one line
+    resumed: int = 0  # it went on from a checkpoint, and did not begin anew
+    slowest: float = 0.0  # seconds from a kill until all processes had ended
+    wrong: list[str] = dataclasses.field(default_factory=list)
+
+
+def kill_and_resume(clusters: Clusters, count: int, seed: int, work: Path) -> Counts:
+    """Kills a process in each of `count` runs, the kinds in turn, at random moments."""
+    chosen, counts = random.Random(seed), Counts()
+    whole = clusters.run(work / "whole")
+    if not whole.final:
+        raise SystemExit(f"error: the uninterrupted run failed: {whole.error}")
+    victims = on_loopback(clusters.style, clusters.workers, 1).tasks
+    while sum(counts.kills.values()) < count:
+        victim = victims[sum(counts.kills.values()) % len(victims)]
+        moment = chosen.uniform(0, whole.seconds)
+        folder = work / "killed"
+        shutil.rmtree(folder, ignore_errors=True)
+        killed = clusters.run(folder, (victim, moment))
+        if killed.final and not killed.error:
+            continue  # it had finished before
+        counts.kills[str(victim)] += 1
+        counts.slowest = max(counts.slowest, killed.seconds - moment)
+        again = clusters.run(folder)
+        problems = judge(whole, killed, again, folder, victim)
+        counts.wrong += [f"{clusters.style} {victim} after {moment:.2f} s: {p}" for p in problems]
+        counts.equal += again.final == whole.final
+        counts.refused += bool(again.error) and not again.final
+        counts.resumed += bool(again.numbers(RESUMED))
+        _show_progress(clusters.style, sum(counts.kills.values()), count)
+    _show_progress("", 0, 0)
+    return counts
+
+
+def judge(whole: Outcome, killed: Outcome, again: Outcome, folder: Path, victim: Task) -> list[str]:
+    """Returns what is wrong with a killed run and with the one that followed it."""
+    problems = []
+    if killed.error != f"{victim}: expected to finish, found that SIGKILL ended it":
+        problems.append(f"the killed run said {killed.error!r}")
+    if killed.left or again.left:
+        problems.append(f"processes left behind: {killed.left + again.left}")
+    if again.final != whole.final and (again.final or "\n" in again.error or not again.error):
+        problems.append(f"ended with {again.final!r}, not {whole.final}: {again.error!r}")
+    # A step is reported, then saved. So when a later one was reported, its save had ended.
+    saved = max(killed.numbers(REPORT), default=0) - EVERY
+    start = max(again.numbers(RESUMED), default=0)
+    if not again.error and start < saved:
+        problems.append(f"step {saved} was saved; resumed at {start}")
+    rest = [name for name in leftovers(folder) if name != SETTINGS]
+    if rest:
+        problems.append(f"left over: {rest}")
+    return problems
+
+
+def _show_progress(style: str, done: int, count: int) -> None:
+    if sys.stderr.isatty():
+        print(
+            f"\r{style} {done} of {count}\x1b[K" if style else "\r\x1b[K", end="", file=sys.stderr
+        )
+
+
+def main() -> int:
+    """Runs one style, or both one after the other, each in a process of its own."""
+    parser = argparse.ArgumentParser(prog="torture.workers", description=__doc__)
+    parser.add_argument("--style", choices=("tf1_style", "tf2_style"), required=True)
+    parser.add_argument("--kills", type=int, default=100, help="(default: 100)")
+    parser.add_argument("--workers", type=int, default=2, help="(default: 2)")
+    parser.add_argument("--steps", type=int, default=40, help="of each run (default: 40)")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        clusters = Clusters(arguments.style, arguments.workers, arguments.steps, work)
+        counts = kill_and_resume(clusters, arguments.kills, arguments.seed, work)
+    for line in counts.wrong:
+        print(line)
+    kinds = ", ".join(f"{number} of {kind}" for kind, number in sorted(counts.kills.items()))
+    print(
+        f"{arguments.style}: {sum(counts.kills.values())} kills ({kinds}): {counts.equal} resumed "
+        f"runs bit-equal, {counts.refused} refused in one line, {len(counts.wrong)} wrong; "
+        f"{counts.resumed} went on from a checkpoint; all processes ended at most "
+        f"{counts.slowest:.1f} s after a kill (seed {arguments.seed})"
+    )
+    return 1 if counts.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
