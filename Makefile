@@ -6,7 +6,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow test-guide torture parity bench bench-quick guide lint types
+.PHONY: help run test test-slow test-guide torture kills parity bench bench-quick guide lint types
 .PHONY: tf115 clean rebuild
 
 help:  ## List the targets
@@ -20,6 +20,10 @@ test: .venv/.installed  ## Run the tests (ARGS="-k cnn -x")
 
 torture: .venv/.installed  ## Break saves and checkpoints in every way (ARGS="--seed 1")
 	@PYTHONPATH=.:tests:tests/helpers .venv/bin/python -m torture $(ARGS)
+
+kills: .venv/.installed  ## Kill processes of clusters at 200 moments, and resume (ARGS="--kills 10")
+	@PYTHONPATH=.:tests:tests/helpers .venv/bin/python -m torture.workers --style tf2_style $(ARGS)
+	@PYTHONPATH=.:tests:tests/helpers .venv/bin/python -m torture.workers --style tf1_style $(ARGS)
 
 parity: .venv/.installed  ## Renew the parity matrix; or compare (ARGS="cnn --runtime xla")
 	@.venv/bin/pairs parity $(or $(ARGS),--renew)

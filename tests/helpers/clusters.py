@@ -28,6 +28,15 @@ REPORT = re.compile(r"step +(\d+) of")
 RESUMED = re.compile(r"resumed at step (\d+) ")
 
 
+@dataclasses.dataclass(frozen=True)
+class Kill:
+    """SIGKILL of one process: some seconds after the chief has reported so many times."""
+
+    task: Task
+    seconds: float
+    reports: int = 0
+
+
 @dataclasses.dataclass
 class Outcome:
     """What one run of a cluster printed, and how it ended."""
@@ -35,6 +44,8 @@ class Outcome:
     lines: list[str] = dataclasses.field(default_factory=list)
     error: str = ""
     seconds: float = 0.0
+    killed: float = 0.0  # when, by time.monotonic
+    after_kill: float = 0.0  # seconds from the kill until all processes had ended
     left: list[int] = dataclasses.field(default_factory=list)  # processes that were left behind
 
     def numbers(self, pattern: re.Pattern[str]) -> list[int]:
@@ -56,8 +67,8 @@ class Clusters:
         self.program = importlib.import_module(f"{style}.several_workers").PROGRAM
         self.style, self.workers, self.steps, self._work = style, workers, steps, work
 
-    def run(self, folder: Path, kill: tuple[Task, float] | None = None, **settings: Any) -> Outcome:
-        """Trains into a folder; `kill` names a process and the seconds after which it is killed."""
+    def run(self, folder: Path, kill: Kill | None = None, **settings: Any) -> Outcome:
+        """Trains into a folder, and kills a process on the way if asked to."""
         every = {"report_every": EVERY, "checkpoint_every": EVERY}
         given = {"steps": self.steps, "checkpoint_dir": str(folder), **every, **settings}
         config = self.program.Config(**given)
@@ -68,14 +79,24 @@ class Clusters:
         self,
         cluster: Cluster,
         work: Callable[[Task], int],
-        kill: tuple[Task, float] | None = None,
+        kill: Kill | None = None,
     ) -> Outcome:
         """Runs a function in every process of a cluster."""
         outcome, begun = Outcome(), time.monotonic()
+        since = begun
+
+        def show(task: Task, line: str) -> None:
+            nonlocal since
+            outcome.lines.append(line)
+            if kill and len(outcome.numbers(REPORT)) <= kill.reports:
+                since = time.monotonic()
 
         def tick(running: Mapping[Task, Process]) -> None:
-            if kill and kill[0] in running and time.monotonic() - begun > kill[1]:
-                os.kill(running[kill[0]].pid, signal.SIGKILL)
+            is_time = kill and len(outcome.numbers(REPORT)) >= kill.reports
+            if kill and is_time and time.monotonic() - since > kill.seconds:
+                if kill.task in running and not outcome.killed:
+                    os.kill(running[kill.task].pid, signal.SIGKILL)
+                    outcome.killed = time.monotonic()
 
         launcher = Launcher(
             cluster,
@@ -83,10 +104,11 @@ class Clusters:
             self._work,
         )
         try:
-            launcher.run(lambda task, line: outcome.lines.append(line), tick)
+            launcher.run(show, tick)
         except ClusterError as error:
             outcome.error = str(error)
         outcome.seconds = time.monotonic() - begun
+        outcome.after_kill = time.monotonic() - outcome.killed if outcome.killed else 0.0
         outcome.left = [p.pid for p in launcher.processes.values() if _runs(p.pid)]
         return outcome
 

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from clusters import EVERY, REPORT, RESUMED, Clusters, Outcome
+from clusters import EVERY, REPORT, RESUMED, Clusters, Kill, Outcome
 from shared.program.saved_settings import FILE as SETTINGS
 from shared.tools.workers.cluster import Task, on_loopback
 from torture.kills import leftovers
@@ -32,6 +32,15 @@ class Counts:
     slowest: float = 0.0  # seconds from a kill until all processes had ended
     wrong: list[str] = dataclasses.field(default_factory=list)
 
+    def __str__(self) -> str:
+        """Returns them as a sentence."""
+        kinds = ", ".join(f"{number} of {kind}" for kind, number in sorted(self.kills.items()))
+        return (
+            f"{sum(self.kills.values())} kills ({kinds}): {self.equal} resumed runs bit-equal, "
+            f"{self.refused} refused in one line, {len(self.wrong)} wrong; {self.resumed} went on "
+            f"from a checkpoint; all processes ended at most {self.slowest:.1f} s after a kill"
+        )
+
 
 def kill_and_resume(clusters: Clusters, count: int, seed: int, work: Path) -> Counts:
     """Kills a process in each of `count` runs, the kinds in turn, at random moments."""
@@ -42,23 +51,29 @@ def kill_and_resume(clusters: Clusters, count: int, seed: int, work: Path) -> Co
     victims = on_loopback(clusters.style, clusters.workers, 1).tasks
     while sum(counts.kills.values()) < count:
         victim = victims[sum(counts.kills.values()) % len(victims)]
-        moment = chosen.uniform(0, whole.seconds)
+        kill = moment(victim, whole, clusters.steps, chosen)
         folder = work / "killed"
         shutil.rmtree(folder, ignore_errors=True)
-        killed = clusters.run(folder, (victim, moment))
+        killed = clusters.run(folder, kill)
         if killed.final and not killed.error:
             continue  # it had finished before
         counts.kills[str(victim)] += 1
-        counts.slowest = max(counts.slowest, killed.seconds - moment)
+        counts.slowest = max(counts.slowest, killed.after_kill)
         again = clusters.run(folder)
         problems = judge(whole, killed, again, folder, victim)
-        counts.wrong += [f"{clusters.style} {victim} after {moment:.2f} s: {p}" for p in problems]
+        counts.wrong += [f"{clusters.style} {kill}: {p}" for p in problems]
         counts.equal += again.final == whole.final
         counts.refused += bool(again.error) and not again.final
         counts.resumed += bool(again.numbers(RESUMED))
-        _show_progress(clusters.style, sum(counts.kills.values()), count)
-    _show_progress("", 0, 0)
+        print(f"{sum(counts.kills.values())} of {count}: {counts}", file=sys.stderr)
     return counts
+
+
+def moment(victim: Task, whole: Outcome, steps: int, chosen: random.Random) -> Kill:
+    """Returns when to kill: at any time of a run, or, every other time, while it trains."""
+    if chosen.random() < 0.5:
+        return Kill(victim, chosen.uniform(0, whole.seconds))
+    return Kill(victim, chosen.uniform(0, 0.5), chosen.randint(1, steps // EVERY - 1))
 
 
 def judge(whole: Outcome, killed: Outcome, again: Outcome, folder: Path, victim: Task) -> list[str]:
@@ -81,15 +96,8 @@ def judge(whole: Outcome, killed: Outcome, again: Outcome, folder: Path, victim:
     return problems
 
 
-def _show_progress(style: str, done: int, count: int) -> None:
-    if sys.stderr.isatty():
-        print(
-            f"\r{style} {done} of {count}\x1b[K" if style else "\r\x1b[K", end="", file=sys.stderr
-        )
-
-
 def main() -> int:
-    """Runs one style, or both one after the other, each in a process of its own."""
+    """Kills processes of one style, and prints what came of it."""
     parser = argparse.ArgumentParser(prog="torture.workers", description=__doc__)
     parser.add_argument("--style", choices=("tf1_style", "tf2_style"), required=True)
     parser.add_argument("--kills", type=int, default=100, help="(default: 100)")
@@ -103,13 +111,7 @@ def main() -> int:
         counts = kill_and_resume(clusters, arguments.kills, arguments.seed, work)
     for line in counts.wrong:
         print(line)
-    kinds = ", ".join(f"{number} of {kind}" for kind, number in sorted(counts.kills.items()))
-    print(
-        f"{arguments.style}: {sum(counts.kills.values())} kills ({kinds}): {counts.equal} resumed "
-        f"runs bit-equal, {counts.refused} refused in one line, {len(counts.wrong)} wrong; "
-        f"{counts.resumed} went on from a checkpoint; all processes ended at most "
-        f"{counts.slowest:.1f} s after a kill (seed {arguments.seed})"
-    )
+    print(f"{arguments.style}: {counts} (seed {arguments.seed})")
     return 1 if counts.wrong else 0
 
 
