@@ -134,6 +134,7 @@ class SeveralWorkers:
             # A worker needs the parameter servers, not the other workers.
             self.filters = ["/job:ps", f"/job:worker/task:{self.index}"]
         self.is_chief = self.index == 0
+        self.session: tf.Session = None  # `start` makes it
         self.restores = self.is_chief  # the others read the variables from the parameter servers
 
     def start(self, path=None):

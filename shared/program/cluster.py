@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import socket
 import subprocess
 import sys
-from typing import Any, Mapping, NamedTuple, NoReturn
+from typing import Any, Mapping, NoReturn
 
 from shared.errors import UsageError
 from shared.program.display import shown
@@ -16,7 +17,8 @@ VARIABLE = "TF_CONFIG"
 _FORM = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
 
 
-class Role(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Role:
     """One process of a cluster; without TF_CONFIG it is the only one, worker 0 of 1.
 
     Attributes:

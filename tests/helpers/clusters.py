@@ -92,11 +92,12 @@ class Clusters:
                 since = time.monotonic()
 
         def tick(running: Mapping[Task, Process]) -> None:
-            is_time = kill and len(outcome.numbers(REPORT)) >= kill.reports
-            if kill and is_time and time.monotonic() - since > kill.seconds:
-                if kill.task in running and not outcome.killed:
-                    os.kill(running[kill.task].pid, signal.SIGKILL)
-                    outcome.killed = time.monotonic()
+            if not kill or outcome.killed or kill.task not in running:
+                return
+            has_reported = len(outcome.numbers(REPORT)) >= kill.reports
+            if has_reported and time.monotonic() - since > kill.seconds:
+                os.kill(running[kill.task].pid, signal.SIGKILL)
+                outcome.killed = time.monotonic()
 
         launcher = Launcher(
             cluster,

@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def whole(style: Any, tf: Any) -> Any:
 def own_mean(style: Any, tf: Any) -> Any:
     """Each worker takes the mean over its own share, as code for one worker does."""
 
-    class OwnMean(style.SeveralWorkers):  # type: ignore[misc]
+    class OwnMean(style.SeveralWorkers):
         def differentiate(self, *arguments: Any) -> Any:
             if style.PROGRAM.style == "tf1_style":
                 loss = arguments[0] / tf.cast(tf.shape(self.images)[0], tf.float32)
@@ -54,7 +55,7 @@ def own_mean(style: Any, tf: Any) -> Any:
 def not_multiplied(style: Any, tf: Any) -> Any:
     """The part of the mean that Keras wants, handed to SyncReplicas, and the other way round."""
 
-    class NotMultiplied(style.SeveralWorkers):  # type: ignore[misc]
+    class NotMultiplied(style.SeveralWorkers):
         def differentiate(self, *arguments: Any) -> Any:
             if style.PROGRAM.style == "tf1_style":
                 return super().differentiate(arguments[0] / self.workers)
@@ -67,7 +68,7 @@ def not_multiplied(style: Any, tf: Any) -> Any:
 def scaled_rate(style: Any, tf: Any) -> Any:
     """The rate is multiplied by the workers, though the batch has not grown."""
 
-    class ScaledRate(style.SeveralWorkers):  # type: ignore[misc]
+    class ScaledRate(style.SeveralWorkers):
         def __init__(self, config: Any) -> None:
             super().__init__(dataclasses.replace(config, learning_rate=2 * config.learning_rate))
 
@@ -77,7 +78,7 @@ def scaled_rate(style: Any, tf: Any) -> Any:
 def overlapping(style: Any, tf: Any) -> Any:
     """Every worker takes the same share."""
 
-    class Overlapping(style.SeveralWorkers):  # type: ignore[misc]
+    class Overlapping(style.SeveralWorkers):
         def share(self, batch: Any) -> Any:
             return batch[:: self.workers]
 
@@ -88,7 +89,7 @@ def in_another_order(rows: int) -> Callable[[Any, Any], Any]:
     """Returns what adds up the same images in another order, so that only roundings differ."""
 
     def made(style: Any, tf: Any) -> Any:
-        class InAnotherOrder(style.SeveralWorkers):  # type: ignore[misc]
+        class InAnotherOrder(style.SeveralWorkers):
             def share(self, batch: Any) -> Any:
                 return np.roll(batch[::-1], rows, axis=0)
 
@@ -100,7 +101,7 @@ def in_another_order(rows: int) -> Callable[[Any, Any], Any]:
 def clipped_before(style: Any, tf: Any) -> Any:
     """Each worker clips its own gradients."""
 
-    class ClippedBefore(style.SeveralWorkers):  # type: ignore[misc]
+    class ClippedBefore(style.SeveralWorkers):
         def update(self, gradients: Any) -> Any:
             return super().update([tf.clip_by_norm(g, CLIP_NORM) for g in gradients])
 
@@ -110,7 +111,7 @@ def clipped_before(style: Any, tf: Any) -> Any:
 def clipped_after(style: Any, tf: Any) -> Any:
     """The sum of the gradients is clipped; Keras adds up once more, hence the division."""
 
-    class ClippedAfter(style.SeveralWorkers):  # type: ignore[misc]
+    class ClippedAfter(style.SeveralWorkers):
         def update(self, gradients: Any) -> Any:
             add_up = tf.distribute.get_replica_context().all_reduce
             sums = [add_up(tf.distribute.ReduceOp.SUM, gradient) for gradient in gradients]
@@ -122,7 +123,7 @@ def clipped_after(style: Any, tf: Any) -> Any:
 def summed_step(style: Any, tf: Any) -> Any:
     """The step counts what all replicas add."""
 
-    class SummedStep(style.SeveralWorkers):  # type: ignore[misc]
+    class SummedStep(style.SeveralWorkers):
         def create_parameters(self) -> None:
             super().create_parameters()
             total = tf.VariableAggregation.SUM
@@ -191,7 +192,7 @@ def train_twins(clusters: Clusters, twins: list[Twin]) -> int:
 def _with_strategy(twin: Any, kept: list[Any]) -> Any:
     """Lets the models of one process share a strategy, of which TensorFlow allows one a process."""
 
-    class Sharing(twin):  # type: ignore[misc]
+    class Sharing(twin):
         def create_cluster(self) -> None:
             if kept:
                 self.__dict__.update(kept[0])
@@ -203,6 +204,10 @@ def _with_strategy(twin: Any, kept: list[Any]) -> Any:
     return Sharing
 
 
+def _train_in(clusters: Clusters, twins: list[Twin], task: Task) -> int:
+    return train_twins(clusters, twins)
+
+
 def run_twins(clusters: Clusters, twins: list[Twin], workers: int) -> dict[str, list[Any]]:
     """Returns the numbers of each twin by worker.
 
@@ -212,8 +217,7 @@ def run_twins(clusters: Clusters, twins: list[Twin], workers: int) -> dict[str, 
     found: dict[str, list[Any]] = {}
     for group in groups:
         cluster = on_loopback(clusters.style, workers, 1)
-        outcome = clusters.run_work(cluster, lambda task, group=group: train_twins(clusters, group))
-        _collect(outcome, found)
+        _collect(clusters.run_work(cluster, partial(_train_in, clusters, group)), found)
     return found
 
 

@@ -54,6 +54,11 @@ def add_parser(subparsers: Any) -> None:
         metavar="S",
         help="seconds to wait for each other, at the start and at every step (default: 60)",
     )
+    parser.add_argument(
+        "--throughput",
+        action="store_true",
+        help="time clusters of 1, 2 and 4 workers instead, and renew docs/workers.json",
+    )
     parser.set_defaults(execute=execute)
 
 
@@ -63,6 +68,8 @@ def execute(arguments: argparse.Namespace) -> int:
     from shared.tools.workers.launcher import Launcher
     from shared.tools.workers.processes import Interpreter, interpreter
 
+    if arguments.throughput:
+        return _time()
     model, flags = _program(arguments.program)
     _check(arguments)
     python, environment = interpreter(arguments.runtime)
@@ -83,6 +90,28 @@ def execute(arguments: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
             return 130
+    return 0
+
+
+def _time() -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    from shared.tools.workers import throughput
+
+    found = throughput.measure(lambda what: print(f"timing {what}", file=sys.stderr, flush=True))
+    throughput.write(found)
+    console = Console(width=80)
+    tables = (
+        (throughput.MEASURED_HEAD, throughput.measured_rows(found)),
+        (throughput.PAPER_HEAD, throughput.paper_rows(found)),
+    )
+    for head, rows in tables:
+        table = Table(*head, box=None, pad_edge=False)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+    console.print(f"written to {throughput.RESULT.name}; {found.cores} cores")
     return 0
 
 

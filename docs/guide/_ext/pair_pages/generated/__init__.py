@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-from pair_pages.generated import ladder, own_model, pitfalls, results, tests
+from pair_pages.generated import ladder, own_model, pitfalls, results, tests, workers
 from shared.tools.lookup.page import symbol_index_page
 
 _MARK = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.MULTILINE)
@@ -18,6 +18,8 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "concepts": results.concepts,
     "symbols": symbol_index_page,
     "tests": tests.markdown,
+    "workers-measured": workers.measured,
+    "workers-on-paper": workers.on_paper,
     "own-environment": own_model.environment,
     "own-program": own_model.program,
     "own-correction": own_model.correction,

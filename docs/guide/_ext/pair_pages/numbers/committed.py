@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.readme import RESULT
 from benchmarks.results import LABELS, is_limit, read_result
-from shared.models import PAIRS
+from shared.models import PAIRS, SEVERAL_WORKERS
 from shared.tools.child_process import ROOT
 from shared.tools.parity.matrix import Row
 from shared.tools.parity.printed import read_results
@@ -70,6 +70,8 @@ def _measured(pair: str, root: Path) -> list[Row]:
 
 
 def _unmeasured(pair: str) -> str:
+    if pair in SEVERAL_WORKERS:
+        return "two workers of either style: equal to the last bit ({doc}`/workers`)"
     if pair not in PAIRS:
         return "no model of its own: what it does is compared for every pair"
     return f"`pairs parity {pair}` measures it: {{doc}}`/parity`"
@@ -78,6 +80,8 @@ def _unmeasured(pair: str) -> str:
 def speed_of(pair: str) -> str:
     """Returns a sentence of Markdown on the speed of a pair."""
     found = [speed for speed in speeds() if speed.model == pair and speed.way in _SHOWN]
+    if pair in SEVERAL_WORKERS:
+        return "by the number of workers: {doc}`/workers`"
     if not found:
         return "nothing to time"
     ways = ", ".join(f"{speed.way} {speed.ratio:.2g}" for speed in found)
