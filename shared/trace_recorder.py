@@ -349,6 +349,22 @@ class TraceRecorder:
                 for name, value in (tensors or {}).items():
                     self._record_tensor(step, stage, name, value)
 
+    def record_loss(self, step: int, name: str, loss: Any) -> None:
+        """Record one of several losses of the step just recorded, under a name of its own.
+
+        Args:
+            step: the step that `record` was last called for.
+            name: such as that of the loss's tensor.
+            loss: scalar.
+
+        Raises:
+            TraceFileError: another step, or as for `record`.
+        """
+        if step != self._last_step or not self._is_open:
+            raise TraceFileError(f"loss {name}: expected step {self._last_step}, found {step}")
+        with _named_errors("write", self.path):
+            self._record_tensor(step, "loss", name, loss)
+
     def _begin(self, step: int) -> None:
         if not self._is_open:
             raise TraceFileError(f"{self.path}: the recorder is closed")

@@ -14,23 +14,23 @@ from tf115_environment import tf115_python
 GUIDE = own_model.FOLDER.parent
 
 
-def steps(folder: Path) -> dict[str, Done]:
+def steps(folder: Path, names: list[str] | None = None) -> dict[str, Done]:
     python = tf115_python()
-    return dict(follow(folder, str(python) if python else sys.executable))
+    return dict(follow(folder, str(python) if python else sys.executable, names))
 
 
 @pytest.mark.slow
 def test_the_page_leads_from_the_old_program_to_the_new(tmp_path: Path) -> None:
     done = steps(tmp_path)
     assert list(done) == list(COMMANDS)
-    failed = [name for name, step in done.items() if step.code]
-    assert failed == ["compare-first"]  # the mistake in the first port
-    assert "0.04 times A's: a constant factor in the loss" in " ".join(
-        done["compare-first"].output.split()
-    )
-    assert done["compare"].output.count("equal: within rtol 0.0001") == 1
-    assert "300 steps (1 to 300)" in done["compare"].output
-    assert "100 steps (301 to 400)" in done["compare-on"].output
+    codes = {name: step.code for name, step in done.items() if step.code}
+    assert codes == {"check-start": 3, "check-first": 1}  # another start, a mistake
+    said = {name: " ".join(step.output.split()) for name, step in done.items()}
+    assert "the initial values differ: hidden/kernel, output/kernel" in said["check-start"]
+    assert "0.04 times A's: a constant factor in the loss" in said["check-first"]
+    for name, steps_compared in (("check", "1 to 10"), ("check-on", "1 to 10")):
+        assert "equal: within what rounding explains" in said[name]
+        assert f"compared: steps {steps_compared}, 170 tensors" in said[name]
 
 
 @pytest.mark.slow
@@ -40,10 +40,11 @@ def test_lost_slots_are_found_when_both_go_on(
     # The momentum converted for ten times the learning rate is not what the port goes on with.
     wrong = COMMANDS["convert"].replace("--learning-rate 0.002", "--learning-rate 0.02")
     monkeypatch.setitem(COMMANDS, "convert", wrong)
-    done = steps(tmp_path)
+    names = ["write", "old-saved", "new-saved", "map", "convert", "record-on", "check-on"]
+    done = steps(tmp_path, names)
     assert done["convert"].code == 0
-    assert done["compare-on"].code == 1
-    assert "first seen at step 300, initial slot/" in done["compare-on"].output
+    assert done["check-on"].code == 1
+    assert "first at step 1, " in done["check-on"].output
 
 
 def test_the_page_shows_every_command() -> None:
@@ -58,6 +59,11 @@ def test_the_ports_differ_in_the_mistake_alone() -> None:
     )
     changed = [pair for pair in zip(first, corrected, strict=True) if len(set(pair)) > 1]
     assert [pair[1].strip() for pair in changed] == ["loss = tf.nn.l2_loss(prediction - y)"]
+
+
+def test_no_program_of_the_page_records_by_hand() -> None:
+    for program in own_model.FOLDER.glob("*.py"):
+        assert "record" not in program.read_text().lower()
 
 
 def test_settling_a_map_takes_out_one_line() -> None:

@@ -111,12 +111,26 @@ def check(
     described = tolerance.describe()
     condition = _nothing_common(steps, matching) or unmet(a, renamed, reruns)
     if condition is not None:
-        hints = condition.hints
+        hints, notes = condition.hints, (*_of_recording("old", old), *_of_recording("new", new))
         return Outcome(
-            CONDITION, paths, matching, described, span, condition=condition, hints=hints
+            CONDITION,
+            paths,
+            matching,
+            described,
+            span,
+            condition=condition,
+            hints=hints,
+            notes=notes,
         )
     found = search(a, renamed, tolerance)
     return _outcome(a, renamed, tolerance, found, paths, matching, span, experiments)
+
+
+def _of_recording(side: str, trace: Readable) -> list[str]:
+    """Returns what the recorder has noted of a trace."""
+    told = trace.meta.get("flags", {}).get("recorder", {})
+    warnings = told.get("warnings", []) if isinstance(told, dict) else []
+    return [f"recording the {side} program: {text}" for text in warnings]
 
 
 def _nothing_common(steps: Sequence[int], matching: Matching) -> Condition | None:
@@ -138,7 +152,7 @@ def _outcome(
     experiments: Experiments | None,
 ) -> Outcome:
     noise = tuple(getattr(tolerance, "noise", tuple)())
-    notes = list(found.notes)
+    notes = [*found.notes, *_of_recording("old", a.trace), *_of_recording("new", b.trace)]
     if noise:
         notes.append(
             f"the gradients of {', '.join(noise)} are what rounding leaves of sums that cancel (a "

@@ -93,15 +93,15 @@ def record(which: Program, out: Path, options: Sequence[str], flag: str) -> Trac
         )
     except OSError as error:
         raise UsageError(f"{flag}: cannot start {which.python}: {error.strerror}") from error
-    if not out.is_file():
-        lines = (
-            process.stderr.strip() or process.stdout.strip() or "it printed nothing"
-        ).splitlines()
+    trace = opened(out) if out.is_file() else None
+    if trace is None or not len(trace.steps):
+        said = process.stderr.strip() or process.stdout.strip() or "it printed nothing"
+        last = [line for line in said.splitlines() if not line.startswith("record: ")][-1:]
         raise UsageError(
             f"{flag} {shown(which)}: no step was recorded (exit code {process.returncode}): "
-            f"{shown(lines[-1])}"
+            f"{shown(last[0] if last else 'it made no update that could be seen')}"
         )
-    return opened(out)
+    return trace
 
 
 def opened(path: Path) -> Trace:

@@ -104,7 +104,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace, folder: Path) -> Outcome:
-    from shared.tools.check.matching import map_text, read_map
+    from shared.tools.check.matching import read_map
     from shared.tools.check.outcome import check
     from shared.tools.check.runs import program
 
@@ -122,6 +122,9 @@ def _check(arguments: argparse.Namespace, folder: Path) -> Outcome:
                 path = _start_file(new, trace_old if source == "old" else None, path, given, folder)
             options += [f"--{name.replace('_', '-')}", str(Path(path).resolve())]
     trace_new = _trace(new, folder / "new.npz", options, "--new")
+    outcome = check(trace_old, trace_new, given)
+    if outcome.condition is not None:  # reruns would not change it
+        return _with_map(outcome, arguments)
     if not old.is_trace:
         own = Path(trace_old.path).resolve()
         options = [*base, "--start-from", str(own), "--batches-from", str(own)]
@@ -134,6 +137,12 @@ def _check(arguments: argparse.Namespace, folder: Path) -> Outcome:
         old_reruns=reruns if not old.is_trace else (),
         new_reruns=reruns if old.is_trace else (),
     )
+    return _with_map(outcome, arguments)
+
+
+def _with_map(outcome: Outcome, arguments: argparse.Namespace) -> Outcome:
+    from shared.tools.check.matching import map_text
+
     if arguments.write_map:
         write_text(Path(arguments.write_map), map_text(outcome.matching), "--write-map")
     return outcome

@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from shared.errors import UsageError
+from shared.program.display import shown
 from shared.tools.child_process import tf115_environment
 from shared.tools.record.command import add_options
 from shared.tools.record.one_file import source
+from shared.trace_recorder import read_trace
 
 
 def add_parser(subparsers: Any) -> None:
@@ -48,10 +51,37 @@ def execute(arguments: argparse.Namespace) -> int:
         recorder = Path(folder, "record_tf1.py")
         recorder.write_text(source(), encoding="utf-8")
         command = [program[0], str(recorder), *_options(arguments), arguments.out, *program[1:]]
+        before = _changed(arguments.out)
         try:
-            return subprocess.call(command, env=_environment())
+            code = subprocess.call(command, env=_environment())
         except OSError as error:
             raise UsageError(f"{program[0]}: expected a Python, found: {error.strerror}") from error
+    if _changed(arguments.out) not in (None, before):
+        _report(arguments.out)
+    return code
+
+
+def _changed(path: str) -> tuple[int, int] | None:
+    try:
+        state = os.stat(path)
+    except OSError:
+        return None
+    return state.st_ino, state.st_mtime_ns
+
+
+def _report(path: str) -> None:
+    """Says on standard error what the trace holds, and whether its gradients were the applied."""
+    with read_trace(path) as trace:
+        told = trace.meta["flags"].get("recorder", {})
+        tensors, steps = len(trace.tensors), len(trace.steps)
+    print(f"record: {shown(path)}: {steps} steps, {tensors} tensors", file=sys.stderr)
+    checked, wrong = told.get("gradients_checked", []), told.get("gradients_not_applied", [])
+    if checked:
+        print(
+            f"record: {len(checked) - len(wrong)} of {len(checked)} gradients are the ones "
+            "applied, by the law of their optimizer",
+            file=sys.stderr,
+        )
 
 
 def _environment() -> dict[str, str]:

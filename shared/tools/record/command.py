@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import threading
 import traceback
 from typing import Any
 
@@ -51,12 +52,18 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _record(options: Any, recording: Recording) -> Any:
     graphs, eager = Graphs(recording), Eager(recording)
+    graphs.eager_applied = eager.applied
     Waiting(
         [
             ("tensorflow.python.client.session", "InteractiveSession", graphs.hook_session),
             ("tensorflow.python.ops.gradients_util", "_GradientsHelper", graphs.hook_gradients),
             ("tensorflow.python.ops.gradients_impl", "_GradientsHelper", graphs.hook_gradients),
             ("tensorflow.python.training.optimizer", "Optimizer", graphs.hook_optimizer),
+            (
+                "tensorflow.python.training.slot_creator",
+                "create_zeros_slot",
+                graphs.hook_slots,
+            ),
             (
                 "tensorflow.python.keras.optimizer_v2.optimizer_v2",
                 "OptimizerV2",
@@ -76,6 +83,8 @@ def _record(options: Any, recording: Recording) -> Any:
             ("tensorflow.python.data.ops.iterator_ops", "OwnedIterator", eager.hook_data),
             ("keras.src.optimizers.base_optimizer", "BaseOptimizer", eager.hook_keras_optimizer),
             ("keras.src.backend.tensorflow.core", "Variable", eager.hook_keras_variables),
+            ("keras.src.backend.tensorflow.optimizer", "TFOptimizer", eager.hook_keras_update),
+            ("tensorflow._api.v2.raw_ops", "ResourceApplyAdam", eager.hook_kernels),
             ("keras.src.trainers.trainer", "Trainer", eager.hook_keras_trainer),
         ]
     )
@@ -93,8 +102,9 @@ def _record(options: Any, recording: Recording) -> Any:
         code = 2
     except BaseException:
         kind, raised, frames = sys.exc_info()
-        _show(options, kind, raised, frames)
-        code = 130 if isinstance(raised, KeyboardInterrupt) else 1
+        if not recording.is_done:
+            _show(options, kind, raised, frames)
+            code = 130 if isinstance(raised, KeyboardInterrupt) else 1
         _end(eager)
     try:
         recording.close()
@@ -103,6 +113,10 @@ def _record(options: Any, recording: Recording) -> Any:
         return 2
     if not recording.step:
         sys.stderr.write("record: the program made no step that could be seen\n")
+    if recording.is_done and threading.active_count() > 1:  # threads that train on would never end
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
     return code
 
 

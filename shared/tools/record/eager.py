@@ -4,12 +4,14 @@ So updates are seen whoever makes them: a Keras optimizer, a kernel called by ha
 """
 
 import functools
+import sys
 import weakref
 from typing import Any
 
 import numpy as np
 
-from shared.tools.record.graphs import dense
+from shared.tools.record.graphs import dense, kinds
+from shared.tools.record.laws import SelfCheck
 from shared.tools.record.session import Recording
 
 
@@ -20,11 +22,18 @@ class Eager:
         """Begins with no step open."""
         self.recording = recording
         self._variables: list[Any] = []
+        self._known: dict[int, str] = {}  # names, until a variable comes or goes
         self._paths: dict[int, Any] = {}
+        self._slots: dict[int, tuple[Any, Any, str]] = {}
         self._optimizers: dict[int, Any] = {}
+        self._started: set[str] = set()
+        self._initial: dict[str, Any] = {}
         self._pending: list[dict[str, Any]] = []
+        self._of_tape: list[Any] = []
+        self._was_applied = False
         self._data: list[np.ndarray] = []
         self._depth = 0
+        self._tapes = 0
 
     def hook_variables(self, module: Any) -> None:
         """Remembers each eager variable, without keeping it alive."""
@@ -35,9 +44,20 @@ class Eager:
         def init(variable: Any, *arguments: Any, **options: Any) -> None:
             plain(variable, *arguments, **options)
             if module.ops.executing_eagerly_outside_functions():
-                self._variables.append(weakref.ref(variable))
+                self._variables.append(weakref.ref(variable, self._forget))
+                self._known = {}
+                self._came(variable)
 
         kind.__init__ = init
+
+    def _forget(self, reference: Any) -> None:
+        self._variables.remove(reference)
+        self._known = {}
+
+    def _came(self, variable: Any) -> None:
+        """Gives a variable that a tape's forward pass creates its start before it is used."""
+        if self._tapes and not self._depth and hasattr(variable, "numpy"):
+            self._prepare()
 
     def hook_keras_variables(self, module: Any) -> None:
         """Learns the paths by which Keras knows its variables."""
@@ -49,12 +69,17 @@ class Eager:
             def initialize(variable: Any, value: Any, _plain: Any = plain) -> None:
                 _plain(variable, value)
                 self._paths[id(variable._value)] = weakref.ref(variable)
+                self._known = {}
+                self._came(variable._value)
 
             setattr(module.Variable, method, initialize)
 
     def hook_keras_optimizer(self, module: Any) -> None:
         """Learns which optimizers run, and their settings."""
-        plain = module.BaseOptimizer.apply
+        plain, plain_add = (
+            module.BaseOptimizer.apply,
+            module.BaseOptimizer.add_variable_from_reference,
+        )
 
         @functools.wraps(plain)
         def apply(optimizer: Any, *arguments: Any, **options: Any) -> Any:
@@ -62,7 +87,54 @@ class Eager:
             self._optimizers[id(optimizer)] = optimizer
             return done
 
+        @functools.wraps(plain_add)
+        def add(
+            optimizer: Any, reference: Any, name: Any = None, *rest: Any, **options: Any
+        ) -> Any:
+            slot = plain_add(optimizer, reference, name, *rest, **options)
+            self._keep_slot(slot, reference, name or "slot")
+            return slot
+
         module.BaseOptimizer.apply = apply
+        module.BaseOptimizer.add_variable_from_reference = add
+
+    def hook_keras_update(self, module: Any) -> None:
+        """Reads the gradients that a Keras optimizer applies, after it has clipped them."""
+        plain = module.TFOptimizer._backend_update_step
+
+        @functools.wraps(plain)
+        def update(optimizer: Any, gradients: Any, variables: Any, *arguments: Any) -> Any:
+            self._applies(list(zip(gradients, variables)))
+            return plain(optimizer, gradients, variables, *arguments)
+
+        module.TFOptimizer._backend_update_step = update
+
+    def hook_kernels(self, module: Any) -> None:
+        """Learns slots and gradients from TensorFlow 1's kernels, called as `tf.raw_ops`."""
+        for name in dir(module):
+            if name.startswith(("ResourceApply", "ResourceSparseApply")):
+                setattr(module, name, self._kernel(getattr(module, name)))
+
+    def _kernel(self, plain: Any) -> Any:
+        @functools.wraps(plain)
+        def kernel(**inputs: Any) -> Any:
+            of = {id(v.handle): v for v in (r() for r in self._variables) if v is not None}
+            variable = of.get(id(inputs.get("var")))
+            if variable is not None:
+                for role, value in inputs.items():
+                    if role != "var" and id(value) in of:
+                        self._keep_slot(of[id(value)], variable, role)
+                gradient = inputs.get("grad", inputs.get("delta"))
+                if "indices" not in inputs:
+                    self._applies([(gradient, variable)])
+            return plain(**inputs)
+
+        return kernel
+
+    def _keep_slot(self, slot: Any, variable: Any, name: str) -> None:
+        slot, variable = getattr(slot, "_value", slot), getattr(variable, "_value", variable)
+        self._slots[id(slot)] = (weakref.ref(slot), weakref.ref(variable), name)
+        self._known = {}
 
     def hook_keras_trainer(self, module: Any) -> None:
         """Switches XLA off in `compile`: inside it no number can be seen."""
@@ -86,10 +158,25 @@ class Eager:
             found = plain(tape, target, sources, *arguments, **options)
             flat = module.nest.flatten(sources)
             if any(hasattr(source, "assign_sub") for source in flat):
-                self._saw(module.ops, module.nest.flatten(target), flat, module.nest.flatten(found))
+                self._saw(module.nest.flatten(target), flat, module.nest.flatten(found))
             return found
 
+        plain_enter, plain_exit = module.GradientTape.__enter__, module.GradientTape.__exit__
+
+        def enter(tape: Any) -> Any:
+            if not self._depth and module.context.executing_eagerly():
+                if self._was_applied:
+                    self._finish()
+                self._prepare()
+            self._tapes += 1
+            return plain_enter(tape)
+
+        def leave(tape: Any, *error: Any) -> Any:
+            self._tapes -= 1
+            return plain_exit(tape, *error)
+
         module.GradientTape.gradient = gradient
+        module.GradientTape.__enter__, module.GradientTape.__exit__ = enter, leave
 
     def hook_function(self, module: Any) -> None:
         """Closes the step before when the next call of a `tf.function` begins."""
@@ -103,11 +190,17 @@ class Eager:
                 self.recording.warn("tf.function: XLA (jit_compile) is off while recording")
                 function._jit_compile = False
             self._finish()
-            arguments = self._given(arguments)
-            self._begin()
-            arrays = [a for a in arguments if hasattr(a, "shape") and hasattr(a, "dtype")]
-            if not self._data:
-                self._data = [np.asarray(a) for a in arrays if not hasattr(a, "assign_sub")]
+            nest = sys.modules["tensorflow.python.util.nest"]
+            arguments, options = self._given(nest, (arguments, options))
+            if not self.recording.has_initial:
+                self._depth += 1
+                try:  # so that what the function creates is there, and can be given its start
+                    function.get_concrete_function(*arguments, **options)
+                except Exception as error:
+                    self._raised = error  # the call below says what is wrong
+                finally:
+                    self._depth -= 1
+                self._prepare()
             self._depth += 1
             try:
                 return plain(function, *arguments, **options)
@@ -126,8 +219,10 @@ class Eager:
             if hasattr(flat[0] if flat else None, "numpy") and module.context.executing_eagerly():
                 self._finish()
                 self._data = [np.asarray(e) for e in flat]
-            elif flat:
+            elif flat and self.recording.batches is None:
                 self._call(self._keep_data, flat)
+            elif flat:
+                return self._given_inside(module.nest, element, flat)
             return element
 
         module.OwnedIterator._next_internal = next_internal
@@ -143,104 +238,202 @@ class Eager:
 
         tensorflow.numpy_function(told, tensors, [])
 
-    def _given(self, arguments: Any) -> Any:
-        """Puts the recorded batch in place of a function's arrays."""
-        given, position = list(arguments), 0
-        for i, value in enumerate(given):
-            if hasattr(value, "shape") and np.ndim(value) and not hasattr(value, "assign_sub"):
-                new = self.recording.given_batch(str(position), position, list(value.shape))
-                position += 1
-                if new is not None:
-                    given[i] = _like(new, value)
-        return tuple(given)
+    def _given(self, nest: Any, arguments: Any) -> Any:
+        """Notes a function's arrays as the batch; puts the recorded batch in their place."""
+        flat = nest.flatten(arguments)
+        at = [i for i, value in enumerate(flat) if _is_array(value)]
+        new = self._recorded([np.asarray(flat[i]) for i in at])
+        for i, value in zip(at, new):
+            if value is not None:
+                flat[i] = _like(value, flat[i])
+        if at and (not self._data or any(value is not None for value in new)):
+            self._data = [np.asarray(flat[i]) for i in at]
+        return nest.pack_sequence_as(arguments, flat)
 
-    def _saw(self, ops: Any, targets: Any, sources: Any, found: Any) -> None:
-        pairs = [(s, g) for s, g in zip(sources, found) if g is not None and hasattr(s, "assign")]
-        pieces: list[Any] = [targets[0]]
-        for _, g in pairs:
-            pieces += [g.values, g.indices] if hasattr(g, "indices") else [g]
-        sparse = [hasattr(g, "indices") for _, g in pairs]
-        stores = [weakref.ref(s) for s, _ in pairs]
+    def _recorded(self, arrays: list[np.ndarray]) -> list[Any]:
+        found, position = [], 0
+        for array in arrays:
+            found.append(None)
+            if array.ndim:
+                found[-1] = self.recording.given_batch(
+                    str(position), position, list(array.shape), array.dtype.kind
+                )
+                position += 1
+        return found
+
+    def _given_inside(self, nest: Any, element: Any, flat: list[Any]) -> Any:
+        """Puts the recorded batch in place of what an iterator hands out inside a function."""
+        import tensorflow
+
+        def swap(*values: Any) -> list[np.ndarray]:
+            arrays = [np.array(value) for value in values]
+            new = self._recorded(arrays)
+            self._data = [a if n is None else n.astype(a.dtype) for a, n in zip(arrays, new)]
+            return self._data
+
+        swapped = tensorflow.numpy_function(swap, flat, [e.dtype for e in flat])
+        for new, old in zip(swapped, flat):
+            new.set_shape(old.shape)
+        left = list(swapped)
+        whole = [left.pop(0) if _is_number(e) else e for e in nest.flatten(element)]
+        return nest.pack_sequence_as(element, whole)
+
+    def _saw(self, targets: Any, sources: Any, found: Any) -> None:
+        pairs = [(g, s) for s, g in zip(sources, found) if g is not None and hasattr(s, "assign")]
+        self._of_tape += [g for g, _ in pairs]
         label = getattr(targets[0], "name", "") if not hasattr(targets[0], "numpy") else ""
+        self._tell(self._add, label.split(":")[0] or "loss", [targets[0]], pairs)
+
+    def applied(self, pairs: list[Any]) -> None:
+        """Takes note of what an optimizer of TensorFlow 1 applies in eager code."""
+        self._applies(pairs)
+
+    def _applies(self, pairs: list[Any]) -> None:
+        """Takes note of gradients applied, where they are others than a tape has told."""
+        if self._tapes == 0 and all(hasattr(g, "numpy") for g, _ in pairs):
+            self._was_applied = True
+        new = [(g, v) for g, v in pairs if hasattr(g, "shape")]
+        new = [(g, v) for g, v in new if all(g is not told for told in self._of_tape)]
+        if new:
+            self._tell(self._replace, "", [], new)
+
+    def _tell(self, told: Any, label: str, first: list[Any], pairs: list[Any]) -> None:
+        """Calls `told` with numbers: now in eager code, else where a function computes them."""
+        pieces = list(first)
+        for g, _ in pairs:
+            pieces += [g.values, g.indices] if hasattr(g, "indices") else [g]
+        sparse = [hasattr(g, "indices") for g, _ in pairs]
+        stores = [weakref.ref(getattr(v, "_value", v)) for _, v in pairs]
 
         def tell(*values: Any) -> None:
-            self._add(label.split(":")[0] or "loss", stores, sparse, [np.array(v) for v in values])
+            told(label, stores, sparse, [np.array(v) for v in values])
 
-        if hasattr(targets[0], "numpy"):
+        if all(hasattr(p, "numpy") for p in pieces):
             tell(*pieces)
         else:
             self._call(tell, pieces)
 
-    def _add(self, label: str, stores: Any, sparse: Any, values: list[np.ndarray]) -> None:
-        loss, rest = values[0], values[1:]
-        gradients = {}
+    def _dense(self, stores: Any, sparse: Any, values: list[np.ndarray]) -> dict[str, Any]:
+        whole = {}
         for store, is_sparse in zip(stores, sparse):
             variable = store()
-            pieces = tuple(rest[: 2 if is_sparse else 1])
-            rest = rest[len(pieces) :]
+            pieces = tuple(values[: 2 if is_sparse else 1])
+            values = values[len(pieces) :]
             if variable is not None:
-                gradients[self._name(variable)] = (pieces, tuple(variable.shape))
-        whole = {n: dense(p, np.empty(s, np.int8)) for n, (p, s) in gradients.items()}
+                like = np.broadcast_to(np.int8(0), tuple(variable.shape))
+                whole[self._name(variable)] = dense(pieces, like)
+        return whole
+
+    def _add(self, label: str, stores: Any, sparse: Any, values: list[np.ndarray]) -> None:
+        whole = self._dense(stores, sparse, values[1:])
         if any(set(whole) & set(p["gradients"]) for p in self._pending):
             self._finish(inside=self._depth > 0)
-        self._begin()
-        self._pending.append({"name": label, "loss": loss, "gradients": whole})
+        if not self.recording.has_initial:
+            self._prepare(late=True)
+        step = {"name": label, "loss": values[0], "gradients": whole, "applied": set()}
+        self._pending.append(step)
 
-    def _begin(self) -> None:
-        if self.recording.has_initial or not self._alive():
+    def _replace(self, label: str, stores: Any, sparse: Any, values: list[np.ndarray]) -> None:
+        whole = self._dense(stores, sparse, values)
+        if any(set(whole) & p["applied"] for p in self._pending):
+            self._finish(inside=self._depth > 0)
+        if not self.recording.has_initial:
+            self._prepare(late=True)
+        self._was_applied = True
+        for pending in self._pending:
+            for name in set(whole) & set(pending["gradients"]):
+                pending["gradients"][name] = whole.pop(name)
+                pending["applied"].add(name)
+        if whole:  # of a gradient that no tape gave
+            self._pending.append({"name": "", "gradients": whole, "applied": set(whole)})
+
+    def _prepare(self, late: bool = False) -> None:
+        """Gives variables the start asked for, and keeps it, until the first step is there.
+
+        `late`: a step has begun; what was kept before it stays.
+        """
+        if self.recording.has_initial or (self._pending and not late):
             return
         for name, variable in self._alive().items():
-            new = self.recording.started(name, variable.numpy())
-            if new is not None:
-                variable.assign(new)
-        self.recording.initial({n: v.numpy() for n, v in self._alive().items()})
+            if name in self._initial and late:
+                continue
+            if name not in self._started and not late:
+                self._started.add(name)
+                new = self.recording.started(name, variable.numpy())
+                if new is not None:
+                    variable.assign(new)
+            self._initial[name] = variable.numpy()
 
     def _finish(self, inside: bool = False) -> None:
         """Records the open step; inside a function of many steps variables cannot be read."""
         if not self._pending:
             return
+        if self.recording.step < SelfCheck.STEPS:
+            self._tell_settings()
         pending, self._pending = self._pending, []
         data, self._data = self._data, []
-        slots = {id(v._value) for o in self._optimizers.values() for v in o.variables}
+        self._was_applied = False
+        if not self.recording.has_initial:
+            self.recording.initial(*self._split(self._initial))
         alive = {} if inside else self._alive()
-        numbers = {n: v.numpy() for n, v in alive.items() if _is_number(v)}
+        variables, slots = self._split({n: v.numpy() for n, v in alive.items()})
         self.recording.record(
             {
                 (p["name"] + "_" + str(i) if i else p["name"]): p["loss"]
                 for i, p in enumerate(pending)
+                if "loss" in p
             },
             {str(i): array for i, array in enumerate(data)},
             None,
             {n: g for p in pending for n, g in p["gradients"].items()},
-            {n: a for n, a in numbers.items() if id(alive[n]) in slots},
-            {n: a for n, a in numbers.items() if id(alive[n]) not in slots},
+            slots,
+            variables,
+        )
+
+    def _split(self, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Returns variables and slots apart."""
+        slots = {self._name(s()) for s, _, _ in self._slots.values() if s() is not None}
+        return (
+            {n: v for n, v in values.items() if n not in slots},
+            {n: v for n, v in values.items() if n in slots},
         )
 
     def end(self) -> None:
         """Records the step that is open when the program ends, and the optimizers' settings."""
-        for optimizer in self._optimizers.values():
-            told = {"class": type(optimizer).__name__}
-            told.update(optimizer.get_config())
-            self.recording.optimizers[str(id(optimizer))] = _jsonable(told)
+        self._tell_settings()
         self._finish()
+
+    def _tell_settings(self) -> None:
+        for optimizer in self._optimizers.values():
+            told: dict[str, Any] = {"class": type(optimizer).__name__}
+            told.update(_jsonable(optimizer.get_config()))
+            told["kinds"] = kinds(optimizer)
+            self.recording.optimizers[str(id(optimizer))] = told
 
     def _alive(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for reference in self._variables:
             variable = reference()
             if variable is not None and _is_number(variable):
-                found[self._name(variable, found)] = variable
+                found[self._name(variable)] = variable
         return found
 
-    def _name(self, variable: Any, taken: Any = None) -> str:
-        variable = getattr(variable, "_value", variable)  # of a Keras variable
-        base = self._base(variable)
-        same = [r() for r in self._variables]
-        same = [v for v in same if v is not None and self._base(v) == base]
-        at = [i for i, v in enumerate(same) if v is variable]
-        return base + "_" + str(at[0]) if at and at[0] else base
+    def _name(self, variable: Any) -> str:
+        """Returns a variable's name: Keras's path, `VARIABLE/KIND` of a slot, else its own."""
+        if not self._known:
+            counts: dict[str, int] = {}
+            alive = [v for v in (r() for r in self._variables) if v is not None]
+            for one in sorted(alive, key=lambda v: id(v) in self._slots):  # slots name an owner
+                base = self._base(one)
+                number = counts[base] = counts.get(base, -1) + 1
+                self._known[id(one)] = base + "_" + str(number) if number else base
+        variable = getattr(variable, "_value", variable)
+        return self._known.get(id(variable)) or self._base(variable)
 
     def _base(self, variable: Any) -> str:
+        slot, owner, kind = self._slots.get(id(variable), (lambda: None, lambda: None, ""))
+        if slot() is variable and id(owner()) in self._known:
+            return self._known[id(owner())] + "/" + kind
         keras = self._paths.get(id(variable), lambda: None)()
         return keras.path if keras is not None else variable.name.split(":")[0]
 
@@ -251,6 +444,11 @@ def _is_number(tensor: Any) -> bool:
         "variant",
         "resource",
     )
+
+
+def _is_array(value: Any) -> bool:
+    kinds = hasattr(value, "shape") and hasattr(value, "dtype") and not hasattr(value, "assign_sub")
+    return kinds and _is_number(value)
 
 
 def _like(new: np.ndarray, value: Any) -> Any:

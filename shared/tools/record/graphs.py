@@ -1,7 +1,9 @@
 """Hooks sessions: finds the updates behind each run, and fetches their numbers in the same run."""
 
 import collections
+import functools
 import re
+import threading
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,8 @@ _APPLY = re.compile("(Resource)?(Sparse)?Apply[A-Z]")
 _ASSIGN = re.compile("(Assign(Add|Sub)?(VariableOp)?|(Resource)?Scatter(Add|Sub|Update|NdUpdate))$")
 _STORES = ("Variable", "VariableV2", "VarHandleOp")
 _DATA = ("IteratorGetNext", "QueueDequeue", "ReaderRead")
+_GIVEN = ("Placeholder", "IteratorGetNext", "QueueDequeue", "ReaderRead")
+_SAME = ("Identity", "ReadVariableOp", "Enter", "RefEnter", "Switch", "RefSwitch", "RefIdentity")
 
 
 class Plan:
@@ -31,14 +35,18 @@ class Graphs:
         """Holds what graphs tell while the program builds them."""
         self.recording = recording
         self._losses: list[tuple[Any, list[Any]]] = []
+        self._derived: list[tuple[Any, Any]] = []  # (what holds a variable, a gradient for it)
+        self._owners: dict[Any, str] = {}
+        self.eager_applied: Any = None
         self._applied: list[tuple[Any, Any, Any]] = []
         self._plans: dict[Any, Plan] = {}
-        self._inside = False
+        self._within = threading.local()
+        self._one_step = threading.RLock()  # programs may train in several threads
         self._optimizers: list[Any] = []
 
     def hook_session(self, module: Any) -> None:
         """Replaces `run` and the callables of sessions by ones that record."""
-        kind, self._mapper = module.BaseSession, module._FetchMapper
+        kind, self._mapper, self._session = module.BaseSession, module._FetchMapper, module
         self._run = kind.run
         kind.run = lambda session, fetches, feed_dict=None, options=None, run_metadata=None: (
             self.run(session, fetches, feed_dict, options, run_metadata)
@@ -69,20 +77,45 @@ class Graphs:
         def helper(ys: Any, xs: Any, *arguments: Any, **options: Any) -> Any:
             found = plain(ys, xs, *arguments, **options)
             sources = xs if isinstance(xs, (list, tuple)) else [xs]
-            if any(getattr(getattr(x, "op", None), "type", "") in _STORES for x in sources):
+            stores = [source_of(x.op) if hasattr(x, "op") else None for x in sources]
+            self._derived += [p for p in zip(stores, found) if None not in (p[0], p[1])]
+            if any(store is not None for store in stores):
                 for y in ys if isinstance(ys, (list, tuple)) else [ys]:
                     self._losses.append((y, [g for g in found if g is not None]))
             return found
 
         module._GradientsHelper = helper
 
+    def hook_slots(self, module: Any) -> None:
+        """Learns whose slot a variable is, where TensorFlow 1's optimizers create one."""
+        for name in ("create_slot", "create_slot_with_initializer"):
+            setattr(module, name, self._slot_hook(getattr(module, name)))
+
+    def _slot_hook(self, plain: Any) -> Any:
+        @functools.wraps(plain)
+        def create(primary: Any, *arguments: Any, **options: Any) -> Any:
+            slot = plain(primary, *arguments, **options)
+            self._own(slot, primary, slot.op.name.rpartition("/")[2])
+            return slot
+
+        return create
+
+    def _own(self, slot: Any, variable: Any, name: str) -> None:
+        if not is_eager(slot) and not slot.op.name.startswith(variable.op.name + "/"):
+            self._owners[slot.op] = variable.op.name + "/" + name
+
     def hook_optimizer(self, module: Any) -> None:
         """Learns which gradients an optimizer applies, and the optimizer's settings."""
         kind = getattr(module, "Optimizer", None) or module.OptimizerV2
         plain = kind.apply_gradients
 
-        def apply_gradients(optimizer: Any, pairs: Any, *arguments: Any, **options: Any) -> Any:
-            pairs = list(pairs)
+        def apply_gradients(
+            optimizer: Any, grads_and_vars: Any, *arguments: Any, **options: Any
+        ) -> Any:
+            pairs = list(grads_and_vars)
+            if self.eager_applied and is_eager_outside(module):
+                self.eager_applied(pairs)
+                return plain(optimizer, pairs, *arguments, **options)
             done = plain(optimizer, pairs, *arguments, **options)
             if hasattr(done, "graph") and not hasattr(done, "numpy"):
                 self._applied += [(done, g, v) for g, v in pairs if g is not None]
@@ -92,58 +125,90 @@ class Graphs:
             return done
 
         kind.apply_gradients = apply_gradients
+        if hasattr(kind, "add_slot"):
+            self._hook_add_slot(kind)
+
+    def _hook_add_slot(self, kind: Any) -> None:
+        plain = kind.add_slot
+
+        @functools.wraps(plain)
+        def add_slot(optimizer: Any, var: Any, slot_name: str, *rest: Any, **options: Any) -> Any:
+            slot = plain(optimizer, var, slot_name, *rest, **options)
+            if not is_eager(var):
+                self._own(slot, var, slot_name)
+            return slot
+
+        kind.add_slot = add_slot
 
     def run(self, session: Any, fetches: Any, feeds: Any, options: Any, metadata: Any) -> Any:
         """`Session.run`, with the numbers of a step beside it."""
-        if self._inside:
+        if getattr(self._within, "step", False):
             return self._run(session, fetches, feeds, options, metadata)
         try:
-            elements = self._mapper.for_fetch(fetches).unique_fetches()
+            with session.graph.as_default():  # a thread or a second graph may have another one
+                elements = self._mapper.for_fetch(fetches).unique_fetches()
             elements = [session.graph.as_graph_element(e) for e in elements]
             plan = self.plan(session, elements)
         except (TypeError, ValueError, KeyError):  # let TensorFlow say what is wrong
             return self._run(session, fetches, feeds, options, metadata)
         if not plan.is_step:
             return self._run(session, fetches, feeds, options, metadata)
-        self._inside = True
-        try:
-            return self._step(session, plan, fetches, feeds, options, metadata)
-        finally:
-            self._inside = False
+        with self._one_step:
+            self._within.step = True
+            try:
+                return self._step(session, plan, fetches, feeds, options, metadata)
+            finally:
+                self._within.step = False
 
     def _step(
         self, session: Any, plan: Plan, fetches: Any, feeds: Any, options: Any, metadata: Any
     ) -> Any:
         if not self.recording.has_initial:
             self._begin(session)
-        given = {}
-        for key, value in (feeds or {}).items():
-            given[session.graph.as_graph_element(key)] = value
+        given = self._flat(session, feeds or {})
         self._feed_recorded(plan, given)
         extra = dict(plan.extra)
         extra["batch"] = {name(t): t for t in plan.data if t not in given}
         result, seen = self._run(session, [fetches, extra], given or feeds, options, metadata)
         seen["batch"].update((name(t), fed(t, v)) for t, v in given.items() if is_plain(v))
+        order = [name(t) for t in in_order(list(given) + plan.data)]
         values = self._variables(session)
         logits = list(seen["logits"].values())
+        variables, slots = self._split(session, values)
         self.recording.record(
             seen["losses"],
-            seen["batch"],
+            collections.OrderedDict((n, seen["batch"][n]) for n in order if n in seen["batch"]),
             logits[0] if logits else None,
             {n: dense(g, values.get(n)) for n, g in seen["gradients"].items()},
-            {n: v for n, v in values.items() if n in self._slots(session)},
-            {n: v for n, v in values.items() if n not in self._slots(session)},
+            slots,
+            variables,
         )
         return result
+
+    def _flat(self, session: Any, feeds: Any) -> dict[Any, Any]:
+        """Returns what is fed by tensor: state tuples and sparse tensors taken apart."""
+        given = collections.OrderedDict()
+        for key, value in self._session.nest.flatten_dict_items(feeds).items():
+            pieces = [(key, value)]
+            for kind, _, expand, _ in self._session._REGISTERED_EXPANSIONS:
+                if isinstance(key, kind):
+                    pieces = expand(key, value)
+                    break
+            for piece, number in pieces:
+                given[session.graph.as_graph_element(piece)] = number
+        return given
 
     def _feed_recorded(self, plan: Plan, given: dict[Any, Any]) -> None:
         if self.recording.batches is None:
             return
         tensors = [t for t in given if np.ndim(given[t])] + [t for t in plan.data if t not in given]
-        for position, tensor in enumerate(sorted(tensors, key=name)):
-            value = self.recording.given_batch(name(tensor), position, tensor.shape.as_list())
-            if value is not None:
-                given[tensor] = value
+        for position, tensor in enumerate(in_order(tensors)):
+            if tensor.shape.ndims is not None:
+                kind = np.dtype(tensor.dtype.as_numpy_dtype).kind
+                shape = tensor.shape.as_list()
+                value = self.recording.given_batch(name(tensor), position, shape, kind)
+                if value is not None:
+                    given[tensor] = value
 
     def _begin(self, session: Any) -> None:
         """Gives the initial values asked for, through each variable's own initializer."""
@@ -155,21 +220,26 @@ class Graphs:
             new = self.recording.started(n, value)
             if new is not None:
                 self._run(session, variable.initializer, {variable.initializer.inputs[1]: new})
-        values = self._variables(session)
-        self.recording.initial(values)
+        self.recording.initial(*self._split(session, self._variables(session)))
 
     def _by_name(self, session: Any) -> dict[str, Any]:
         found: dict[str, Any] = collections.OrderedDict()
         for variable in session.graph.get_collection("variables"):
-            found[variable.op.name] = variable
+            found[self._owners.get(variable.op, variable.op.name)] = variable
         for variable in session.graph.get_collection("trainable_variables"):
             found.setdefault(variable.op.name, variable)
         return found
 
-    def _slots(self, session: Any) -> list[str]:
-        trained = [v.op.name for v in session.graph.get_collection("trainable_variables")]
-        names = self._by_name(session)
-        return [n for n in names if n not in trained and n.rpartition("/")[0] in trained]
+    def _split(self, session: Any, values: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Returns variables and slots apart, in the order of creation."""
+        trained = {v.op.name for v in session.graph.get_collection("trainable_variables")}
+        slots = {n for n in values if n not in trained and n.rpartition("/")[0] in trained}
+        slots.update(self._owners.values())
+        order = [n for n in self._by_name(session) if n in values]
+        return (
+            collections.OrderedDict((n, values[n]) for n in order if n not in slots),
+            collections.OrderedDict((n, values[n]) for n in order if n in slots),
+        )
 
     def _variables(self, session: Any) -> dict[str, Any]:
         variables = self._by_name(session)
@@ -206,8 +276,9 @@ class Graphs:
                 if gradient is not None and store is not None:
                     indices = inputs.get("indices")
                     gradients[store.name] = (gradient,) if indices is None else (gradient, indices)
-            elif _ASSIGN.match(operation.type) and updates_by_hand(operation, trained):
+            elif _ASSIGN.match(operation.type) and self._updates_by_hand(operation, trained):
                 plan.is_step = True
+                gradients.update(self._used_by(operation))
         for done, gradient, variable in self._applied:
             if done in reached:
                 pieces: Any = (gradient,)
@@ -235,10 +306,57 @@ class Graphs:
         ]
         return plan
 
+    def _updates_by_hand(self, operation: Any, trained: Any) -> bool:
+        """Whether an assignment trains: it adds or subtracts, or assigns what depends on data.
+
+        So no initializer, no restored value, no copy or average of variables and no clipping.
+        """
+        if store_of(operation) not in trained:
+            return False
+        if re.search("Add|Sub|Scatter", operation.type):
+            return True
+        behind = ancestors([operation.inputs[1].op])
+        origins = {o.type for o in behind}
+        value = operation.inputs[1].op
+        while value.type in ("Identity", "ReadVariableOp") and len(value.inputs):
+            value = value.inputs[0].op
+        if "RestoreV2" in origins or value.type in _STORES or not origins & set(_STORES):
+            return False
+        derived = {getattr(g, "values", g).op for _, g in self._derived}
+        return bool(derived & behind) or any(t.startswith(_GIVEN) for t in origins)
+
+    def _used_by(self, operation: Any) -> dict[str, Any]:
+        """Returns the gradient that an update by hand is made of, by the variable's name."""
+        store, behind = store_of(operation), ancestors([operation.inputs[-1].op])
+        found = {}
+        for source, gradient in self._derived:
+            pieces: Any = (gradient,)
+            if hasattr(gradient, "indices"):
+                pieces = (gradient.values, gradient.indices)
+            if source is store and all(piece.op in behind for piece in pieces):
+                found[store.name] = pieces
+        return found
+
+
+def is_eager(tensor: Any) -> bool:
+    """Whether a tensor or variable holds its value now, and is none of a graph."""
+    return not hasattr(tensor, "graph") or hasattr(tensor, "_numpy")
+
+
+def is_eager_outside(module: Any) -> bool:
+    """Whether the program runs eagerly here, or inside a function that eager code calls."""
+    ask = getattr(module.ops, "executing_eagerly_outside_functions", None)
+    return bool((ask or module.context.executing_eagerly)())
+
+
+def kinds(optimizer: Any) -> list[str]:
+    """Returns the names of an optimizer's class and of those that it is derived from."""
+    return [kind.__name__ for kind in type(optimizer).__mro__ if kind is not object]
+
 
 def settings(optimizer: Any) -> dict[str, Any]:
     """Returns an optimizer's class and the numbers it was made with."""
-    found: dict[str, Any] = {"class": type(optimizer).__name__}
+    found: dict[str, Any] = {"class": type(optimizer).__name__, "kinds": kinds(optimizer)}
     hyper = dict(getattr(optimizer, "_hyper", None) or {})
     for key, value in list(vars(optimizer).items()) + list(hyper.items()):
         if isinstance(value, (bool, int, float, str)) and "name" not in key:
@@ -271,25 +389,14 @@ def is_harmless(operation: Any, reached: Any) -> bool:
 
 def store_of(operation: Any) -> Any:
     """Returns the operation that holds the variable which `operation` changes, or None."""
-    source = operation.inputs[0].op
-    while source.type not in _STORES and len(source.inputs):
+    return source_of(operation.inputs[0].op)
+
+
+def source_of(source: Any) -> Any:
+    """Returns the operation that holds the variable whose value or handle this is, or None."""
+    while source.type in _SAME and len(source.inputs):
         source = source.inputs[0].op
     return source if source.type in _STORES else None
-
-
-def updates_by_hand(operation: Any, trained: Any) -> bool:
-    """Whether an assignment trains: no initializer, no restored value, no copy of a variable."""
-    if store_of(operation) not in trained:
-        return False
-    if re.search("Add|Sub|Scatter", operation.type):
-        return True
-    origins = {o.type for o in ancestors([operation.inputs[1].op])}
-    if "RestoreV2" in origins:
-        return False
-    value = operation.inputs[1].op
-    while value.type in ("Identity", "ReadVariableOp") and len(value.inputs):
-        value = value.inputs[0].op
-    return value.type not in _STORES and bool(origins & set(_STORES))
 
 
 def logits_behind(graph: Any, losses: dict[str, Any]) -> dict[str, Any]:
@@ -300,6 +407,11 @@ def logits_behind(graph: Any, losses: dict[str, Any]) -> dict[str, Any]:
             if operation.type.endswith("SoftmaxCrossEntropyWithLogits"):
                 found[operation.inputs[0].op.name] = operation.inputs[0]
     return found if len(found) == 1 and all(map(graph.is_fetchable, found.values())) else {}
+
+
+def in_order(tensors: list[Any]) -> list[Any]:
+    """Returns tensors in the order in which the program made them."""
+    return sorted(tensors, key=lambda tensor: (tensor.op._id, tensor.value_index))
 
 
 def name(tensor: Any) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 _SHARED = Path(__file__).resolve().parents[2]
 MODULES = [
     _SHARED / "trace_recorder.py",
+    _SHARED / "tools" / "record" / "laws.py",
     _SHARED / "tools" / "record" / "session.py",
     _SHARED / "tools" / "record" / "inside.py",
     _SHARED / "tools" / "record" / "graphs.py",
@@ -26,6 +27,9 @@ try:
 except ImportError:
     from collections import Mapping
 import sys as _sys
+if _sys.version_info < (3,):
+    import thread as _thread
+    _sys.modules["_thread"] = _thread
 if _sys.version_info < (3, 6):
     import contextlib as _contextlib, functools as _functools
     import os as _os, tempfile as _tempfile, zipfile as _zipfile

@@ -2,16 +2,27 @@
 
 # Runs inside recorded programs, lowered to Python 2.7: annotations and f-strings at most.
 
+import collections
 import sys
+import threading
+from _thread import interrupt_main
 from typing import Any
 
 import numpy as np
 
-from shared.trace_recorder import DTYPES, TraceFileError, TraceRecorder, as_storable, read_trace
+from shared.tools.record.laws import SelfCheck
+from shared.trace_recorder import (
+    DTYPES,
+    FLOAT_DTYPES,
+    TraceFileError,
+    TraceRecorder,
+    as_storable,
+    read_trace,
+)
 
 
-class Enough(BaseException):
-    """Ends the program after the steps asked for."""
+class Enough(SystemExit):
+    """Ends the program, or one thread of it, after the steps asked for."""
 
 
 class Recording:
@@ -22,9 +33,12 @@ class Recording:
         self.options = options
         self.step = 0
         self.has_initial = False
+        self.is_done = False
         self.loss_dtype: Any = None
         self.optimizers: dict[str, Any] = {}
         self.losses: list[str] = []
+        self.forms: dict[Any, Any] = {}
+        self.check = SelfCheck()
         self.warnings: list[str] = []
         self.start = _start(options.start_from) if options.start_from else {}
         self.batches = read_trace(options.batches_from) if options.batches_from else None
@@ -45,10 +59,11 @@ class Recording:
             self.warnings.append(text)
             sys.stderr.write("record: " + text + "\n")
 
-    def initial(self, variables: dict[str, Any]) -> None:
+    def initial(self, variables: dict[str, Any], slots: dict[str, Any]) -> None:
         """Records the values before the first step."""
         self.has_initial = True
-        self.recorder.record_initial(variables=_numbers(variables))
+        self.recorder.record_initial(_numbers(variables), _numbers(slots))
+        self.check.begin(_numbers(variables), _numbers(slots))
 
     def started(self, name: str, value: Any) -> np.ndarray | None:
         """Returns the value that the variable has to start from, or None to leave it."""
@@ -71,23 +86,29 @@ class Recording:
         ends = np.where(up, np.inf, -np.inf).astype(value.dtype)
         return np.where(value == 0, value, np.nextafter(value, ends))
 
-    def given_batch(self, name: str, position: int, like: Any) -> np.ndarray | None:
-        """Returns the recorded batch tensor of the coming step: by name, else order and shape."""
+    def given_batch(
+        self, name: str, position: int, shape: list[Any], kind: str
+    ) -> np.ndarray | None:
+        """Returns the recorded batch tensor of the coming step: by name, else order and form."""
         if self.batches is None:
             return None
         step = self.step + 1
-        kept = [t.name for t in self.batches.tensors if t.stage == "batch"]
-        kept = [n for n in kept if step in self.batches.whole_steps("batch", n)]
+        names = [t.name for t in self.batches.tensors if t.stage == "batch" and len(t.shape)]
+        kept = {
+            n: self.batches.whole("batch", n, step)
+            for n in names
+            if step in self.batches.whole_steps("batch", n)
+        }
         if name not in kept:
-            shapes = [n for n in kept if _fits(self.batches.whole("batch", n, step), like)]
-            if position < len(kept) and kept[position] in shapes:
-                name = kept[position]
-            elif len(shapes) == 1:
-                name = shapes[0]
+            fits = [n for n, value in kept.items() if _fits(value, shape, kind)]
+            if position < len(names) and names[position] in fits:
+                name = names[position]
+            elif len(fits) == 1:
+                name = fits[0]
             else:
                 self.warn(f"no recorded batch fits {name} at step {step}; the program's own stays")
                 return None
-        return self.batches.whole("batch", name, step)
+        return kept[name]
 
     def record(
         self,
@@ -99,26 +120,62 @@ class Recording:
         variables: dict[str, Any],
     ) -> None:
         """Records one step, and ends the program when it was the last one asked for."""
+        if self.is_done:  # another thread goes on
+            raise Enough
         self.step += 1
         self.losses += [name for name in losses if name not in self.losses]
-        values = [np.sum(np.asarray(loss)) for loss in losses.values()]
-        loss = sum(values[1:], values[0]) if values else np.float32("nan")
-        if self.loss_dtype is None:
-            self.loss_dtype = np.asarray(loss).dtype
         self.recorder.record(
             self.step,
-            np.asarray(loss).astype(self.loss_dtype),
-            batch=_numbers(batch),
-            logits=logits,
-            gradients=_numbers(gradients),
-            slots=_numbers(slots),
-            variables=_numbers(variables),
+            self._whole_loss(losses),
+            batch=self._same_form("batch", _numbers(batch)),
+            logits=self._same_form("logits", {"logits": logits}).get("logits"),
+            gradients=self._same_form("gradient", _numbers(gradients)),
+            slots=self._same_form("slot", _numbers(slots)),
+            variables=self._same_form("variable", _numbers(variables)),
         )
+        if len(losses) > 1:  # of several optimizers, or of towers: each by its name beside the sum
+            for name, loss in sorted(losses.items()):
+                self.recorder.record_loss(self.step, name, np.sum(np.asarray(loss)))
+        if self.step <= SelfCheck.STEPS:
+            self.check.look(list(self.optimizers.values()), gradients, variables, slots)
         if self.options.steps and self.step >= self.options.steps:
+            self.is_done = True
+            if threading.current_thread().name != "MainThread":
+                interrupt_main()
             raise Enough
+
+    def _whole_loss(self, losses: dict[str, Any]) -> Any:
+        values = [np.sum(np.asarray(loss)) for loss in losses.values()]
+        loss = np.asarray(sum(values[1:], values[0]) if values else np.float32("nan"))
+        if self.loss_dtype is None:
+            is_float = loss.dtype.name in FLOAT_DTYPES
+            self.loss_dtype = loss.dtype if is_float else np.dtype("float32")
+        return loss.astype(self.loss_dtype)
+
+    def _same_form(self, stage: str, tensors: dict[str, Any]) -> dict[str, Any]:
+        """Leaves out tensors whose dtype or rank is another than at their first step."""
+        kept: dict[str, Any] = collections.OrderedDict()
+        for name, value in tensors.items():
+            if value is None:
+                continue
+            form = np.asarray(value).dtype.name, np.ndim(value)
+            first = self.forms.setdefault((stage, name), form)
+            if form == first:
+                kept[name] = value
+            else:
+                self.warn(
+                    f"{stage} {name} has the dtype {form[0]} and {form[1]} dimensions at step "
+                    f"{self.step}, {first[0]} and {first[1]} at its first: left out there"
+                )
+        return kept
 
     def close(self) -> None:
         """Completes the trace: also after an exception or Ctrl-C, with the steps until then."""
+        if self.check.unexplained:
+            self.warn(
+                "the gradients recorded of {} are not the ones applied: what the optimizer kept "
+                "does not follow from them".format(", ".join(self.check.unexplained))
+            )
         self.recorder.annotate(
             {
                 "recorder": {
@@ -126,6 +183,8 @@ class Recording:
                     "optimizers": list(self.optimizers.values()),
                     "losses": self.losses,
                     "warnings": self.warnings,
+                    "gradients_checked": self.check.checked,
+                    "gradients_not_applied": self.check.unexplained,
                 }
             }
         )
@@ -142,15 +201,16 @@ def _start(path: str) -> dict[str, Any]:
         ) from error
 
 
-def _fits(value: np.ndarray, like: Any) -> bool:
-    shape = np.shape(value)
-    return len(shape) == len(like) and all(b is None or a == b for a, b in zip(shape, like))
+def _fits(value: np.ndarray, shape: list[Any], kind: str) -> bool:
+    """Whether a recorded tensor can be fed: integers may be fed where floats were, as labels."""
+    same = value.ndim == len(shape) and all(b in (None, a) for a, b in zip(value.shape, shape))
+    return same and (value.dtype.kind == kind or {value.dtype.kind, kind} <= set("iub"))
 
 
 def _numbers(tensors: dict[str, Any]) -> dict[str, Any]:
     """Returns those whose dtype a trace can hold: no text, no objects, no complex numbers."""
-    arrays = {name: np.asarray(value) for name, value in tensors.items()}
-    return {name: a for name, a in sorted(arrays.items()) if a.dtype.name in DTYPES}
+    arrays = [(name, np.asarray(value)) for name, value in tensors.items()]
+    return collections.OrderedDict((n, a) for n, a in arrays if a.dtype.name in DTYPES)
 
 
 def _keep_all_batches(recorder: Any) -> None:

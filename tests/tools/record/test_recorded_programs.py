@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from shared.tools.child_process import tf115_environment
 from shared.tools.record.one_file import source
+from shared.tools.record.session import Recording
 from shared.trace_recorder import Trace, read_trace
 from tf115_environment import require_tf115
 
@@ -95,3 +97,88 @@ def test_updates_by_hand_and_sparse_ones_are_steps(
     gradient = trace.whole("gradient", "e", 2)
     assert gradient[1].tolist() == (2 * gradient[2]).tolist()  # index 1 twice, index 2 once
     assert not gradient[[0, 3, 4]].any()
+
+
+def printed_numbers(text: str, word: str) -> list[np.float32]:
+    """Returns the numbers of the lines that begin with `word`."""
+    lines = [line.split(None, 1) for line in text.splitlines() if line.startswith(word + " ")]
+    return [np.float32(number) for _, number in lines]
+
+
+@pytest.mark.slow
+@pytest.mark.tf115
+def test_every_kind_of_session_is_recorded_with_the_losses_it_prints(tmp_path: Path) -> None:
+    python = str(require_tf115())
+    trace, printed = recorded(tmp_path, python, "sessions_of_every_kind", "--every", "1")
+    assert printed == run(python, PROGRAMS / "sessions_of_every_kind.py").stdout
+    kinds = ["hook", "supervisor", "queue", "thread", "callable", "keras"]
+    expected = [number for kind in kinds for number in printed_numbers(printed, kind)]
+    assert len(expected) == 3 + 2 + 2 + 2 + 1 + 2
+    assert trace.losses.tolist() == [float(number) for number in expected]
+    for name in ("monitored", "supervised", "queued", "threaded"):
+        assert (
+            trace.records("gradient", name).size == trace.records("slot", f"{name}/Momentum").size
+        )
+    assert trace.records("slot", "dense/kernel/m").size == 2  # Keras names it otherwise
+    assert trace.whole("batch", "batch", 6).shape == (4, 3)  # of the queue
+
+
+@pytest.mark.slow
+@pytest.mark.tf115
+def test_an_estimator_is_recorded_with_the_losses_it_prints(tmp_path: Path) -> None:
+    python = str(require_tf115())
+    trace, printed = recorded(tmp_path, python, "estimator")
+    assert printed == run(python, PROGRAMS / "estimator.py").stdout
+    assert trace.losses.tolist() == [float(n) for n in printed_numbers(printed, "estimator")]
+    assert len(trace.steps) == 3
+    assert trace.records("slot", "w/Adagrad").size == 3
+
+
+@pytest.mark.tf115
+def test_clipping_and_averaging_are_no_steps_and_each_optimizer_has_its_loss(
+    tmp_path: Path,
+) -> None:
+    python = str(require_tf115())
+    trace, printed = recorded(tmp_path, python, "clipped_gan", "--every", "1")
+    assert trace.steps.tolist() == [1, 2, 3, 4, 5]
+    lines = printed.splitlines()
+    assert trace.losses[:4].tolist() == [float(np.float32(line)) for line in lines[:4]]
+    # Both optimizers in one run: the sum, and each by its name.
+    both = [float(np.float32(number)) for number in lines[4].strip("[]").split(", ")]
+    assert [float(trace.whole("loss", name, 5)) for name in ("d_loss", "g_loss")] == both
+    assert trace.losses[4] == np.float32(both[0]) + np.float32(both[1])
+    # The update by hand has the gradient that it subtracted a tenth of, within a rounding of 1.
+    decayed = np.float32(0.99) * trace.whole("variable", "g", 1)
+    moved = decayed - np.float32(0.1) * trace.whole("gradient", "g", 2)
+    np.testing.assert_allclose(trace.whole("variable", "g", 2), moved, rtol=0, atol=1.2e-7)
+    assert "d/RMSProp" in {t.name for t in trace.tensors if t.stage == "slot"}
+
+
+@pytest.mark.slow
+@pytest.mark.tf115
+def test_steps_end_a_program_that_trains_in_threads(tmp_path: Path) -> None:
+    trace, _ = recorded(tmp_path, str(require_tf115()), "sessions_of_every_kind", "--steps", "9")
+    assert trace.steps.tolist() == list(range(1, 10))  # the ninth step is a thread's
+
+
+def test_a_tensor_of_another_form_is_left_out_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = argparse.Namespace(
+        out=str(tmp_path / "a.npz"),
+        script="a.py",
+        arguments=[],
+        steps=None,
+        every=1,
+        keep_batches=False,
+        start_from=None,
+        batches_from=None,
+        perturb=None,
+    )
+    recording = Recording(options)
+    for batch in (np.zeros(3, np.float32), np.zeros((3, 1), np.float32), np.ones(3, np.float32)):
+        recording.record({"loss": np.float32(1)}, {"x": batch}, None, {}, {}, {})
+    recording.close()
+    trace = read_trace(tmp_path / "a.npz")
+    assert trace.records("batch", "x")["step"].tolist() == [1, 3]
+    assert "batch x has the dtype float32 and 2 dimensions at step 2" in capsys.readouterr().err

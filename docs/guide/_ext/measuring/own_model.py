@@ -6,30 +6,34 @@ import dataclasses
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from shared.tools.child_process import ROOT, TF115_PYTHON, tf115_environment
 
 FOLDER = ROOT / "docs" / "guide" / "own_model"
-_ALLOWED = "--rtol 1e-4 --atol 1e-4"
-# The commands of the page by what the page calls them. `old` is run by the old environment.
+# The commands of the page by what the page calls them. The old environment runs `old.py`.
 COMMANDS = {
-    "record": "python old.py --trace old.npz --save ./old-model",
-    "first-port": "python first_port.py --trace first.npz",
-    "compare-first": "pairs compare old.npz first.npz",
-    "port": "python new.py --trace new.npz --save ./new-model",
-    "compare": f"pairs compare old.npz new.npz {_ALLOWED}",
+    "write": "pairs record --write record_tf1.py",
+    "record": "python record_tf1.py --steps 10 --every 1 --keep-batches old.npz old.py",
+    "first-port": "python first_port.py",
+    "check-start": "pairs check --old old.npz --new 'python first_port.py'",
+    "check-first": "pairs check --old old.npz --new 'python first_port.py' --start-from old",
+    "check": "pairs check --old old.npz --new 'python new.py' --start-from old",
+    "old-saved": "python old.py --save ./old-model",
+    "new-saved": "python new.py --steps 0 1 --save ./new-model",
     "map": "pairs checkpoint map old-model new-model-1",
     "convert": "pairs checkpoint convert old-model moved-model --to tf2 --map map.toml "
     "--learning-rate 0.002",
-    "old-goes-on": "python old.py --trace old-on.npz --restore ./old-model --steps 300 400",
-    "new-goes-on": "python new.py --trace new-on.npz --restore ./moved-model --steps 300 400",
-    "compare-on": f"pairs compare old-on.npz new-on.npz {_ALLOWED}",
+    "record-on": "python record_tf1.py --steps 10 --every 1 --keep-batches old-on.npz old.py "
+    "--restore ./old-model --steps 300 310",
+    "check-on": "pairs check --old old-on.npz "
+    "--new 'python new.py --restore ./moved-model --steps 300 310'",
 }
 
 
@@ -48,16 +52,20 @@ class Done:
     code: int
 
 
-def follow(folder: Path, old_python: str) -> Iterator[tuple[str, Done]]:
+def follow(
+    folder: Path, old_python: str, names: Iterable[str] | None = None
+) -> Iterator[tuple[str, Done]]:
     """Runs the commands of the page one after the other; yields the name of each and its result.
 
     Args:
-        folder: an empty one, which the programs and a copy of the recorder are put into.
+        folder: an empty one, which the programs are put into.
         old_python: runs the old program.
+        names: the commands to run, of `COMMANDS`; all of them where it is None.
     """
-    for path in [*FOLDER.glob("*.py"), ROOT / "shared" / "trace_recorder.py"]:
+    for path in FOLDER.glob("*.py"):
         shutil.copy(path, folder)
-    for name, command in COMMANDS.items():
+    for name in COMMANDS if names is None else names:
+        command = COMMANDS[name]
         done = _run(command, folder, old_python)
         if name == "map":
             (folder / "map.toml").write_text(settled(done.output))
@@ -70,14 +78,14 @@ def settled(proposal: str) -> str:
 
 
 def _run(command: str, folder: Path, old_python: str) -> Done:
-    program, *arguments = command.split()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
+    program, *arguments = shlex.split(command)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80", "PATH": path}
     start = [sys.executable, "-m", "shared.tools.commands"]
     if program == "python":
-        is_old = arguments[0] == "old.py"
-        environment = {**tf115_environment(), "PYTHONWARNINGS": "ignore"} if is_old else environment
+        is_old = "old.py" in arguments
+        environment = {**tf115_environment(), "PYTHONWARNINGS": "ignore"}
         environment["TF_CPP_MIN_LOG_LEVEL"] = "3"
-        environment["PYTHONPATH"] = str(ROOT)
         start = [old_python if is_old else sys.executable]
     process = subprocess.run(
         [*start, *arguments], cwd=folder, env=environment, capture_output=True, text=True

@@ -8,7 +8,6 @@ from pair_pages.markdown_text import code
 from pair_pages.numbers.measured import measured
 
 NAMES = tuple(COMMANDS)
-_TABLE = "relative difference"  # what `pairs compare` says above its table, which is left out
 
 
 def environment() -> str:
@@ -22,20 +21,19 @@ def environment() -> str:
 
 
 def program() -> str:
-    """Returns the old program with its recording."""
+    """Returns the old program."""
     return code((FOLDER / "old.py").read_text(encoding="utf-8"))
 
 
 def correction() -> str:
-    """Returns what the comparison led to: the first port beside the corrected one."""
+    """Returns what the check led to: the first port beside the corrected one."""
     texts = [(FOLDER / name).read_text(encoding="utf-8") for name in ("first_port.py", "new.py")]
     return diff(texts[0], texts[1], "new.py")
 
 
 def step(name: str) -> str:
-    """Returns a command with what it printed, without the table of how a difference grows."""
+    """Returns a command with what it printed."""
     done = measured("own_model")["done"][name]
-    text, table, _ = done["output"].rstrip().partition(_TABLE)
-    shown = [text.rstrip(), *(["..."] if table else [])]
     exit_code = [f"(exit code {done['code']})"] if done["code"] else []
-    return code("\n".join([f"$ {done['command']}", *shown, *exit_code]), "text")
+    printed = [done["output"].rstrip()] if done["output"].strip() else []
+    return code("\n".join([f"$ {done['command']}", *printed, *exit_code]), "text")
