@@ -41,6 +41,27 @@ def unmet(a: Values, b: Values, reruns: Sequence[Values] = ()) -> Condition | No
     return _start(a, b) or _batches(a, b) or _noise(a, reruns)
 
 
+def drawn_apart(a: Values, b: Values) -> Condition | None:
+    """Returns the condition that random operations of the steps draw the same, where they do not.
+
+    It says nothing of two runs that are equal all the same.
+
+    Args:
+        a: the reference, recorded from a program.
+        b: the candidate.
+    """
+    told = [side.trace.meta.get("flags", {}).get("recorder", {}) for side in (a, b)]
+    seeds = [one.get("options", {}).get("noise") for one in told]
+    if not told[0].get("random_operations") or (seeds[0] is not None and seeds[0] == seeds[1]):
+        return None
+    return Condition(
+        "noise",
+        "the old program draws random numbers in its steps, and nothing makes the new one draw the "
+        "same",
+        "--noise-from old makes both draw the same numbers",
+    )
+
+
 def _start(a: Values, b: Values) -> Condition | None:
     first = a.first_step()
     differing = []
@@ -117,6 +138,6 @@ def _noise(a: Values, reruns: Sequence[Values]) -> Condition | None:
                         f"two runs of one program differ by {apart:.1g} in the {stage} of step "
                         f"{first}, from starts that agree to the last bit but one: it draws "
                         "random numbers",
-                        "make both draw none (no dropout), or feed them the same numbers",
+                        "--noise-from old makes both draw the same numbers",
                     )
     return None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from shared.atomic_files import write_text
 from shared.errors import TraceError, UsageError
+from shared.program.display import shown
 
 if TYPE_CHECKING:
     from shared.tools.check.outcome import Outcome
@@ -80,6 +81,11 @@ def _add_conditions(parser: argparse.ArgumentParser) -> None:
     same.add_argument(
         "--batches-from", metavar="old", help="batches of the new program: old, or FILE"
     )
+    same.add_argument(
+        "--noise-from",
+        choices=["old"],
+        help="random operations of both programs draw the same numbers, dropout included",
+    )
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -106,12 +112,18 @@ def execute(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace, folder: Path) -> Outcome:
     from shared.tools.check.matching import read_map
     from shared.tools.check.outcome import check
-    from shared.tools.check.runs import program
+    from shared.tools.check.runs import opened, program
 
     old = program(arguments.old, arguments.old_python, arguments.old_folder, "--old")
     new = program(arguments.new, arguments.new_python, arguments.new_folder, "--new")
     given = read_map(arguments.map) if arguments.map else {}
-    base = ["--steps", str(arguments.steps), "--every", "1"]
+    steps = arguments.steps
+    if old.is_trace:  # beyond its end there is nothing to compare
+        recorded = opened(old.folder / old.arguments[0])
+        steps = min(steps, len(recorded.steps)) or steps
+    base = ["--steps", str(steps), "--every", "1"]
+    if arguments.noise_from is not None:
+        base += ["--noise", _noise_seed(old)]
     trace_old = _trace(old, folder / "old.npz", [*base, "--keep-batches"], "--old")
     options = list(base)
     for name in ("start_from", "batches_from"):
@@ -146,6 +158,22 @@ def _with_map(outcome: Outcome, arguments: argparse.Namespace) -> Outcome:
     if arguments.write_map:
         write_text(Path(arguments.write_map), map_text(outcome.matching), "--write-map")
     return outcome
+
+
+def _noise_seed(old: Program) -> str:
+    """Returns the seed of a finished trace's noise; any will do where both programs run now."""
+    from shared.tools.check.runs import opened
+
+    if not old.is_trace:
+        return "1"
+    path = old.arguments[0]
+    told = opened(old.folder / path).meta["flags"].get("recorder", {}).get("options", {})
+    if told.get("noise") is None:
+        raise UsageError(
+            f"--noise-from old: expected a trace recorded with --noise SEED, found {shown(path)} "
+            "recorded without"
+        )
+    return str(told["noise"])
 
 
 def _start_file(

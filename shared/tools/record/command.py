@@ -28,6 +28,7 @@ def add_options(parser: Any) -> None:
     parser.add_argument("--keep-batches", action="store_true", help="keep every batch whole")
     parser.add_argument("--start-from", metavar="FILE.npz", help="initial values by name")
     parser.add_argument("--batches-from", metavar="FILE.npz", help="a trace with its batches")
+    parser.add_argument("--noise", type=int, metavar="SEED", help="random numbers of this seed")
     parser.add_argument("--perturb", type=int, metavar="SEED", help="move the start by one ulp")
 
 
@@ -53,6 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _record(options: Any, recording: Recording) -> Any:
     graphs, eager = Graphs(recording), Eager(recording)
     graphs.eager_applied = eager.applied
+    recording.noise.begin_eager = eager.begin_step  # type: ignore[method-assign]
     Waiting(
         [
             ("tensorflow.python.client.session", "InteractiveSession", graphs.hook_session),
@@ -73,6 +75,12 @@ def _record(options: Any, recording: Recording) -> Any:
                 "tensorflow.python.ops.resource_variable_ops",
                 "BaseResourceVariable",
                 eager.hook_variables,
+            ),
+            ("tensorflow.python.ops.gen_random_ops", "truncated_normal", recording.noise.hook),
+            (
+                "tensorflow.python.ops.gen_stateless_random_ops_v2",
+                "stateless_truncated_normal_v2",
+                recording.noise.hook_stateless,
             ),
             ("tensorflow.python.eager.backprop", "GradientTape", eager.hook_tape),
             (

@@ -149,6 +149,11 @@ class Eager:
 
         module.Trainer.compile = compile_model
 
+    def begin_step(self) -> None:
+        """Ends the step whose updates are done, when eager code begins the next."""
+        if self._was_applied and not self._depth:
+            self._finish()
+
     def hook_tape(self, module: Any) -> None:
         """Reads loss and gradients where a tape computes them."""
         plain = module.GradientTape.gradient
@@ -190,6 +195,7 @@ class Eager:
                 self.recording.warn("tf.function: XLA (jit_compile) is off while recording")
                 function._jit_compile = False
             self._finish()
+            self.recording.noise.begin_function()
             nest = sys.modules["tensorflow.python.util.nest"]
             arguments, options = self._given(nest, (arguments, options))
             if not self.recording.has_initial:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from shared.tools.record.noise import RANDOM
 from shared.tools.record.session import Recording
 
 _APPLY = re.compile("(Resource)?(Sparse)?Apply[A-Z]")
@@ -24,6 +25,8 @@ class Plan:
     def __init__(self) -> None:
         """Begins with nothing."""
         self.is_step = False
+        self.noise: list[Any] = []
+        self.random_operations = 0
         self.extra: dict[str, dict[str, Any]] = {}
         self.data: list[Any] = []
 
@@ -151,6 +154,7 @@ class Graphs:
             plan = self.plan(session, elements)
         except (TypeError, ValueError, KeyError):  # let TensorFlow say what is wrong
             return self._run(session, fetches, feeds, options, metadata)
+        self.recording.noise.begin(plan.noise)
         if not plan.is_step:
             return self._run(session, fetches, feeds, options, metadata)
         with self._one_step:
@@ -175,6 +179,8 @@ class Graphs:
         values = self._variables(session)
         logits = list(seen["logits"].values())
         variables, slots = self._split(session, values)
+        noise = self.recording.noise
+        noise.drawn = max(plan.random_operations, len(plan.noise))
         self.recording.record(
             seen["losses"],
             collections.OrderedDict((n, seen["batch"][n]) for n in order if n in seen["batch"]),
@@ -264,6 +270,12 @@ class Graphs:
     def _planned(self, graph: Any, elements: list[Any]) -> Plan:
         reached = ancestors([getattr(e, "op", e) for e in elements])
         plan = Plan()
+        places = self.recording.noise.places
+        plan.noise = sorted((o for o in reached if o in places), key=lambda o: o._id)
+        left = sorted({o.type for o in reached if o.type.startswith(RANDOM)})
+        plan.random_operations = len(left)
+        if left and self.recording.options.noise is not None:
+            self.recording.warn("--noise leaves these operations alone: " + ", ".join(left))
         gradients = collections.OrderedDict()
         trained = {v.op for v in graph.get_collection("trainable_variables")}
         ordered = sorted(reached, key=lambda operation: operation.name)

@@ -13,6 +13,7 @@ _SHARED = Path(__file__).resolve().parents[2]
 MODULES = [
     _SHARED / "trace_recorder.py",
     _SHARED / "tools" / "record" / "laws.py",
+    _SHARED / "tools" / "record" / "noise.py",
     _SHARED / "tools" / "record" / "session.py",
     _SHARED / "tools" / "record" / "inside.py",
     _SHARED / "tools" / "record" / "graphs.py",

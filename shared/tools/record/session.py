@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from shared.tools.record.laws import SelfCheck
+from shared.tools.record.noise import Noise
 from shared.trace_recorder import (
     DTYPES,
     FLOAT_DTYPES,
@@ -39,7 +40,10 @@ class Recording:
         self.losses: list[str] = []
         self.forms: dict[Any, Any] = {}
         self.check = SelfCheck()
+        self.noise = Noise(self)
+        self.random_operations = 0
         self.warnings: list[str] = []
+        self.said: list[str] = []
         self.start = _start(options.start_from) if options.start_from else {}
         self.batches = read_trace(options.batches_from) if options.batches_from else None
         self.random = np.random.RandomState(options.perturb or 0)
@@ -106,9 +110,15 @@ class Recording:
             elif len(fits) == 1:
                 name = fits[0]
             else:
-                self.warn(f"no recorded batch fits {name} at step {step}; the program's own stays")
+                self._warn_of_batch(name, step, bool(kept))
                 return None
         return kept[name]
+
+    def _warn_of_batch(self, name: str, step: int, has_any: bool) -> None:
+        what = f"no recorded batch fits {name}" if has_any else "the recorded batches end"
+        if what not in self.said:
+            self.said.append(what)
+            self.warn(f"{what} at step {step}; from there the program's own stay")
 
     def record(
         self,
@@ -123,6 +133,8 @@ class Recording:
         if self.is_done:  # another thread goes on
             raise Enough
         self.step += 1
+        self.random_operations = max(self.random_operations, self.noise.drawn)
+        self.noise.drawn = 0
         self.losses += [name for name in losses if name not in self.losses]
         self.recorder.record(
             self.step,
@@ -183,6 +195,7 @@ class Recording:
                     "optimizers": list(self.optimizers.values()),
                     "losses": self.losses,
                     "warnings": self.warnings,
+                    "random_operations": self.random_operations,
                     "gradients_checked": self.check.checked,
                     "gradients_not_applied": self.check.unexplained,
                 }
