@@ -1,8 +1,9 @@
 """Record what a training run computes, step by step, in one `.npz` file, and read it back.
 
-The one file of this suite that is made to be copied into other code: Python 3.6 or newer,
-NumPy 1.16 or newer and the standard library, nothing else. Record a run in the old environment
-with one copy, a run in the new environment with another, and compare the two files:
+A program that trains in TensorFlow needs no line of this: `pairs record` records it unedited, and
+fetches what is recorded in the run that updates. This file is the format beneath, for code that
+computes by other means. It is made to be copied: Python 3.6 or newer, NumPy 1.16 or newer and the
+standard library, nothing else.
 
     with TraceRecorder("old.npz", model="cnn", style="tf1_style", runtime="Session") as recorder:
         recorder.record_initial(variables={"weights": weights}, slots={"weights/m": m})
@@ -13,8 +14,9 @@ with one copy, a run in the new environment with another, and compare the two fi
 
 At each step every tensor leaves a digest (equal digests: equal dtype, shape and bits) and an L2
 norm. Whole tensors are kept at the first and the last step and at the steps asked for. What a
-step computes from (batch, logits, loss, gradients) and what it leaves behind (slots, variables)
-carry the same step number; initial values carry the number of the step before the first.
+step computes from (batch, logits, loss, gradients) must come from the run that updates: a run of
+their own draws other batches and dropout masks. It and what the step leaves behind (slots,
+variables) carry the same step number; initial values carry the number of the step before the first.
 
 docs/trace-format.md describes the file.
 """

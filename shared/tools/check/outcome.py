@@ -9,6 +9,7 @@ from typing import Any
 
 from shared.tools.check.conditions import Condition, drawn_apart, unmet
 from shared.tools.check.matching import Matching, match, rename
+from shared.tools.check.settings import differing
 from shared.tools.compare.diagnosis import explain
 from shared.tools.compare.distances import identical
 from shared.tools.compare.rounding import UNTELLING, Assumed, Measured, Tolerance
@@ -79,6 +80,7 @@ def check(
     old_reruns: Sequence[Readable] = (),
     new_reruns: Sequence[Readable] = (),
     experiments: Experiments | None = None,
+    last_resort: bool = False,
 ) -> Outcome:
     """Compares a port's trace with the old program's.
 
@@ -89,6 +91,7 @@ def check(
         old_reruns: of the old program, from initial values moved in their last bits.
         new_reruns: of the new program; used where the old one has none.
         experiments: tries hypotheses by running the port from an altered start.
+        last_resort: whether it does so only where no law explains the difference.
 
     Raises:
         UsageError: a given match names what is not there.
@@ -97,14 +100,7 @@ def check(
     matching = match(a, b, given)
     renamed = Values(rename(a, b, matching))
     reruns = [Values(rerun) for rerun in old_reruns]
-    tolerance: Tolerance
-    if reruns:
-        tolerance = Measured(a, reruns)
-    elif new_reruns:
-        others = [Values(rename(a, Values(rerun), matching)) for rerun in new_reruns]
-        tolerance, reruns = Measured(renamed, others), []
-    else:
-        tolerance = Assumed(a)
+    tolerance = tolerance_of(a, renamed, matching, old_reruns, new_reruns)
     steps = sorted(set(a.steps) & set(b.steps))
     span = (steps[0], steps[-1]) if steps else (0, 0)
     paths = (old.path, new.path)
@@ -127,7 +123,30 @@ def check(
     if apart is not None:
         notes = (*_of_recording("old", old), *_of_recording("new", new))
         return Outcome(CONDITION, paths, matching, described, span, condition=apart, notes=notes)
-    return _outcome(a, renamed, tolerance, found, paths, matching, span, experiments)
+    return _outcome(a, renamed, tolerance, found, paths, matching, span, experiments, last_resort)
+
+
+def tolerance_of(
+    a: Values,
+    renamed: Values,
+    matching: Matching,
+    old_reruns: Sequence[Readable],
+    new_reruns: Sequence[Readable],
+) -> Tolerance:
+    """Returns what rounding explains: measured by reruns of the old program, else of the new one.
+
+    Args:
+        a: the reference.
+        renamed: the port, under the names of `a`.
+        matching: which variable of the port is which of the old program.
+        old_reruns: as for `check`.
+        new_reruns: as for `check`; assumed where there are none of either.
+    """
+    if old_reruns:
+        return Measured(a, [Values(rerun) for rerun in old_reruns])
+    if new_reruns:
+        return Measured(renamed, [Values(rename(a, Values(r), matching)) for r in new_reruns])
+    return Assumed(a)
 
 
 def _of_recording(side: str, trace: Readable) -> list[str]:
@@ -154,9 +173,11 @@ def _outcome(
     matching: Matching,
     span: tuple[int, int],
     experiments: Experiments | None,
+    last_resort: bool,
 ) -> Outcome:
     noise = tuple(getattr(tolerance, "noise", tuple)())
-    notes = [*found.notes, *_of_recording("old", a.trace), *_of_recording("new", b.trace)]
+    notes = [*differing(a.trace, b.trace), *found.notes]
+    notes += [*_of_recording("old", a.trace), *_of_recording("new", b.trace)]
     if noise:
         notes.append(
             f"the gradients of {', '.join(noise)} are what rounding leaves of sums that cancel (a "
@@ -165,7 +186,8 @@ def _outcome(
     hints: list[str] = []
     if found.first is not None:
         hints = explain(a.trace, b.trace, found.first, tolerance)
-        tried = list(experiments(found.first)) if experiments is not None else []
+        is_tried = experiments is not None and not (hints and last_resort)
+        tried = list(experiments(found.first)) if experiments is not None and is_tried else []
         hints = tried + hints
     verdict = DIFFERS if found.first is not None else ROUNDING
     if verdict == ROUNDING and _bitwise(a, b):

@@ -7,6 +7,7 @@ import json
 import sys
 import tempfile
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,6 +16,7 @@ from shared.errors import TraceError, UsageError
 from shared.program.display import shown
 
 if TYPE_CHECKING:
+    from shared.tools.check.experiments import Experiments
     from shared.tools.check.outcome import Outcome
     from shared.tools.check.runs import Program
     from shared.trace_recorder import Trace
@@ -134,6 +136,7 @@ def _check(arguments: argparse.Namespace, folder: Path) -> Outcome:
                 path = _start_file(new, trace_old if source == "old" else None, path, given, folder)
             options += [f"--{name.replace('_', '-')}", str(Path(path).resolve())]
     trace_new = _trace(new, folder / "new.npz", options, "--new")
+    options_new = options
     outcome = check(trace_old, trace_new, given)
     if outcome.condition is not None:  # reruns would not change it
         return _with_map(outcome, arguments)
@@ -142,12 +145,18 @@ def _check(arguments: argparse.Namespace, folder: Path) -> Outcome:
         options = [*base, "--start-from", str(own), "--batches-from", str(own)]
     measured = old if not old.is_trace else new
     reruns = _reruns(measured, options, arguments.reruns, folder)
+    of_old, of_new = ([], reruns) if old.is_trace else (reruns, [])
+    tried = None
+    if not new.is_trace:
+        tried = _experiments(new, (trace_old, trace_new), given, (of_old, of_new), options_new)
     outcome = check(
         trace_old,
         trace_new,
         given,
-        old_reruns=reruns if not old.is_trace else (),
-        new_reruns=reruns if old.is_trace else (),
+        old_reruns=of_old,
+        new_reruns=of_new,
+        experiments=tried,
+        last_resort=True,
     )
     return _with_map(outcome, arguments)
 
@@ -158,6 +167,41 @@ def _with_map(outcome: Outcome, arguments: argparse.Namespace) -> Outcome:
     if arguments.write_map:
         write_text(Path(arguments.write_map), map_text(outcome.matching), "--write-map")
     return outcome
+
+
+def _experiments(
+    new: Program,
+    traces: tuple[Trace, Trace],
+    given: dict[str, str],
+    reruns: tuple[list[Trace], list[Trace]],
+    options: list[str],
+) -> Experiments:
+    """Returns what runs the new program for one step from an altered start."""
+    import numpy as np
+
+    from shared.tools.check.experiments import Experiments
+    from shared.tools.check.matching import match, rename
+    from shared.tools.check.outcome import tolerance_of
+    from shared.tools.compare.values import Values
+
+    a, b = (Values(trace) for trace in traces)
+    matching = match(a, b, given)
+    renamed = Values(rename(a, b, matching))
+
+    def rerun(start: Mapping[str, np.ndarray]) -> Values:
+        with tempfile.TemporaryDirectory(prefix="pairs-check-") as folder:
+            dtypes = {n: b.dtype("variable", n) for n in matching.names.values()}
+            values = {
+                matching.names[n]: v.astype(dtypes[matching.names[n]]) for n, v in start.items()
+            }
+            np.savez(Path(folder) / "start.npz", **cast(Any, values))
+            # Of an option given twice the recorder takes the last.
+            own = [*options, "--steps", "1", "--start-from", str(Path(folder) / "start.npz")]
+            trace = _trace(new, Path(folder) / "tried.npz", own, "--experiment")
+            return Values(rename(a, Values(trace), matching))
+
+    tolerance = tolerance_of(a, renamed, matching, *reruns)
+    return Experiments(a, renamed, tolerance, rerun)
 
 
 def _noise_seed(old: Program) -> str:

@@ -90,7 +90,7 @@ def _environment() -> dict[str, str]:
 
 def _options(arguments: argparse.Namespace) -> list[str]:
     words = ["--keep-batches"] if arguments.keep_batches else []
-    for name in ("steps", "every", "start_from", "batches_from", "noise", "perturb"):
+    for name in ("steps", "every", "stride", "start_from", "batches_from", "noise", "perturb"):
         value = getattr(arguments, name)
         if value is not None:
             words += ["--" + name.replace("_", "-"), str(value)]

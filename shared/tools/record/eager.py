@@ -381,6 +381,8 @@ class Eager:
         self._was_applied = False
         if not self.recording.has_initial:
             self.recording.initial(*self._split(self._initial))
+        if self.recording.skips():
+            return
         alive = {} if inside else self._alive()
         variables, slots = self._split({n: v.numpy() for n, v in alive.items()})
         self.recording.record(

@@ -158,6 +158,8 @@ class Graphs:
         if not plan.is_step:
             return self._run(session, fetches, feeds, options, metadata)
         with self._one_step:
+            if self.recording.skips():
+                return self._run(session, fetches, feeds, options, metadata)
             self._within.step = True
             try:
                 return self._step(session, plan, fetches, feeds, options, metadata)

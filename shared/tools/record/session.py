@@ -120,6 +120,22 @@ class Recording:
             self.said.append(what)
             self.warn(f"{what} at step {step}; from there the program's own stay")
 
+    def skips(self) -> bool:
+        """Returns whether the step that begins is one that `--stride` leaves out, and counts it."""
+        is_skipped = bool(self.options.stride) and (self.step + 1) % self.options.stride != 0
+        if is_skipped and self.has_initial:
+            self.step += 1
+            self.noise.drawn = 0
+            self._end_at_last()
+        return is_skipped and self.has_initial
+
+    def _end_at_last(self) -> None:
+        if self.options.steps and self.step >= self.options.steps:
+            self.is_done = True
+            if threading.current_thread().name != "MainThread":
+                interrupt_main()
+            raise Enough
+
     def record(
         self,
         losses: dict[str, Any],
@@ -148,13 +164,9 @@ class Recording:
         if len(losses) > 1:  # of several optimizers, or of towers: each by its name beside the sum
             for name, loss in sorted(losses.items()):
                 self.recorder.record_loss(self.step, name, np.sum(np.asarray(loss)))
-        if self.step <= SelfCheck.STEPS:
+        if self.step <= SelfCheck.STEPS and not self.options.stride:
             self.check.look(list(self.optimizers.values()), gradients, variables, slots)
-        if self.options.steps and self.step >= self.options.steps:
-            self.is_done = True
-            if threading.current_thread().name != "MainThread":
-                interrupt_main()
-            raise Enough
+        self._end_at_last()
 
     def _whole_loss(self, losses: dict[str, Any]) -> Any:
         values = [np.sum(np.asarray(loss)) for loss in losses.values()]

@@ -63,7 +63,7 @@ def test_plain_descent_moves_along_the_gradient() -> None:
 def test_a_recording_says_which_gradients_were_not_applied(
     factor: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    names = ("steps", "start_from", "batches_from", "noise", "perturb")
+    names = ("steps", "start_from", "batches_from", "noise", "perturb", "stride")
     options = argparse.Namespace(
         out=str(tmp_path / "a.npz"), script="a.py", arguments=[], every=1, keep_batches=False
     )

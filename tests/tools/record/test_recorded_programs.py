@@ -175,6 +175,7 @@ def test_a_tensor_of_another_form_is_left_out_and_said(
         batches_from=None,
         perturb=None,
         noise=None,
+        stride=None,
     )
     recording = Recording(options)
     for batch in (np.zeros(3, np.float32), np.zeros((3, 1), np.float32), np.ones(3, np.float32)):
