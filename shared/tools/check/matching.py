@@ -267,9 +267,27 @@ def _match_stage(a: Values, b: Values, stage: str) -> list[tuple[str, str]]:
             found[name] = name
     left_a = [n for n in in_a if n not in found]
     left_b = [n for n in in_b if n not in found.values()]
-    if len(left_a) == 1 and len(left_b) == 1:
+    if stage == "batch":
+        found.update(_in_order(a, b, left_a, left_b))
+    elif len(left_a) == 1 and len(left_b) == 1:
         found[left_a[0]] = left_b[0]
     return list(found.items())
+
+
+def _in_order(a: Values, b: Values, in_a: list[str], in_b: list[str]) -> dict[str, str]:
+    """Matches batch tensors by their place, less the scalars, such as a rate that is fed."""
+    ranks = [
+        {t.name: len(t.shape) for t in side.trace.tensors if t.stage == "batch"} for side in (a, b)
+    ]
+    in_a = [n for n in in_a if ranks[0][n]]
+    in_b = [n for n in in_b if ranks[1][n]]
+    if len(in_a) != len(in_b):
+        return {}
+    return {
+        n: o
+        for n, o in zip(in_a, in_b, strict=True)
+        if ranks[0][n] == ranks[1][o] and a.is_float("batch", n) == b.is_float("batch", o)
+    }
 
 
 # ---- the file ---------------------------------------------------------------------------------

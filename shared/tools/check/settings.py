@@ -44,7 +44,7 @@ def differing(old: Readable, new: Readable) -> list[str]:
     told = []
     for a, b in zip(*sides, strict=True):
         for name in _COMPARED:
-            if name in a and name in b and not _same(a[name], b[name]):
+            if _are_numbers(a.get(name), b.get(name)) and not _same(a[name], b[name]):
                 told.append(
                     f"the optimizers' settings differ: {name} is {a[name]:g} in the old program's "
                     f"{a['class']} and {b[name]:g} in the new one's {b['class']}"
@@ -55,12 +55,12 @@ def differing(old: Readable, new: Readable) -> list[str]:
 def _optimizers(trace: Readable) -> list[dict[str, Any]]:
     recorder = trace.meta.get("flags", {}).get("recorder", {})
     listed = recorder.get("optimizers", []) if isinstance(recorder, dict) else []
-    numbers = (bool, int, float)
-    return [
-        {_NAMES.get(k, k): v for k, v in one.items() if k == "class" or isinstance(v, numbers)}
-        for one in listed
-        if isinstance(one, dict) and isinstance(one.get("class"), str)
-    ]
+    named = [o for o in listed if isinstance(o, dict) and isinstance(o.get("class"), str)]
+    return [{_NAMES.get(str(k), str(k)): v for k, v in one.items()} for one in named]
+
+
+def _are_numbers(*values: Any) -> bool:
+    return all(isinstance(value, (int, float)) for value in values)
 
 
 def _same(a: float, b: float) -> bool:

@@ -257,7 +257,8 @@ class Eager:
         return nest.pack_sequence_as(arguments, flat)
 
     def _recorded(self, arrays: list[np.ndarray]) -> list[Any]:
-        found, position = [], 0
+        found: list[Any] = []
+        position = 0
         for array in arrays:
             found.append(None)
             if array.ndim:

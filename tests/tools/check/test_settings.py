@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from shared.tools.check.outcome import check
+from shared.tools.record.session import Recording
 from shared.trace_recorder import Trace, TraceRecorder, read_trace
 
 F = np.float32
@@ -61,7 +63,7 @@ def test_runs_that_draw_otherwise_are_not_compared(
         )
         for seed, loss in zip(seeds, (1, 2), strict=True)
     ]
-    outcome = check(*sides)
+    outcome = check(sides[0], sides[1])
     assert (outcome.condition.kind if outcome.condition else None) == kind
     assert outcome.exit_code == (3 if kind else 1)
 
@@ -70,3 +72,35 @@ def test_warnings_of_the_recorder_are_notes(tmp_path: Path) -> None:
     a = trace(tmp_path / "a.npz", [], warnings=["XLA is off"])
     b = trace(tmp_path / "b.npz", [])
     assert "recording the old program: XLA is off" in check(a, b).notes
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_batches_under_other_names_are_compared_by_their_place(shift: int, tmp_path: Path) -> None:
+    def run(name: str, batch: dict[str, np.ndarray]) -> Trace:
+        with TraceRecorder(tmp_path / name, every=1) as written:
+            written.record_initial({"w": np.ones(2, F)})
+            written.record(1, F(1), batch=batch, variables={"w": np.ones(2, F)})
+        return read_trace(tmp_path / name)
+
+    x, y = np.arange(6, dtype=F).reshape(3, 2), np.arange(3)
+    old = run("old.npz", {"x": x, "y": y, "keep": F(0.8)})
+    condition = check(old, run("new.npz", {"0": x + shift, "1": y + shift})).condition
+    assert (condition.message if condition else "") == (
+        "the batches differ: x, from step 1" if shift else ""
+    )
+
+
+def test_a_perturbed_start_is_the_next_number_in_each_element(tmp_path: Path) -> None:
+    options = argparse.Namespace(
+        out=str(tmp_path / "a.npz"), script="a.py", arguments=[], keep_batches=False, perturb=3
+    )
+    names = ("steps", "every", "stride", "start_from", "batches_from", "noise")
+    vars(options).update(dict.fromkeys(names))
+    value = np.linspace(0, 1, 50, dtype=F)
+    recording = Recording(options)
+    moved = recording.started("w", value)
+    recording.recorder.discard()
+    assert moved is not None and moved[0] == 0  # a bias of 0 stays
+    neighbours = np.nextafter(value, -np.inf, dtype=F), np.nextafter(value, np.inf, dtype=F)
+    up = (moved == neighbours[1])[1:]
+    assert ((moved == neighbours[0])[1:] | up).all() and 0 < up.sum() < 49

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_recorded_programs import PROGRAMS, recorded
 
+from recorded_programs import PROGRAMS, recorded
 from shared.tools.child_process import tf115_environment
 from tf115_environment import require_tf115
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,30 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.tools.child_process import tf115_environment
+from recorded_programs import PROGRAMS, recorded, run
 from shared.tools.record.one_file import source
 from shared.tools.record.session import Recording
 from shared.trace_recorder import Trace, read_trace
 from tf115_environment import require_tf115
-
-PROGRAMS = Path(__file__).resolve().parents[2] / "files" / "programs"
-
-
-def run(python: str, *words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [python, "-W", "ignore", *map(str, words)],
-        env=tf115_environment(),
-        capture_output=True,
-        text=True,
-    )
-
-
-def recorded(tmp_path: Path, python: str, program: str, *options: str) -> tuple[Trace, str]:
-    one_file, out = tmp_path / "record_tf1.py", tmp_path / "trace.npz"
-    one_file.write_text(source(), encoding="utf-8")
-    done = run(python, one_file, *options, out, PROGRAMS / f"{program}.py")
-    assert done.returncode == 0, done.stderr
-    return read_trace(out), done.stdout
 
 
 def check_adam(trace: Trace, learning_rate: float = 0.05) -> None:

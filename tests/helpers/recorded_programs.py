@@ -1,0 +1,31 @@
+"""Runs the programs of tests/files/programs, alone and under the recorder."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from shared.tools.child_process import tf115_environment
+from shared.tools.record.one_file import source
+from shared.trace_recorder import Trace, read_trace
+
+PROGRAMS = Path(__file__).resolve().parents[1] / "files" / "programs"
+
+
+def run(python: str, *words: object) -> subprocess.CompletedProcess[str]:
+    """Runs a program in a process of its own."""
+    return subprocess.run(
+        [python, "-W", "ignore", *map(str, words)],
+        env=tf115_environment(),
+        capture_output=True,
+        text=True,
+    )
+
+
+def recorded(tmp_path: Path, python: str, program: str, *options: str) -> tuple[Trace, str]:
+    """Records a program that must end well; returns its trace and what it printed."""
+    one_file, out = tmp_path / "record_tf1.py", tmp_path / "trace.npz"
+    one_file.write_text(source(), encoding="utf-8")
+    done = run(python, one_file, *options, out, PROGRAMS / f"{program}.py")
+    assert done.returncode == 0, done.stderr
+    return read_trace(out), done.stdout
