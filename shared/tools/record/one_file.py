@@ -87,7 +87,8 @@ def _lowered(text: str) -> str:
 class _Lowering(ast.NodeTransformer):
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
         module = node.module or ""
-        return None if module in ("typing", "__future__") or module.startswith("shared") else node
+        gone = ("typing", "__future__", "collections.abc")  # for annotations, or in the prelude
+        return None if module in gone or module.startswith("shared") else node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         self.generic_visit(node)

@@ -163,7 +163,7 @@ class Recording:
         )
         if len(losses) > 1:  # of several optimizers, or of towers: each by its name beside the sum
             for name, loss in sorted(losses.items()):
-                self.recorder.record_loss(self.step, name, np.sum(np.asarray(loss)))
+                self.recorder.record_loss(self.step, str(name), np.sum(np.asarray(loss)))
         if self.step <= SelfCheck.STEPS and not self.options.stride:
             self.check.look(list(self.optimizers.values()), gradients, variables, slots)
         self._end_at_last()
@@ -234,7 +234,8 @@ def _fits(value: np.ndarray, shape: list[Any], kind: str) -> bool:
 
 def _numbers(tensors: dict[str, Any]) -> dict[str, Any]:
     """Returns those whose dtype a trace can hold: no text, no objects, no complex numbers."""
-    arrays = [(name, np.asarray(value)) for name, value in tensors.items()]
+    # str: in Python 2 TensorFlow's names are unicode.
+    arrays = [(str(name), np.asarray(value)) for name, value in tensors.items()]
     return collections.OrderedDict((n, a) for n, a in arrays if a.dtype.name in DTYPES)
 
 

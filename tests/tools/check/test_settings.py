@@ -83,7 +83,7 @@ def test_batches_under_other_names_are_compared_by_their_place(shift: int, tmp_p
         return read_trace(tmp_path / name)
 
     x, y = np.arange(6, dtype=F).reshape(3, 2), np.arange(3)
-    old = run("old.npz", {"x": x, "y": y, "keep": F(0.8)})
+    old = run("old.npz", {"x": x, "y": y, "keep": np.array(0.8, F)})
     condition = check(old, run("new.npz", {"0": x + shift, "1": y + shift})).condition
     assert (condition.message if condition else "") == (
         "the batches differ: x, from step 1" if shift else ""

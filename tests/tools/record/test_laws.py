@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from shared.tools.record.laws import follows, laws, moves_along
 from shared.tools.record.noise import choices, integers, truncated, uniform
+from shared.tools.record.one_file import source
 from shared.tools.record.session import Recording
 from shared.trace_recorder import read_trace
 
@@ -94,3 +96,19 @@ def test_the_numbers_drawn_have_their_distribution() -> None:
     assert set(integers(generator, [500], np.int32(2), np.int32(5))) == {2, 3, 4}
     picked = choices(generator, np.log([[0.25, 0.75]]), 10000)
     assert abs(picked.mean() - 0.75) < 4 * 0.0044  # standard errors
+
+
+def test_the_one_file_imports_what_python_2_has() -> None:
+    tree = ast.parse(source())
+    found = {
+        (node.module or "") if isinstance(node, ast.ImportFrom) else alias.name
+        for node in tree.body  # what stands in `try` or `if` is the prelude's own care
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+    }
+    of_python_2 = (
+        "__future__ argparse ast collections contextlib functools hashlib io json operator"
+    )
+    of_python_2 += " os platform re stat struct sys tempfile threading tokenize traceback weakref"
+    of_python_2 += " zipfile zlib numpy _thread"  # the last by the prelude
+    assert found <= set(of_python_2.split())
