@@ -3,75 +3,185 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable, Iterator
+import dataclasses
+import functools
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 from shared.tools.checkpoint_conversion import roles
 from shared.tools.checkpoint_conversion.contents import Contents, Variable, natural_order
-from shared.tools.checkpoint_conversion.layouts import GATES, Recurrent, shapes
+from shared.tools.checkpoint_conversion.layouts import CELLS, Layout, Recurrent, shapes
+from shared.tools.checkpoint_conversion.names import is_automatic_part, is_recurrent, paths_of
 
-_TF1_ENDS = {
-    "lstm": ("kernel", "bias"),
-    "gru": ("gates/kernel", "gates/bias", "candidate/kernel", "candidate/bias"),
-}
-_TF2_ENDS = ("kernel", "recurrent_kernel", "bias")
-# An LSTM with these is not what a Keras LSTM computes.
+# An LSTM with these is not what a Keras LSTM computes: the more a kind has, the earlier it stands.
+_KINDS = sorted(CELLS, key=lambda kind: -len(CELLS[kind].tf1))
 _MORE = ("w_f_diag", "w_i_diag", "w_o_diag", "projection/kernel", "recurrent_kernel")
+# Other names of what Keras's cells of other releases and hand-written cells hold.
+_ALSO = {"projection_kernel": ("projection_kernel", "projection/kernel", "projection")}
+_DIRECTIONS = {
+    "fw": "forward",
+    "bw": "backward",
+    "forward_layer": "forward",
+    "backward_layer": "backward",
+}
+_COMPATIBLE = re.compile(r"cudnn_compatible_lstm_cell")
 
 
-def recurrent_layouts(tf1: Contents, tf2: Contents) -> Iterator[Recurrent]:
-    """Yields the cells of TF1 with those of Keras that have their shapes.
+@dataclasses.dataclass(frozen=True)
+class _Found:
+    """The tensors of a cell, and the parts of names that tell it from its like."""
 
-    Several of one shape are paired in order of their names, and are unsure.
-    """
-    for cell in GATES:
-        one, other = _by_size(_tf1_cells(tf1, cell)), _by_size(_keras_cells(tf2))
-        for size, tf1_cells in one.items():
-            keras_cells = [
-                c
-                for (inputs, units), cells in other.items()
-                for c in cells
-                if tuple(shapes(cell, inputs, units)[0]) == size
-                and shapes(cell, inputs, units)[1] == [v.shape for v in c]
+    tensors: tuple[Variable, ...]
+    tokens: frozenset[str]
+
+
+def proposed_layouts(tf1: Contents, tf2: Contents) -> Iterator[Layout]:
+    """Yields the cells of TF1 with those of TF2 that have their shapes."""
+    taken: set[str] = set()
+    taken_there: set[str] = set()
+    cells_of = functools.cache(lambda kind: list(_tf2_cells(tf2, kind)))
+    for kind in _KINDS:
+        groups = collections.defaultdict(list)
+        for cell in _tf1_cells(tf1, kind):
+            if taken & {v.name for v in cell.tensors}:
+                continue
+            groups[tuple(v.shape for v in cell.tensors)].append(cell)
+        for size, cells in groups.items():
+            fitting = [
+                other
+                for other in cells_of(CELLS[kind].tf2)
+                if not taken_there & {v.name for v in other.tensors} and _fits(kind, size, other)
             ]
-            only = len(tf1_cells) == len(keras_cells) == 1
-            unsure = "" if only else "several cells of this shape, in order of their names"
-            for a, b in zip(tf1_cells, keras_cells, strict=False):
-                names = tuple(v.name for v in a), tuple(v.name for v in b)
-                yield Recurrent(cell, *names, unsure=unsure)
+            for a, b, doubt in _paired(cells, fitting):
+                taken.update(v.name for v in a.tensors)
+                taken_there.update(v.name for v in b.tensors)
+                yield _layout(kind, a, b, doubt)
 
 
-def _by_size(cells: Iterable[tuple[tuple, tuple[Variable, ...]]]) -> dict:
-    found = collections.defaultdict(list)
-    for size, cell in cells:
-        found[size].append(cell)
-    return found
+def _layout(kind: str, a: _Found, b: _Found, doubt: str) -> Recurrent:
+    names = [tuple(v.name for v in cell.tensors) for cell in (a, b)]
+    if kind == "lstm_projection":
+        doubt = doubt or "no layer of Keras projects: check that the port has the gates i, f, c, o"
+    elif not is_recurrent(a.tensors[0]):
+        doubt = doubt or "by shapes alone: no name says that it is a recurrent cell"
+    bias = 0.0 if _COMPATIBLE.search(names[0][0]) else 1.0
+    return Recurrent(*names, unsure=doubt, cell=kind, forget_bias=bias)
 
 
-def _tf1_cells(contents: Contents, cell: str) -> Iterator[tuple[tuple, tuple[Variable, ...]]]:
-    ends = _TF1_ENDS[cell]
-    for name in sorted(contents.variables, key=natural_order):
+def _fits(kind: str, tf1: tuple, cell: _Found) -> bool:
+    kernel, recurrent = (v.shape for v in cell.tensors[:2])
+    if len(kernel) != 2 or len(recurrent) != 2:
+        return False
+    units = recurrent[1] // CELLS[kind].gates
+    one, other = shapes(kind, kernel[0], units, recurrent[0])
+    square = kind == "lstm_projection" or recurrent[0] == units
+    return square and tuple(one) == tf1 and other == [v.shape for v in cell.tensors]
+
+
+def _paired(tf1: Sequence[_Found], tf2: Sequence[_Found]) -> Iterator[tuple[_Found, _Found, str]]:
+    """Yields pairs of cells of one kind and shape, each with the reason to doubt it.
+
+    Sure is the only one there is, and what shares more of its name with its partner than either
+    does with any other: a direction, the number in a stack, a scope. The rest is in order of names.
+    """
+    tf1, tf2 = sorted(tf1, key=_order), sorted(tf2, key=_order)
+    if len(tf1) == len(tf2) == 1:
+        yield tf1[0], tf2[0], ""
+        return
+    tokens = _ranked(tf1, tf2)
+    shared = [[len(a.tokens & tokens[j]) for j in range(len(tf2))] for a in tf1]
+    left = list(range(len(tf2)))
+    doubtful = []
+    for i, row in enumerate(shared):
+        best = max(row, default=0)
+        column = [r[row.index(best)] for r in shared] if row else []
+        if best and row.count(best) == 1 and max(column) == best and column.count(best) == 1:
+            left.remove(row.index(best))
+            yield tf1[i], tf2[row.index(best)], ""
+        else:
+            doubtful.append(tf1[i])
+    for a, j in zip(doubtful, left, strict=False):
+        yield a, tf2[j], "several cells of this shape, in order of their names"
+
+
+def _order(cell: _Found) -> list[tuple[int, str]]:
+    return natural_order(cell.tensors[0].name)
+
+
+def _ranked(tf1: Sequence[_Found], tf2: Sequence[_Found]) -> list[frozenset[str]]:
+    """Returns TF2's tokens, with the number that a cell has in a chain of layers.
+
+    `MultiRNNCell` is a chain. Where its cells are as many as layers of one functional or
+    sequential model of Keras, which numbers these in the order of computation, they are that chain.
+    """
+    numbers = [_operation(cell) for cell in tf2]
+    one_model = len({number[0] for number in numbers}) == 1 and numbers[0][0] is not None
+    chained = all(any(t.startswith("#") for t in cell.tokens) for cell in tf1)
+    if not (one_model and chained and len(tf1) == len(tf2)):
+        return [cell.tokens for cell in tf2]
+    order = sorted(range(len(tf2)), key=lambda j: numbers[j][1])
+    first = min(int(t[1:]) for cell in tf1 for t in cell.tokens if t.startswith("#"))
+    return [cell.tokens | {f"#{first + order.index(j)}"} for j, cell in enumerate(tf2)]
+
+
+def _operation(cell: _Found) -> tuple[str | None, int]:
+    """Returns the model that numbers a cell's layer, and the number."""
+    for name in (cell.tensors[1].name, *cell.tensors[1].aliases):
+        match = re.fullmatch(r"(.*_operations)/(\d+)/(?:cell/)?recurrent_kernel", name)
+        if match:
+            return match[1], int(match[2])
+    return None, 0
+
+
+def _tokens(paths: Iterable[Sequence[str]]) -> frozenset[str]:
+    """Returns the parts of names that a person chose, directions, and numbers in a stack."""
+    found = set()
+    for path in paths:
+        for before, part in zip(("", *path[:-1]), path[:-1], strict=False):
+            stacked = re.fullmatch(r"cell_(\d+)", part)
+            if stacked:
+                found.add(f"#{stacked[1]}")
+            elif part.isdigit() and before == "cells":
+                found.add(f"#{part}")
+            elif not is_automatic_part(part) and not part.isdigit():
+                found.add(_DIRECTIONS.get(part, part))
+    return frozenset(found)
+
+
+def _tf1_cells(contents: Contents, kind: str) -> Iterator[_Found]:
+    ends = CELLS[kind].tf1
+    others = [end for end in _MORE if end not in ends]
+    for name in contents.variables:
         prefix = name[: -len(ends[0])]
         names = [prefix + end for end in ends]
-        more = any(prefix + other in contents.variables for other in _MORE)
-        if prefix + ends[0] == name and all(n in contents.variables for n in names) and not more:
-            found = tuple(contents.variables[n] for n in names)
-            if all(v.role.kind == roles.VARIABLE for v in found):
-                yield tuple(v.shape for v in found), found
+        if not name.endswith(ends[0]) or any(n not in contents.variables for n in names):
+            continue
+        if any(prefix + other in contents.variables for other in others):
+            continue
+        found = tuple(contents.variables[n] for n in names)
+        if all(v.role.kind == roles.VARIABLE for v in found):
+            yield _Found(found, _tokens([name.lower().split("/")]))
 
 
-def _keras_cells(contents: Contents) -> Iterator[tuple[tuple, tuple[Variable, ...]]]:
+def _tf2_cells(contents: Contents, ends: Sequence[str]) -> Iterator[_Found]:
     by_path = {
         path: v
         for v in contents.variables.values()
         for path in (v.name, *v.aliases)
         if v.role.kind == roles.VARIABLE
     }
+    counts = collections.Counter(path for v in contents.variables.values() for path in v.aliases)
     seen = set()
     for path in sorted(by_path, key=natural_order):
         prefix = path.removesuffix("recurrent_kernel")
-        names = [prefix + end for end in _TF2_ENDS]
-        if prefix != path and all(n in by_path for n in names):
-            found = tuple(by_path[n] for n in names)
-            if found[1].name not in seen:
-                seen.add(found[1].name)
-                yield (found[0].shape[0], found[1].shape[0]), found
+        if prefix == path or counts[path] > 1:
+            continue  # a name that several layers share is no path of one
+        found = tuple(v for end in ends if (v := _at(by_path, prefix, end)) is not None)
+        if len(found) == len(ends) and found[1].name not in seen:
+            seen.add(found[1].name)
+            yield _Found(found, _tokens(paths_of(found[1])))
+
+
+def _at(by_path: dict[str, Variable], prefix: str, end: str) -> Variable | None:
+    names = [prefix + name for name in _ALSO.get(end, (end,))]
+    return next((by_path[name] for name in names if name in by_path), None)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import UsageError
-from shared.tools.checkpoint_conversion.layouts import TF1_TENSORS, Recurrent
+from shared.tools.checkpoint_conversion.layout_steps import step_of
+from shared.tools.checkpoint_conversion.layouts import CELLS, Layout, Recurrent
 from shared.tools.checkpoint_conversion.object_based import name_of
 
 if sys.version_info >= (3, 11):
@@ -51,7 +52,7 @@ class CrossingMap:
         keras_adams: the pairs that are computed.
         ignore: patterns of names that have no partner.
         origin: the file, for messages.
-        recurrent: the recurrent cells, whose layouts differ; their slots follow.
+        layouts: tensors whose elements are in another order or shape; their slots follow.
     """
 
     tf1: str
@@ -60,7 +61,7 @@ class CrossingMap:
     keras_adams: Sequence[KerasAdam] = ()
     ignore: Sequence[str] = ()
     origin: str = "map"
-    recurrent: Sequence[Recurrent] = ()
+    layouts: Sequence[Layout] = ()
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Yields each TF1 name with each of its TF2 names."""
@@ -77,10 +78,12 @@ def load_map(path: str | os.PathLike[str]) -> CrossingMap:
     """
     try:
         tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except RecursionError as error:  # Python's reader of TOML calls itself for each bracket
+        raise UsageError(f"{path}: expected a map in TOML; found brackets nested deep") from error
+    except (OSError, ValueError) as error:  # ValueError: TOML, UTF-8, numbers of 5,000 digits
         raise UsageError(f"{path}: expected a map in TOML; found: {error}") from error
     reader = _Reader(str(path))
-    allowed = ("templates", "variables", "unsure", "keras_adam", "recurrent", "ignore")
+    allowed = ("templates", "variables", "unsure", "keras_adam", "recurrent", "layout", "ignore")
     reader.check_names("", tables, allowed)
     if tables.get("unsure"):
         first, count = next(iter(tables["unsure"])), len(tables["unsure"])
@@ -96,7 +99,10 @@ def load_map(path: str | os.PathLike[str]) -> CrossingMap:
         keras_adams=reader.keras_adams(tables.get("keras_adam", [])),
         ignore=reader.ignore(tables.get("ignore", {})),
         origin=str(path),
-        recurrent=reader.recurrent(tables.get("recurrent", [])),
+        layouts=[
+            *reader.recurrent(tables.get("recurrent", [])),
+            *reader.layouts(tables.get("layout", [])),
+        ],
     )
 
 
@@ -162,25 +168,57 @@ class _Reader:
                 self.require(where, isinstance(value, str), "a name", value)
         return KerasAdam(**{**table, "iterations": name_of(table["iterations"])})
 
-    def recurrent(self, tables: Any) -> list[Recurrent]:
+    def recurrent(self, tables: Any) -> list[Layout]:
         """Returns the [[recurrent]] tables."""
         where = "[[recurrent]]"
-        self.require(where, isinstance(tables, list), "double brackets", tables)
-        found = []
-        for table in tables:
-            self.check_names(where, table, [field.name for field in dataclasses.fields(Recurrent)])
-            self.require(where, not table.get("unsure"), "no open question", table.get("unsure"))
+        found: list[Layout] = []
+        fields = ("cell", "tf1", "tf2", "forget_bias", "unsure")
+        for table in self.open_tables(where, tables, fields):
             cell, bias = table.get("cell"), table.get("forget_bias", 1.0)
-            self.require(f"{where} cell", cell in TF1_TENSORS, "lstm or gru", cell)
-            self.require(f"{where} forget_bias", isinstance(bias, float), "a number", bias)
-            for style, count in (("tf1", TF1_TENSORS[cell]), ("tf2", 3)):
-                names = table.get(style)
-                texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
-                right = texts and len(set(names)) == count
-                self.require(f"{where} {style}", right, f"{count} names", names)
-            tf2 = tuple(name_of(name) for name in table["tf2"])
-            found.append(Recurrent(cell, tuple(table["tf1"]), tf2, bias))
+            self.require(f"{where} cell", cell in CELLS, f"one of {', '.join(CELLS)}", cell)
+            self.require(f"{where} forget_bias", type(bias) in (int, float), "a number", bias)
+            counts = {style: len(getattr(CELLS[cell], style)) for style in ("tf1", "tf2")}
+            tf1, tf2 = (self.tensors(where, table, style, n) for style, n in counts.items())
+            found.append(Recurrent(tf1, tf2, cell=cell, forget_bias=float(bias)))
         return found
+
+    def layouts(self, tables: Any) -> list[Layout]:
+        """Returns the [[layout]] tables."""
+        where = "[[layout]]"
+        found = []
+        for table in self.open_tables(where, tables, ("tf1", "tf2", "steps", "unsure")):
+            tf1, tf2 = (self.tensors(where, table, style) for style in ("tf1", "tf2"))
+            steps = table.get("steps")
+            listed = isinstance(steps, list) and all(isinstance(step, dict) for step in steps)
+            self.require(f"{where} steps", listed, "a list of tables", steps)
+            given = []
+            for number, step in enumerate(steps or [], 1):
+                try:
+                    given.append(step_of(step))
+                except ValueError as error:
+                    place = f"{self.path}: {where} step {number}"
+                    raise UsageError(f"{place}: expected {error}") from error
+            found.append(Layout(tf1, tf2, tuple(given)))
+        return found
+
+    def open_tables(self, where: str, tables: Any, fields: Sequence[str]) -> list[dict[str, Any]]:
+        """Returns tables in double brackets that leave no question open."""
+        self.require(where, isinstance(tables, list), "double brackets", tables)
+        for table in tables:
+            self.check_names(where, table, fields)
+            self.require(where, not table.get("unsure"), "no open question", table.get("unsure"))
+        return tables
+
+    def tensors(
+        self, where: str, table: Any, style: str, count: int | None = None
+    ) -> tuple[str, ...]:
+        """Returns a table's list of different names, of a length where it is given."""
+        names = table.get(style)
+        texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
+        right = texts and len(set(names)) == (len(names) if count is None else count)
+        expected = "different names" if count is None else f"{count} names"
+        self.require(f"{where} {style}", right, expected, names)
+        return tuple(name_of(name) for name in names)
 
     def ignore(self, table: Any) -> list[str]:
         """Returns the patterns of both styles."""
@@ -200,3 +238,17 @@ def toml_names(names: Sequence[str]) -> str:
     """Returns a TOML string for one name and an array for several."""
     texts = [quoted(name) for name in names]
     return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+
+
+def toml_list(names: Sequence[str]) -> str:
+    """Returns a TOML array of strings."""
+    return f"[{', '.join(map(quoted, names))}]"
+
+
+def toml_value(value: Any) -> str:
+    """Returns a number, a text, a list or a table of them as TOML has it inline."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{name} = {toml_value(v)}" for name, v in value.items()) + " }"
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml_value, value))}]"
+    return quoted(value) if isinstance(value, str) else repr(value)

@@ -7,8 +7,14 @@ import os
 from collections.abc import Iterator, Sequence
 
 from shared.tools.checkpoint_conversion.contents import Variable
-from shared.tools.checkpoint_conversion.conversion_map import KerasAdam, quoted, toml_names
-from shared.tools.checkpoint_conversion.layouts import Recurrent
+from shared.tools.checkpoint_conversion.conversion_map import (
+    KerasAdam,
+    quoted,
+    toml_list,
+    toml_names,
+    toml_value,
+)
+from shared.tools.checkpoint_conversion.layouts import CELLS, Layout, Recurrent
 from shared.tools.checkpoint_conversion.proposal import Proposal
 
 
@@ -30,8 +36,8 @@ def _lines(proposal: Proposal) -> Iterator[str]:
     yield from _unsure(proposal)
     for adam in proposal.keras_adams:
         yield from _keras_adam(adam)
-    for layout in proposal.recurrent:
-        yield from _recurrent(layout)
+    for layout in proposal.layouts:
+        yield from _layout(layout)
     yield from _ignore(proposal)
 
 
@@ -58,14 +64,24 @@ def _keras_adam(adam: KerasAdam) -> Iterator[str]:
     yield f"beta2 = {adam.beta2}"
 
 
-def _recurrent(layout: Recurrent) -> Iterator[str]:
+def _layout(layout: Layout) -> Iterator[str]:
     yield ""
-    yield "[[recurrent]]  # gates, kernels and slots are put in the other style's order"
-    yield f"cell = {quoted(layout.cell)}"
-    yield f"tf1 = {toml_names(layout.tf1)}"
-    yield f"tf2 = {toml_names(layout.tf2)}"
-    if layout.cell == "lstm":
-        yield f"forget_bias = {layout.forget_bias}  # as in the TF1 program: no checkpoint holds it"
+    if isinstance(layout, Recurrent):
+        yield "[[recurrent]]  # gates, kernels and slots are put in the other style's order"
+        yield f"cell = {quoted(layout.cell)}"
+    else:
+        yield "[[layout]]  # the steps that make TF2's tensors of TF1's"
+    yield f"tf1 = {toml_list(layout.tf1)}"
+    yield f"tf2 = {toml_list(layout.tf2)}"
+    if isinstance(layout, Recurrent):
+        if layout.cell.startswith("lstm"):
+            yield f"forget_bias = {layout.forget_bias}  # as in the TF1 program; no file has it"
+        if CELLS[layout.cell].note:
+            yield f"# the layer must be made with reset_after={CELLS[layout.cell].note}"
+    else:
+        yield "steps = ["
+        yield from (f"  {toml_value(step.table())}," for step in layout.given)
+        yield "]"
     if layout.unsure:
         yield f"unsure = {quoted(layout.unsure)}  # check, then delete this line"
 

@@ -24,6 +24,8 @@ _SYNONYMS = {
         ("moving_variance", "variance", "var"),
         ("embeddings", "embedding"),
         ("global_step", "step"),
+        ("depthwise_kernel", "depthwise_weights"),
+        ("pointwise_kernel", "pointwise_weights"),
     )
     for synonym in names
 }
@@ -31,7 +33,8 @@ _SYNONYMS = {
 
 _LAYERS = (
     "dense|fully_connected|conv[123]d(?:_transpose)?|separable_conv[12]d|depthwise_conv2d|embedding|"
-    "batch_norm(?:alization)?|layer_norm(?:alization)?|lstm|gru|simple_rnn|sequential|functional"
+    "batch_norm(?:alization)?|layer_norm(?:alization)?|(?:basic_)?(?:lstm|gru|rnn)(?:_cell)?|"
+    "cu_?dnn_?(?:lstm|gru)|simple_rnn(?:_cell)?|sequential|functional"
 )
 _AUTOMATIC = re.compile(rf"(?:{_LAYERS})(?:_\d+)?")
 _CELL = re.compile(r"lstm|gru(?![a-z])|(?:^|/)rnn|rnn_cell|recurrent|(?:^|/)cell(?:_\d+)?$")
@@ -49,7 +52,12 @@ def is_automatic(name: str) -> bool:
 
     The number depends on what else the program built, and says nothing about which layer it is.
     """
-    return any(_AUTOMATIC.fullmatch(part) for part in name.split("/")[:-1])
+    return any(is_automatic_part(part) for part in name.split("/")[:-1])
+
+
+def is_automatic_part(part: str) -> bool:
+    """Whether a library made up this part of a name, and numbered it: "dense_1", "lstm_cell"."""
+    return bool(_AUTOMATIC.fullmatch(part))
 
 
 def is_recurrent(variable: Variable) -> bool:

@@ -6,7 +6,6 @@ import dataclasses
 import fnmatch
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from shared.errors import CheckpointError, UsageError
 from shared.tools.checkpoint_conversion import layouts, roles, values
@@ -19,9 +18,11 @@ from shared.tools.checkpoint_conversion.contents import (
     require_kind,
 )
 from shared.tools.checkpoint_conversion.conversion_map import CrossingMap, KerasAdam
-from shared.tools.checkpoint_conversion.layouts import Recurrent
+from shared.tools.checkpoint_conversion.layout_steps import Shape, Step
+from shared.tools.checkpoint_conversion.layouts import Layout
 from shared.tools.checkpoint_conversion.optimizers import MOMENTUM, NOTES, UNKNOWN
 from shared.tools.checkpoint_conversion.plan import Options, Plan, Write
+from shared.tools.checkpoint_conversion.rearranging import Rearranging
 
 
 def make_plan(
@@ -42,7 +43,7 @@ def make_plan(
     """
     planner = _Planner(source, template, conversion_map, options)
     planner.pair_variables()
-    for layout in conversion_map.recurrent:
+    for layout in conversion_map.layouts:
         planner.rearrange(layout)
     for adam in conversion_map.keras_adams:
         if planner.to_tf2:
@@ -68,6 +69,7 @@ class _Planner:
         self.writes: dict[str, Write] = {}
         self.left_out: dict[str, str] = {}
         self.rate_used = False
+        self.arranged: set[str] = set()  # names of the source that a layout reads
         self.ignored = self._ignored()
 
     def _ignored(self) -> set[str]:
@@ -119,7 +121,7 @@ class _Planner:
     def used(self) -> set[str]:
         """Returns the names of the source tensors that are written or accounted for."""
         written = {name for write in self.writes.values() for name in write.sources}
-        return written | set(self.left_out)
+        return written | set(self.left_out) | self.arranged
 
     def pair_variables(self) -> None:
         """Adds the tensors that have a partner."""
@@ -132,29 +134,38 @@ class _Planner:
             variables = [self.find(self.source, name) for name in names]
             self.pair(variables, self.find(self.template, target))
 
-    def rearrange(self, layout: Recurrent) -> None:
-        """Adds the tensors of a recurrent cell and, in the same order, their slots."""
+    def rearrange(self, layout: Layout) -> None:
+        """Adds the tensors of a layout and, in the same order, their slots."""
         sides = (self.source, self.template) if self.to_tf2 else (self.template, self.source)
-        groups = [
-            [self.find(side, name) for name in names]
-            for side, names in zip(sides, (layout.tf1, layout.tf2), strict=True)
-        ]
-        layouts.require_shapes(
-            layout, [v.shape for v in groups[0]], [v.shape for v in groups[1]], self.map.origin
+        names = (layout.tf1, layout.tf2)
+        one, other = (
+            [self.find(side, name) for name in listed]
+            for side, listed in zip(sides, names, strict=True)
         )
-        self.rearrange_group(layout.cell, groups[0], groups[1], layout.forget_bias)
-        kinds = {v.role.slot for v in sides[0].with_role(roles.SLOT)}
-        for kind in sorted(kind for kind in kinds if kind):
+        shapes = [v.shape for v in one], [v.shape for v in other]
+        steps = layout.steps(*shapes)
+        between = layouts.shapes_between(layout, *shapes, self.map.origin)
+        add = partial(self.rearrange_group, layout.label(), steps, between)
+        add(one, other, constants=True)
+        if not all(step.for_slots for step in steps):
+            return  # slots are refused as without a partner
+        for kind in sorted({v.role.slot or "" for v in sides[0].with_role(roles.SLOT)}):
             slots = [
-                [v for name in names for v in side.with_role(roles.SLOT) if _is_slot(v, kind, name)]
-                for side, names in zip(sides, (layout.tf1, layout.tf2), strict=True)
+                [v for name in listed for v in _slots(side, kind, name)]
+                for side, listed in zip(sides, names, strict=True)
             ]
             # Anything else than one slot for each tensor is left, and so refused.
             if [len(side) for side in slots] == [len(layout.tf1), len(layout.tf2)]:
-                self.rearrange_group(layout.cell, slots[0], slots[1], 0.0)
+                add(*slots, constants=False)
 
     def rearrange_group(
-        self, cell: str, tf1: list[Variable], tf2: list[Variable], forget_bias: float
+        self,
+        label: str,
+        steps: Sequence[Step],
+        between: Sequence[Sequence[Shape]],
+        tf1: list[Variable],
+        tf2: list[Variable],
+        constants: bool,
     ) -> None:
         """Adds tensors that are computed together; a constant is not added to a slot."""
         sources, targets = (tf1, tf2) if self.to_tf2 else (tf2, tf1)
@@ -163,22 +174,21 @@ class _Planner:
             return  # the rest is refused as without a partner
         if len({v.dtype for v in (*tf1, *tf2)}) > 1:
             raise CheckpointError(
-                f"{self.source.prefix}: {names[0]}: expected one dtype in a cell; found several"
+                f"{self.source.prefix}: {(*names, label)[0]}: expected one dtype in a layout; "
+                "found several"
             )
-        scaled = tf2[0].role.slot == MOMENTUM and not tf2[0].role.as_in_tf1
-        if scaled:
-            raise CheckpointError(
-                f"{self.source.prefix}: {names[0]}: expected slots that a layout carries as they "
-                "are; found Momentum's: leave them out with --ignore"
-            )
-        convert = layouts.to_keras if self.to_tf2 else layouts.to_tf1
+        rate = None
+        if tf2 and tf2[0].role.slot == MOMENTUM and not tf2[0].role.as_in_tf1:
+            rate = self.rate_of(sources[0])
+            label = f"{label}, {self.scaled(rate)}"
+        group = Rearranging(
+            self.source, self.template, names, targets, steps, between, self.to_tf2, constants, rate
+        )
+        self.arranged.update(names)
+        if not targets:
+            group.require_place()
         for position, target in enumerate(targets):
-
-            def value(position: int = position) -> Any:
-                arrays = [self.source.read(name).numpy() for name in names]
-                return values.constant(convert(cell, arrays, forget_bias)[position])
-
-            self.add(target, names, f"{cell}'s layout", value)
+            self.add(target, names, label, partial(group.value, position))
 
     def find(self, contents: Contents, name: str) -> Variable:
         """Returns a variable that the map names.
@@ -245,19 +255,31 @@ class _Planner:
 
     def scale_momentum(self, source: Variable, target: Variable) -> None:
         """Adds a momentum slot: Keras's is TF1's times -learning_rate."""
+        rate = self.rate_of(source)
+        read = partial(self.source.read, source.name)
+        value = partial(values.scaled_momentum, read, rate, divide=not self.to_tf2)
+        self.add(target, [source.name], self.scaled(rate), value)
+
+    def scaled(self, rate: float) -> str:
+        """Returns how Momentum's slots change, in words."""
+        return f"times -{rate:g}" if self.to_tf2 else f"divided by -{rate:g}"
+
+    def rate_of(self, slot: Variable) -> float:
+        """Returns the learning rate that a slot of Momentum in the source was scaled with, or is.
+
+        Raises:
+            UsageError: nothing tells it.
+        """
         rate = self.options.learning_rate
         self.rate_used = True
         if rate is None and not self.to_tf2:
-            rate = values.stored_rate(self.source, source.role.optimizer)
+            rate = values.stored_rate(self.source, slot.role.optimizer)
         if rate is None:
             raise UsageError(
-                f"--learning-rate: expected the rate, which Momentum's slot {source.name} is to be "
+                f"--learning-rate: expected the rate, which Momentum's slot {slot.name} is to be "
                 "scaled with; found none"
             )
-        how = f"times -{rate:g}" if self.to_tf2 else f"divided by -{rate:g}"
-        read = partial(self.source.read, source.name)
-        value = partial(values.scaled_momentum, read, rate, divide=not self.to_tf2)
-        self.add(target, [source.name], how, value)
+        return rate
 
     def count_steps(self, adam: KerasAdam) -> None:
         """Adds the count of a Keras Adam, and checks it against TF1's powers."""
@@ -341,8 +363,9 @@ class _Planner:
         return Plan(self.source, self.template, writes, self.left_out, notes)
 
 
-def _is_slot(variable: Variable, kind: str, owner: str) -> bool:
-    return variable.role.slot == kind and variable.role.slot_of == owner
+def _slots(contents: Contents, kind: str, owner: str) -> list[Variable]:
+    slots = contents.with_role(roles.SLOT)
+    return [v for v in slots if (v.role.slot, v.role.slot_of) == (kind, owner)]
 
 
 def _corrects_bias(slot: Variable) -> bool:

@@ -7,10 +7,10 @@ import dataclasses
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from shared.tools.checkpoint_conversion import roles
-from shared.tools.checkpoint_conversion.cells import recurrent_layouts
+from shared.tools.checkpoint_conversion.cells import proposed_layouts
 from shared.tools.checkpoint_conversion.contents import Contents, Variable, natural_order
 from shared.tools.checkpoint_conversion.conversion_map import CrossingMap, KerasAdam
-from shared.tools.checkpoint_conversion.layouts import Recurrent
+from shared.tools.checkpoint_conversion.layouts import Layout
 from shared.tools.checkpoint_conversion.names import (
     LEAF,
     agreement,
@@ -42,7 +42,7 @@ class Proposal:
         sure: TF2 names by TF1 name.
         doubts: the pairs to check.
         keras_adams: counts and powers that are computed from each other.
-        recurrent: recurrent cells, whose layouts differ.
+        layouts: tensors whose elements are in another order or shape, such as recurrent cells'.
     """
 
     tf1: Contents
@@ -50,7 +50,7 @@ class Proposal:
     sure: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     doubts: list[Doubt] = dataclasses.field(default_factory=list)
     keras_adams: list[KerasAdam] = dataclasses.field(default_factory=list)
-    recurrent: list[Recurrent] = dataclasses.field(default_factory=list)
+    layouts: list[Layout] = dataclasses.field(default_factory=list)
 
     def add(self, tf1: Variable, tf2: Variable, reason: str | None = None) -> None:
         """Adds a pair, a doubtful one if there is a reason to doubt."""
@@ -75,34 +75,43 @@ class Proposal:
             tf1.update((adam.beta1_power, adam.beta2_power))
             tf2.add(adam.iterations)
         one, other = self.cells()
+        # Slots follow their variables where both optimizers keep them.
+        kinds = {v.role.slot for v in self.tf1.variables.values()}
+        kinds &= {v.role.slot for v in self.tf2.variables.values()}
         bookkeeping = (roles.LEARNING_RATE, roles.SAVE_COUNTER)  # need no partner
         return (
-            [v for name, v in self.tf1.variables.items() if name not in tf1 and not _of(v, one)],
+            [
+                v
+                for name, v in self.tf1.variables.items()
+                if name not in tf1 and not (_of(v, one) and v.role.slot in kinds)
+            ],
             [
                 v
                 for name, v in self.tf2.variables.items()
-                if name not in tf2 and not _of(v, other) and v.role.kind not in bookkeeping
+                if name not in tf2
+                and not (_of(v, other) and v.role.slot in kinds)
+                and v.role.kind not in bookkeeping
             ],
         )
 
     def cells(self) -> tuple[set[str], set[str]]:
-        """Returns the names of the recurrent cells' tensors in TF1 and in TF2."""
+        """Returns the names of the tensors in layouts, in TF1 and in TF2."""
         return (
-            {name for layout in self.recurrent for name in layout.tf1},
-            {name for layout in self.recurrent for name in layout.tf2},
+            {name for layout in self.layouts for name in layout.tf1},
+            {name for layout in self.layouts for name in layout.tf2},
         )
 
     def map(self) -> CrossingMap:
         """Returns the map of the pairs that are sure."""
-        layouts = [layout for layout in self.recurrent if not layout.unsure]
+        layouts = [layout for layout in self.layouts if not layout.unsure]
         return CrossingMap(
-            self.tf1.prefix, self.tf2.prefix, self.sure, self.keras_adams, recurrent=layouts
+            self.tf1.prefix, self.tf2.prefix, self.sure, self.keras_adams, layouts=layouts
         )
 
 
 def propose(tf1: Contents, tf2: Contents) -> Proposal:
     """Pairs the tensors of a name-based checkpoint with those of an object-based one."""
-    proposal = Proposal(tf1, tf2, recurrent=list(recurrent_layouts(tf1, tf2)))
+    proposal = Proposal(tf1, tf2, layouts=list(proposed_layouts(tf1, tf2)))
     _pair_variables(proposal)
     _pair_slots(proposal)
     _pair_averages(proposal)

@@ -13,7 +13,14 @@ from checkpoint_programs import write_names
 from shared.errors import CheckpointError, UsageError
 from shared.tools.checkpoint_conversion.contents import describe
 from shared.tools.checkpoint_conversion.conversion_map import load_map
-from shared.tools.checkpoint_conversion.layouts import shapes, to_keras, to_tf1
+from shared.tools.checkpoint_conversion.layouts import (
+    Recurrent,
+    cell_steps,
+    shapes,
+    shapes_between,
+    to_tf1,
+    to_tf2,
+)
 from shared.tools.checkpoint_conversion.map_text import map_text
 from shared.tools.checkpoint_conversion.plan import Options
 from shared.tools.checkpoint_conversion.planner import make_plan
@@ -26,6 +33,17 @@ NAMES = {
     "gru": ("gates/kernel", "gates/bias", "candidate/kernel", "candidate/bias"),
 }
 RANDOM = np.random.RandomState(0)
+
+
+def to_keras(cell: str, arrays: list[np.ndarray], forget_bias: float) -> list[np.ndarray]:
+    return to_tf2(cell_steps(cell, INPUTS, UNITS, forget_bias=forget_bias), arrays, True)
+
+
+def back(cell: str, arrays: list[np.ndarray], forget_bias: float) -> list[np.ndarray]:
+    steps = list(cell_steps(cell, INPUTS, UNITS, forget_bias=forget_bias))
+    layout = Recurrent((cell,), (cell,), cell=cell, forget_bias=forget_bias)
+    between = shapes_between(layout, *shapes(cell, INPUTS, UNITS), "map")
+    return to_tf1(steps, between, arrays, True)
 
 
 def tensors(cell: str) -> list[np.ndarray]:
@@ -73,10 +91,10 @@ def test_a_keras_layer_predicts_what_tf1_predicts(cell: str) -> None:
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_there_and_back_gives_the_bits(cell: str) -> None:
     old = tensors(cell)
-    for before, after in zip(old, to_tf1(cell, to_keras(cell, old, 0.0), 0.0), strict=True):
+    for before, after in zip(old, back(cell, to_keras(cell, old, 0.0), 0.0), strict=True):
         assert before.tobytes() == after.tobytes()
     # Adding 1 to a bias rounds once to 2 ** -24 relative to the sum: at most 2 ** -22 below 4.
-    for before, after in zip(old, to_tf1(cell, to_keras(cell, old, 1.0), 1.0), strict=True):
+    for before, after in zip(old, back(cell, to_keras(cell, old, 1.0), 1.0), strict=True):
         np.testing.assert_allclose(after, before, rtol=0, atol=2**-22)
 
 
@@ -97,7 +115,7 @@ def checkpoints(folder: Path, cell: str) -> tuple[str, str]:
 def test_a_cell_is_proposed_with_its_layout_and_its_slots_follow(cell: str, tmp_path: Path) -> None:
     old, new = map(describe, checkpoints(tmp_path, cell))
     proposal = propose(old, new)
-    assert [layout.cell for layout in proposal.recurrent] == [cell]
+    assert [getattr(layout, "cell", None) for layout in proposal.layouts] == [cell]
     assert not proposal.doubts and proposal.without_partner() == ([], [])
     file = tmp_path / "map.toml"
     file.write_text(map_text(proposal), encoding="utf-8")
@@ -111,16 +129,27 @@ def test_a_cell_is_proposed_with_its_layout_and_its_slots_follow(cell: str, tmp_
             assert any(np.array_equal(write.value(), value) for value in expected)
 
 
-def test_two_cells_of_one_shape_have_to_be_checked(tmp_path: Path) -> None:
+def two_cells(folder: Path, scopes: str, attributes: str) -> Any:
     cell = dict(zip(NAMES["lstm"], tensors("lstm"), strict=True))
-    names = {f"{scope}/lstm_cell/{name}": cell[name] for scope in "ab" for name in cell}
-    tf2 = tf.train.Checkpoint(a=layer_of("lstm"), b=layer_of("lstm")).save(str(tmp_path / "tf2"))
-    proposal = propose(describe(write_names(tmp_path / "tf1", names)), describe(tf2))
-    assert len(proposal.recurrent) == 2
+    names = {f"{scope}/lstm_cell/{name}": cell[name] for scope in scopes for name in cell}
+    layers = {attribute: layer_of("lstm") for attribute in attributes}
+    tf2 = tf.train.Checkpoint(**layers).save(str(folder / "tf2"))
+    return propose(describe(write_names(folder / "tf1", names)), describe(tf2))
+
+
+def test_two_cells_of_one_shape_have_to_be_checked(tmp_path: Path) -> None:
+    proposal = two_cells(tmp_path, "xy", "ab")
+    assert len(proposal.layouts) == 2
     file = tmp_path / "map.toml"
     file.write_text(map_text(proposal), encoding="utf-8")
     with pytest.raises(UsageError, match=r"\[\[recurrent\]\]: expected no open question"):
         load_map(file)
+
+
+def test_two_cells_in_scopes_of_the_names_that_the_port_gives_them_are_sure(tmp_path: Path) -> None:
+    layouts = two_cells(tmp_path, "ab", "ba").layouts
+    assert {layout.tf1[0][0]: layout.tf2[0][0] for layout in layouts} == {"a": "a", "b": "b"}
+    assert not any(layout.unsure for layout in layouts)
 
 
 def test_a_count_without_its_slots_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,100 @@
+"""Values of tensors that a layout computes together, as one source or target of a plan."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from shared.errors import CheckpointError
+from shared.tools.checkpoint_conversion import layouts, values
+from shared.tools.checkpoint_conversion.contents import Contents, Variable
+from shared.tools.checkpoint_conversion.layout_steps import Shape, Step
+
+
+@dataclasses.dataclass(frozen=True)
+class Rearranging:
+    """Tensors of the source, and the tensors of the target that they become.
+
+    Attributes:
+        source: what is read.
+        template: what the target is like.
+        names: the tensors of the source.
+        targets: the tensors of the target.
+        steps: from TF1 to TF2.
+        between: the shapes before each step and behind the last.
+        to_tf2: whether the target is TF2's.
+        constants: whether constants are added: not to slots.
+        rate: what Keras's momentum is scaled by; None for all else.
+    """
+
+    source: Contents
+    template: Contents
+    names: Sequence[str]
+    targets: Sequence[Variable]
+    steps: Sequence[Step]
+    between: Sequence[Sequence[Shape]]
+    to_tf2: bool
+    constants: bool
+    rate: float | None = None
+
+    def value(self, position: int) -> Any:
+        """Returns the value of one target, an eager tensor.
+
+        Raises:
+            CheckpointError: TF1 has no place for what the source holds.
+        """
+        arrays = [self._read(name) for name in self.names]
+        if self.to_tf2:
+            found = layouts.to_tf2(self.steps, arrays, self.constants)
+        else:
+            found = self._back(arrays)
+        target = self.targets[position]
+        array = found[position].astype(_numpy_dtype(target.dtype), copy=False)
+        return values.constant(array)
+
+    def require_place(self) -> None:
+        """Raises CheckpointError where TF1, which has no tensor for it, loses what was learned."""
+        self._back([self._read(name) for name in self.names])
+
+    def _read(self, name: str) -> np.ndarray:
+        tensor = self.source.read(name)
+        if self.rate is not None:
+            tensor = values.scaled_momentum(lambda: tensor, self.rate, divide=not self.to_tf2)
+        return tensor.numpy()
+
+    def _back(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        if self.constants:
+            kept = self._of_template(arrays)
+            if kept is not None:
+                return kept
+        try:
+            return layouts.to_tf1(self.steps, self.between, arrays, self.constants)
+        except ValueError as error:
+            raise CheckpointError(
+                f"{self.source.prefix}: {', '.join(self.names)}: expected {error}"
+            ) from error
+
+    def _of_template(self, arrays: list[np.ndarray]) -> list[np.ndarray] | None:
+        """Returns TF1's values in the template if the source holds just what they become.
+
+        Adding a constant rounds, so that several values become one. Where nothing was trained in
+        between, these are the ones that it was.
+        """
+        try:
+            before = [self.template.read(target.name).numpy() for target in self.targets]
+        except CheckpointError:
+            return None  # a template with names and shapes only
+        after = layouts.to_tf2(self.steps, before, self.constants)
+        if not before:
+            return None
+        same = all(a.tobytes() == b.tobytes() for a, b in zip(after, arrays, strict=True))
+        return before if same else None
+
+
+def _numpy_dtype(name: str) -> Any:
+    import tensorflow as tf
+
+    return tf.as_dtype(name).as_numpy_dtype
