@@ -38,7 +38,7 @@ def updates_from(beta2: float, power: np.float32, place: str) -> int:
     if power == 0:
         raise CheckpointError(
             f"{place}: expected a power of {beta2:g} that tells the step; found 0: it has "
-            "underflowed, so the step must come from a global_step"
+            "underflowed, so the step must come from a global_step or from --step"
         )
     matching = np.flatnonzero(_products(beta2, None) == power)
     if not len(matching):

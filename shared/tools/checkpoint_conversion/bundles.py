@@ -40,7 +40,8 @@ class Bundle:
         self.path = prefix
         self.form = V1_FILE if is_v1(prefix) else BUNDLE
         self.plain = plain_prefix(prefix)
-        parts = {} if self.form == V1_FILE else self._intact_index().parts
+        index = None if self.form == V1_FILE else self._intact_index()
+        parts, partitions = (index.parts, index.partitions) if index else ({}, {})
         with errors_of(prefix):
             reader = tf.train.load_checkpoint(self.plain)
             shapes = reader.get_variable_to_shape_map()
@@ -50,7 +51,7 @@ class Bundle:
             shape, part = tuple(shapes[name]), parts.get(name)
             if part is not None and len(part.slices) == 1:
                 shape = tuple(length for _, length in part.slices[0])
-            entries[name] = Entry(name, shape, dtypes[name].name, part)
+            entries[name] = Entry(name, shape, dtypes[name].name, part, partitions.get(name, 1))
         self.entries: Mapping[str, Entry] = entries
 
     def _intact_index(self) -> Index:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import math
 import os
@@ -46,6 +47,7 @@ class Variable:
         role: what it is for.
         aliases: other names that a TF2 program has for it.
         part: which part of a partitioned variable it is, None for all of one.
+        partitions: into how many slices of rows it was cut.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Variable:
     role: Role = PLAIN
     aliases: tuple[str, ...] = ()
     part: Part | None = None
+    partitions: int = 1
 
     def has_any_length(self) -> bool:
         """Whether it is the content of a hash table, which has as many rows as were inserted."""
@@ -138,13 +141,40 @@ def _object_based(source: Source, parameters: object_based.BuiltWith) -> Content
             raise ValueError(f"{serialized.dtype.name} {serialized.shape}")
         serialized = serialized.numpy()
         found = object_based.classify(object_based.parse(serialized), parameters)
+    names = {
+        object_based.name_of(key): entry
+        for key, entry in source.entries.items()
+        if key != object_based.GRAPH_KEY
+    }
+    readable = _readable(names, found.aliases)
     variables = {}
-    for key, entry in source.entries.items():
-        if key != object_based.GRAPH_KEY:
-            name = object_based.name_of(key)
-            role, aliases = found.roles.get(name, PLAIN), found.aliases.get(name, ())
-            variables[name] = _variable(name, entry, role, aliases)
+    for key, entry in names.items():
+        name, role = readable.get(key, key), found.roles.get(key, PLAIN)
+        owner = role.slot_of and readable.get(role.slot_of, role.slot_of)
+        aliases = (*found.aliases.get(key, ()), *([key] if name != key else []))
+        role = dataclasses.replace(role, slot_of=owner)
+        variables[name] = _variable(name, entry, role, aliases)
+    variables = dict(sorted(variables.items()))
     return Contents(source.path, OBJECT_BASED, variables, found.optimizers, source, serialized)
+
+
+def _readable(names: Mapping[str, Entry], aliases: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Returns better names of what a file knows as a number in an optimizer's list.
+
+    A key is the shortest path to a variable, which for a parameter often leads through the list of
+    the optimizer's parameters; the path through the model says more.
+    """
+    paths = {
+        name: aliases[name][-1]
+        for name in names
+        if "_trainable_variables" in name.split("/") and aliases.get(name)
+    }
+    found = collections.Counter(paths.values())
+    return {
+        name: path
+        for name, path in paths.items()
+        if "/" in path and found[path] == 1 and path not in names
+    }
 
 
 def _numbered(source: Source) -> Contents:
@@ -169,7 +199,9 @@ def _numbered(source: Source) -> Contents:
 
 
 def _variable(name: str, entry: Entry, role: Role, aliases: tuple[str, ...] = ()) -> Variable:
-    return Variable(name, entry.key, entry.shape, entry.dtype, role, aliases, entry.part)
+    return Variable(
+        name, entry.key, entry.shape, entry.dtype, role, aliases, entry.part, entry.partitions
+    )
 
 
 def natural_order(name: str) -> list[tuple[int, str]]:

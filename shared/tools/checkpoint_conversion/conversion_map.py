@@ -30,8 +30,11 @@ class KerasAdam:
 
     Attributes:
         iterations: TF2 name of the count.
-        beta1_power: TF1 name of beta1 to the power of (count + 1); `beta2_power` likewise.
+        beta1_power: TF1 name of beta1 to the power of (count + 1); `beta2_power` likewise, empty
+            where there is none, as of AdaMax.
         beta1: TF1's hyperparameter, which no checkpoint holds; `beta2` likewise.
+        steps: TF2 names of other counts of the same updates, which TF1 does not keep.
+        unsure: why a person has to check it; nothing is converted while this is there.
     """
 
     iterations: str
@@ -39,6 +42,8 @@ class KerasAdam:
     beta2_power: str = "beta2_power"
     beta1: float = 0.9
     beta2: float = 0.999
+    steps: tuple[str, ...] = ()
+    unsure: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +57,7 @@ class CrossingMap:
         keras_adams: the pairs that are computed.
         ignore: patterns of names that have no partner.
         origin: the file, for messages.
+        rules: patterns of TF1 names, and what they stand for in TF2.
         layouts: tensors whose elements are in another order or shape; their slots follow.
     """
 
@@ -62,12 +68,25 @@ class CrossingMap:
     ignore: Sequence[str] = ()
     origin: str = "map"
     layouts: Sequence[Layout] = ()
+    rules: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Yields each TF1 name with each of its TF2 names."""
         for tf1, names in self.variables.items():
             for tf2 in names:
                 yield tf1, tf2
+
+
+_TABLES = (
+    "templates",
+    "variables",
+    "unsure",
+    "keras_adam",
+    "recurrent",
+    "layout",
+    "rules",
+    "ignore",
+)
 
 
 def load_map(path: str | os.PathLike[str]) -> CrossingMap:
@@ -83,7 +102,16 @@ def load_map(path: str | os.PathLike[str]) -> CrossingMap:
     except (OSError, ValueError) as error:  # ValueError: TOML, UTF-8, numbers of 5,000 digits
         raise UsageError(f"{path}: expected a map in TOML; found: {error}") from error
     reader = _Reader(str(path))
-    allowed = ("templates", "variables", "unsure", "keras_adam", "recurrent", "layout", "ignore")
+    allowed = (
+        "templates",
+        "variables",
+        "unsure",
+        "keras_adam",
+        "recurrent",
+        "layout",
+        "rules",
+        "ignore",
+    )
     reader.check_names("", tables, allowed)
     if tables.get("unsure"):
         first, count = next(iter(tables["unsure"])), len(tables["unsure"])
@@ -99,6 +127,7 @@ def load_map(path: str | os.PathLike[str]) -> CrossingMap:
         keras_adams=reader.keras_adams(tables.get("keras_adam", [])),
         ignore=reader.ignore(tables.get("ignore", {})),
         origin=str(path),
+        rules=reader.rules(tables.get("rules", {})),
         layouts=[
             *reader.recurrent(tables.get("recurrent", [])),
             *reader.layouts(tables.get("layout", [])),
@@ -149,16 +178,26 @@ class _Reader:
                 taken[name] = tf1
         return variables
 
+    def rules(self, table: Any) -> dict[str, str]:
+        """Returns the patterns and what they stand for."""
+        self.require("[rules]", isinstance(table, dict), "a table", table)
+        for pattern, value in table.items():
+            starred = isinstance(value, str) and value and "*" in pattern
+            self.require(f"[rules] {pattern}", starred, "a * and a text", value)
+        return {pattern: name_of(value) for pattern, value in table.items()}
+
     def keras_adams(self, tables: Any) -> list[KerasAdam]:
         """Returns the [[keras_adam]] tables."""
-        self.require("[[keras_adam]]", isinstance(tables, list), "double brackets", tables)
-        return [self.keras_adam(table) for table in tables]
+        fields = [field.name for field in dataclasses.fields(KerasAdam)]
+        found = self.open_tables("[[keras_adam]]", tables, fields)
+        return [self.keras_adam(table) for table in found]
 
     def keras_adam(self, table: Any) -> KerasAdam:
         """Returns one [[keras_adam]] table."""
-        fields = [field.name for field in dataclasses.fields(KerasAdam)]
-        self.check_names("[[keras_adam]]", table, fields)
         names = {"iterations": None, **table}
+        steps = names.pop("steps", [])
+        listed = isinstance(steps, list) and all(isinstance(name, str) for name in steps)
+        self.require("[[keras_adam]] steps", listed, "a list of names", steps)
         for name, value in names.items():
             where = f"[[keras_adam]] {name}"
             if name in ("beta1", "beta2"):
@@ -166,7 +205,8 @@ class _Reader:
                 self.require(where, is_beta, "a number above 0 and at most 0.99999", value)
             else:
                 self.require(where, isinstance(value, str), "a name", value)
-        return KerasAdam(**{**table, "iterations": name_of(table["iterations"])})
+        counts = {"iterations": name_of(table["iterations"]), "steps": tuple(map(name_of, steps))}
+        return KerasAdam(**{**table, **counts})
 
     def recurrent(self, tables: Any) -> list[Layout]:
         """Returns the [[recurrent]] tables."""

@@ -58,11 +58,13 @@ class Index:
         shards: how many data files there must be.
         bytes: how long each data file must be at least, by its number.
         parts: the tensors of which not all elements are there.
+        partitions: into how many slices of rows a tensor is cut that is all there.
     """
 
     shards: int
     bytes: dict[int, int]
     parts: dict[str, Part]
+    partitions: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 def is_table(path: str) -> bool:
@@ -90,19 +92,22 @@ def _index(content: bytes) -> Index:
     from tensorflow.core.protobuf import tensor_bundle_pb2
 
     shards, lengths, parts = 0, dict[int, int](), dict[str, Part]()
+    partitions: dict[str, int] = {}
     for key, value in _table(content):
         if key == _HEADER_KEY:
             shards = tensor_bundle_pb2.BundleHeaderProto.FromString(value).num_shards
             continue
         entry = tensor_bundle_pb2.BundleEntryProto.FromString(value)
         if entry.slices:
-            part = _part(entry)
+            part, name = _part(entry), key.decode("utf-8", "surrogateescape")
             if part:
-                parts[key.decode("utf-8", "surrogateescape")] = part
+                parts[name] = part
+            elif _cuts_rows_alone(entry):
+                partitions[name] = len(entry.slices)
         else:
             end = entry.offset + entry.size
             lengths[entry.shard_id] = max(lengths.get(entry.shard_id, 0), end)
-    return Index(shards, lengths, parts)
+    return Index(shards, lengths, parts, partitions)
 
 
 def _part(entry: Any) -> Part | None:
@@ -120,6 +125,16 @@ def _part(entry: Any) -> Part | None:
     )
     count = sum(math.prod(length for _, length in extents) for extents in slices)
     return Part(sizes, slices) if count < math.prod(sizes) else None
+
+
+def _cuts_rows_alone(entry: Any) -> bool:
+    """Whether the slices of a variable are whole rows."""
+    sizes = [dim.size for dim in entry.shape.dim]
+    return all(
+        not extent.HasField("length") or extent.length == size
+        for piece in entry.slices
+        for extent, size in zip(piece.extent[1:], sizes[1:], strict=True)
+    )
 
 
 def _table(content: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -58,10 +58,14 @@ def _keras_adam(adam: KerasAdam) -> Iterator[str]:
     yield ""
     yield "[[keras_adam]]  # Keras counts steps where TF1 keeps two powers of beta"
     yield f"iterations = {quoted(adam.iterations)}"
+    if adam.steps:
+        yield f"steps = {toml_list(adam.steps)}  # other counts of the same updates"
     yield f"beta1_power = {quoted(adam.beta1_power)}"
     yield f"beta2_power = {quoted(adam.beta2_power)}"
     yield f"beta1 = {adam.beta1}  # as in the TF1 program: no checkpoint holds them"
     yield f"beta2 = {adam.beta2}"
+    if adam.unsure:
+        yield f"unsure = {quoted(adam.unsure)}  # check, then delete this line"
 
 
 def _layout(layout: Layout) -> Iterator[str]:

@@ -47,6 +47,11 @@ def agreement(tf1: Variable, tf2: Variable) -> int:
     return max(_agreement(path, _parts(name)) for name in _names(tf2))
 
 
+def has_leaf(a: Variable, b: Variable) -> bool:
+    """Whether the last part of a TF1 name is the last part of one of a TF2 variable's names."""
+    return path_of(a)[-1] in {path[-1] for path in paths_of(b)}
+
+
 def is_automatic(name: str) -> bool:
     """Whether a library numbered this name's layer, as in "dense_1/kernel".
 

@@ -86,6 +86,8 @@ _REFERENCED_SLOTS = {
     "Adagrad": {"accumulator": "Adagrad.accumulator"},
     "Adadelta": {"accum_grad": "Adadelta.accum", "accum_var": "Adadelta.accum_update"},
 }
+# Slots that are the same where some settings are 0, by the kind in TF1.
+_SIMILAR = {"ProximalAdagrad.accumulator": "Adagrad.accumulator"}
 _KERAS_AVERAGES = "_model_variables_moving_average"  # of any optimizer with use_ema=True
 _KERAS_GRADIENTS = "_accumulated_gradients"  # of any with gradient_accumulation_steps
 
@@ -102,7 +104,43 @@ NOTES = {
     "name it in --ignore where Keras has none.",
     "Adagrad": "Adagrad: TF1 has no epsilon, Keras adds 1e-7 under the root by default: create "
     "Adagrad(epsilon=0). Both start the accumulator at 0.1.",
+    "AdaMax": "AdaMax: TF1's epsilon is 1e-8, Keras's default 1e-7: create Adamax(epsilon=1e-8).",
+    "Adadelta": "Adadelta: TF1's epsilon is 1e-8, Keras's default 1e-7: create Adadelta("
+    "epsilon=1e-8).",
 }
+# Of what TF1's side has, told by its names, instead of the note by family.
+_BERT = (
+    "Adam of BERT's public code: its epsilon is 1e-6, and it does not correct the bias of its "
+    "moments. Keras's AdamW does, by 1 - beta ** count: to go on as TF1 did, the port needs an "
+    "optimizer that does not."
+)
+_KERAS_ADAM = (
+    "Adam of Keras in TF1: its epsilon is 1e-7, as Keras's is now. It counts steps in "
+    "training/Adam/iter."
+)
+_KERAS_CELL = (
+    "tf.keras.layers.LSTM and GRU of 1.x have recurrent_activation='hard_sigmoid' by default, "
+    "clip(0.2 * x + 0.5, 0, 1); now it is 'sigmoid', and Keras 3's hard_sigmoid is another "
+    "function: where the TF1 program named none, write a function into the port."
+)
+
+
+def notes_on(families: Collection[str], tf1_names: Collection[str]) -> list[str]:
+    """Returns what a port must have right for Keras's optimizers of these families.
+
+    Args:
+        families: of the optimizers of Keras.
+        tf1_names: all names on TF1's side, which tell whose optimizer it was.
+    """
+    notes = dict(NOTES)
+    if any(name.endswith("/adam_m") for name in tf1_names):
+        notes["Adam"] = _BERT
+    elif any(name.startswith("training/Adam") for name in tf1_names):
+        notes["Adam"] = _KERAS_ADAM
+    found = [note for family, note in notes.items() if family in families]
+    if any(name.endswith("/recurrent_kernel") for name in tf1_names):
+        found.append(_KERAS_CELL)
+    return found
 
 
 def tf1_slot(suffix: str, sibling_suffixes: Collection[str]) -> str | None:
@@ -115,6 +153,11 @@ def tf1_slot(suffix: str, sibling_suffixes: Collection[str]) -> str | None:
     if suffix == "RMSProp_1" and "RMSProp_2" in sibling_suffixes:
         return "RMSProp.mean_gradient"  # a centered RMSProp creates it before the momentum
     return _TF1_SLOTS.get(suffix)
+
+
+def are_similar(tf1: str, tf2: str) -> bool:
+    """Whether a slot of one kind may become one of the other, if a person says so."""
+    return tf1.startswith(UNKNOWN) or _SIMILAR.get(tf1) == tf2
 
 
 def keras_slot_in_tf1(path: str) -> str | None:

@@ -52,7 +52,9 @@ class Options:
     Attributes:
         learning_rate: rate with which the target goes on.
         ignore: patterns of names, as in a shell, that need no partner.
+        step: how many updates Adam has made, where nothing in the source tells it any more.
     """
 
     learning_rate: float | None = None
     ignore: Sequence[str] = ()
+    step: int | None = None

@@ -20,7 +20,8 @@ from shared.tools.checkpoint_conversion.contents import (
 from shared.tools.checkpoint_conversion.conversion_map import CrossingMap, KerasAdam
 from shared.tools.checkpoint_conversion.layout_steps import Shape, Step
 from shared.tools.checkpoint_conversion.layouts import Layout
-from shared.tools.checkpoint_conversion.optimizers import MOMENTUM, NOTES, UNKNOWN
+from shared.tools.checkpoint_conversion.map_names import resolved
+from shared.tools.checkpoint_conversion.optimizers import MOMENTUM, UNKNOWN, are_similar, notes_on
 from shared.tools.checkpoint_conversion.plan import Options, Plan, Write
 from shared.tools.checkpoint_conversion.rearranging import Rearranging
 
@@ -41,6 +42,10 @@ def make_plan(
             step counts of the source contradict each other.
         UsageError: the map does not fit the checkpoints, or an option is missing or unused.
     """
+    if template.kind == OBJECT_BASED:
+        conversion_map, source = resolved(conversion_map, source, template)
+    else:
+        conversion_map, template = resolved(conversion_map, template, source)
     planner = _Planner(source, template, conversion_map, options)
     planner.pair_variables()
     for layout in conversion_map.layouts:
@@ -50,6 +55,8 @@ def make_plan(
             planner.count_steps(adam)
         else:
             planner.compute_powers(adam)
+    if options.step is not None and not planner.step_used:
+        raise UsageError("--step: nothing that is to be written depends on it")
     planner.set_learning_rates()
     planner.require_slots_beside_counts()
     planner.keep_the_rest()
@@ -69,6 +76,7 @@ class _Planner:
         self.writes: dict[str, Write] = {}
         self.left_out: dict[str, str] = {}
         self.rate_used = False
+        self.step_used = False
         self.arranged: set[str] = set()  # names of the source that a layout reads
         self.ignored = self._ignored()
 
@@ -184,6 +192,12 @@ class _Planner:
         group = Rearranging(
             self.source, self.template, names, targets, steps, between, self.to_tf2, constants, rate
         )
+        for variable in (*tf1, *tf2):
+            if variable.name in {*self.writes, *self.arranged, *self.used()}:
+                raise UsageError(
+                    f"{self.map.origin}: {variable.name}: expected it in one layout or in "
+                    "[variables]; found it twice"
+                )
         self.arranged.update(names)
         if not targets:
             group.require_place()
@@ -233,7 +247,8 @@ class _Planner:
             )
         slots = {source.role.slot, target.role.slot}
         known = {slot for slot in slots if slot and not slot.startswith(UNKNOWN)}
-        if len(known) == 2:
+        tf1, tf2 = (source, target) if self.to_tf2 else (target, source)
+        if len(known) == 2 and not are_similar(tf1.role.slot or "", tf2.role.slot or ""):
             raise CheckpointError(
                 f"{place}: expected a slot {target.role.slot}, as {target.name} is; "
                 f"found a slot {source.role.slot}"
@@ -257,7 +272,11 @@ class _Planner:
         """Adds a momentum slot: Keras's is TF1's times -learning_rate."""
         rate = self.rate_of(source)
         read = partial(self.source.read, source.name)
-        value = partial(values.scaled_momentum, read, rate, divide=not self.to_tf2)
+        if self.to_tf2:
+            value = partial(values.scaled_momentum, read, rate, divide=False)
+        else:
+            kept = partial(self.template.read, target.name)
+            value = partial(values.unscaled_momentum, read, kept, rate)
         self.add(target, [source.name], self.scaled(rate), value)
 
     def scaled(self, rate: float) -> str:
@@ -283,7 +302,7 @@ class _Planner:
 
     def count_steps(self, adam: KerasAdam) -> None:
         """Adds the count of a Keras Adam, and checks it against TF1's powers."""
-        names = [adam.beta1_power, adam.beta2_power]
+        names = [name for name in (adam.beta1_power, adam.beta2_power) if name]
         if adam.iterations in self.ignored or self.ignored & set(names):
             return
         for name in names:
@@ -291,23 +310,29 @@ class _Planner:
         count = self.find(self.template, adam.iterations)
         counted = self.writes.get(count.name)
         if counted:
-            steps = int(counted.value())
-            sources = [*counted.sources, *names]
+            steps, sources = int(counted.value()), [*counted.sources, *names]
             how = f"{steps}, as the powers say"
+        elif self.options.step is not None and values.has_underflowed(self.source, adam):
+            steps, sources, self.step_used = self.options.step, names, True
+            how = f"{steps}, as given: the powers have underflowed"
         else:
-            steps = values.steps_of_power(self.source, adam)
-            sources = names
+            steps, sources = values.steps_of_power(self.source, adam), names
             how = f"{steps}, by the powers"
         values.require_powers(self.source, adam, steps)
-        self.add(count, sources, how, partial(values.integer, steps, count.dtype))
+        for name in (adam.iterations, *adam.steps):
+            target = self.find(self.template, name)
+            self.add(target, sources, how, partial(values.integer, steps, target.dtype))
 
     def compute_powers(self, adam: KerasAdam) -> None:
         """Adds the powers that TF1's Adam would hold at the count of a Keras Adam."""
         if adam.iterations in self.ignored:
             return
         steps = int(self.source.read(self.find(self.source, adam.iterations).name))
+        for name in adam.steps:
+            values.require_equal_counts(self.source, adam.iterations, name)
+            self.left_out[name] = f"{steps}; TF1 keeps it in Adam's powers"
         for name, beta in ((adam.beta1_power, adam.beta1), (adam.beta2_power, adam.beta2)):
-            if name not in self.ignored:
+            if name and name not in self.ignored:
                 how = f"{beta:g} ** ({steps} + 1)"
                 target = self.find(self.template, name)
                 self.add(target, [adam.iterations], how, partial(values.power, beta, steps))
@@ -358,7 +383,8 @@ class _Planner:
         )
         optimizers = [*self.source.optimizers, *self.template.optimizers]
         keras = {optimizer.family for optimizer in optimizers if optimizer.style == roles.KERAS}
-        notes = [note for family, note in NOTES.items() if family in keras]
+        tf1 = self.source if self.to_tf2 else self.template
+        notes = notes_on(keras, tf1.variables)
         writes = [self.writes[name] for name in sorted(self.writes, key=natural_order)]
         return Plan(self.source, self.template, writes, self.left_out, notes)
 

@@ -10,17 +10,27 @@ from shared.tools.checkpoint_conversion import roles
 from shared.tools.checkpoint_conversion.cells import proposed_layouts
 from shared.tools.checkpoint_conversion.contents import Contents, Variable, natural_order
 from shared.tools.checkpoint_conversion.conversion_map import CrossingMap, KerasAdam
+from shared.tools.checkpoint_conversion.counts import pair_counts
+from shared.tools.checkpoint_conversion.graph_evidence import Evidence, evidence_beside
 from shared.tools.checkpoint_conversion.layouts import Layout
+from shared.tools.checkpoint_conversion.matching import (
+    of_equal_endings,
+    of_equal_paths,
+    of_only_meaning,
+    of_shared_scopes,
+)
 from shared.tools.checkpoint_conversion.names import (
     LEAF,
     agreement,
+    has_leaf,
     is_automatic,
     is_recurrent,
     leaf_of,
     path_of,
     paths_of,
 )
-from shared.tools.checkpoint_conversion.optimizers import AVERAGE
+from shared.tools.checkpoint_conversion.optimizers import AVERAGE, are_similar
+from shared.tools.checkpoint_conversion.special_pairs import arrange_partitions, pair_equal_values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +53,7 @@ class Proposal:
         doubts: the pairs to check.
         keras_adams: counts and powers that are computed from each other.
         layouts: tensors whose elements are in another order or shape, such as recurrent cells'.
+        evidence: what the graph beside TF1's checkpoint says.
     """
 
     tf1: Contents
@@ -51,6 +62,7 @@ class Proposal:
     doubts: list[Doubt] = dataclasses.field(default_factory=list)
     keras_adams: list[KerasAdam] = dataclasses.field(default_factory=list)
     layouts: list[Layout] = dataclasses.field(default_factory=list)
+    evidence: Evidence = dataclasses.field(default_factory=Evidence)
 
     def add(self, tf1: Variable, tf2: Variable, reason: str | None = None) -> None:
         """Adds a pair, a doubtful one if there is a reason to doubt."""
@@ -73,7 +85,7 @@ class Proposal:
         tf2.update(doubt.tf2 for doubt in self.doubts)
         for adam in self.keras_adams:
             tf1.update((adam.beta1_power, adam.beta2_power))
-            tf2.add(adam.iterations)
+            tf2.update((adam.iterations, *adam.steps))
         one, other = self.cells()
         # Slots follow their variables where both optimizers keep them.
         kinds = {v.role.slot for v in self.tf1.variables.values()}
@@ -104,19 +116,28 @@ class Proposal:
     def map(self) -> CrossingMap:
         """Returns the map of the pairs that are sure."""
         layouts = [layout for layout in self.layouts if not layout.unsure]
-        return CrossingMap(
-            self.tf1.prefix, self.tf2.prefix, self.sure, self.keras_adams, layouts=layouts
-        )
+        adams = [adam for adam in self.keras_adams if not adam.unsure]
+        return CrossingMap(self.tf1.prefix, self.tf2.prefix, self.sure, adams, layouts=layouts)
 
 
-def propose(tf1: Contents, tf2: Contents) -> Proposal:
-    """Pairs the tensors of a name-based checkpoint with those of an object-based one."""
+def propose(tf1: Contents, tf2: Contents, match_values: bool = False) -> Proposal:
+    """Pairs the tensors of a name-based checkpoint with those of an object-based one.
+
+    Args:
+        tf1: what the TF1 program saved.
+        tf2: what the TF2 program saved.
+        match_values: whether both programs had the same values when they saved, so that equal
+            values tell which variable is which.
+    """
     proposal = Proposal(tf1, tf2, layouts=list(proposed_layouts(tf1, tf2)))
+    proposal.evidence = evidence_beside(tf1.prefix)
+    if match_values:
+        pair_equal_values(proposal)
     _pair_variables(proposal)
+    arrange_partitions(proposal)
     _pair_slots(proposal)
     _pair_averages(proposal)
-    _pair_beta_powers(proposal)
-    _pair_iterations(proposal)
+    pair_counts(proposal)
     return proposal
 
 
@@ -145,13 +166,19 @@ def _pair_variables(proposal: Proposal) -> None:
     kinds = (roles.VARIABLE, roles.STEP)
     groups = [
         _grouped(
-            (v for v in side.variables.values() if v.role.kind in kinds and v.name not in cells),
+            (v for v in side.variables.values() if v.role.kind in kinds and v.name not in taken),
             _type,
         )
-        for side, cells in zip((proposal.tf1, proposal.tf2), proposal.cells(), strict=True)
+        for side, taken in zip((proposal.tf1, proposal.tf2), _taken(proposal), strict=True)
     ]
     for one, other in _shared_groups(*groups):
         _pair_by_name(proposal, one, other)
+
+
+def _taken(proposal: Proposal) -> tuple[set[str], set[str]]:
+    """Returns the names that are in a layout or a sure pair, in TF1 and in TF2."""
+    one, other = proposal.cells()
+    return one | set(proposal.sure), other.union(*proposal.sure.values())
 
 
 def _pair_by_name(proposal: Proposal, tf1: list[Variable], tf2: list[Variable]) -> None:
@@ -160,7 +187,7 @@ def _pair_by_name(proposal: Proposal, tf1: list[Variable], tf2: list[Variable]) 
     Takes time in proportion to the number of variables: a table of thousands has one shape.
     """
     only = len(tf1) == len(tf2) == 1
-    for partners in (_of_equal_paths, _of_equal_endings):
+    for partners in (of_equal_paths, of_equal_endings, of_shared_scopes, of_only_meaning):
         found = partners(tf1, tf2)
         claimed = collections.Counter(b.name for matches in found.values() for b in matches)
         for a in list(tf1):
@@ -168,53 +195,32 @@ def _pair_by_name(proposal: Proposal, tf1: list[Variable], tf2: list[Variable]) 
             if len(matches) == 1 and claimed[matches[0].name] == 1:
                 if not only and is_automatic(a.name) and _only_automatic(matches[0]):
                     continue
-                proposal.add(a, matches[0], _gates(a, matches[0]))
+                proposal.add(a, matches[0], _doubt(proposal, a, matches[0]))
                 tf1.remove(a)
                 tf2.remove(matches[0])
     if only and tf1 and tf2 and agreement(tf1[0], tf2[0]) >= LEAF:
-        proposal.add(tf1[0], tf2[0], _gates(tf1[0], tf2[0]))
+        proposal.add(tf1[0], tf2[0], _doubt(proposal, tf1[0], tf2[0]))
     else:
         _pair_in_creation_order(proposal, tf1, tf2)
 
 
-def _gates(a: Variable, b: Variable) -> str | None:
-    """Returns why two tensors of a recurrent cell are no sure pair, None for any others."""
+def _doubt(proposal: Proposal, a: Variable, b: Variable) -> str | None:
+    """Returns why two tensors of one shape may hold other numbers in other places, or None."""
+    if a.name in proposal.evidence.channels_first:
+        return (
+            "TF1 flattens pictures with channels first: where the port has them last, rows are in "
+            "another order, and a [[layout]] is needed"
+        )
     if is_recurrent(a) or is_recurrent(b):
+        scope = a.name.rpartition("/")[0]
+        if f"{scope}/recurrent_kernel" in proposal.tf1.variables and has_leaf(a, b):
+            return None  # a cell of Keras on both sides
         return "a recurrent cell: gates of TF1 and Keras differ in order and meaning"
     return None
 
 
 def _only_automatic(variable: Variable) -> bool:
     return any(is_automatic(name) for name in (variable.name, *variable.aliases))
-
-
-def _unique(variables: Iterable[Variable]) -> tuple[Variable, ...]:
-    return tuple({variable.name: variable for variable in variables}.values())
-
-
-def _of_equal_paths(tf1: list[Variable], tf2: list[Variable]) -> dict[str, tuple[Variable, ...]]:
-    by_path = collections.defaultdict(list)
-    for b in tf2:
-        for path in set(paths_of(b)):
-            by_path[path].append(b)
-    return {a.name: _unique(by_path.get(path_of(a), ())) for a in tf1}
-
-
-def _of_equal_endings(tf1: list[Variable], tf2: list[Variable]) -> dict[str, tuple[Variable, ...]]:
-    """Returns the variables one of whose paths ends in the other's, by TF1 name."""
-    by_path, by_ending = collections.defaultdict(list), collections.defaultdict(list)
-    for b in tf2:
-        for path in set(paths_of(b)):
-            by_path[path].append(b)
-            for start in range(len(path)):
-                by_ending[path[start:]].append(b)
-    found = {}
-    for a in tf1:
-        path = path_of(a)
-        longer = by_ending.get(path, [])
-        shorter = [b for start in range(1, len(path)) for b in by_path.get(path[start:], ())]
-        found[a.name] = _unique([*longer, *shorter])
-    return found
 
 
 def _pair_in_creation_order(proposal: Proposal, tf1: list[Variable], tf2: list[Variable]) -> None:
@@ -242,7 +248,7 @@ def _pair_in_creation_order(proposal: Proposal, tf1: list[Variable], tf2: list[V
     names = [b.name for _, b in pairs]
     for a, b in pairs:
         others = [*dict.fromkeys(n for n in (*names[:4], *names[-1:]) if n != b.name)]
-        why = _gates(a, b) or "in order of creation; the names do not tell"
+        why = _doubt(proposal, a, b) or "in order of creation; the names do not tell"
         proposal.add(a, b, _reason(why, others, len(names) - 1))
 
 
@@ -298,6 +304,20 @@ def _pair_slots(proposal: Proposal) -> None:
     groups = [_grouped(side, lambda v: (v.role.slot, _type(v))) for side in (tf1, tf2)]
     for group in _shared_groups(*groups):
         _pair_in_order(proposal, *group)
+    _pair_similar_slots(proposal)
+
+
+def _pair_similar_slots(proposal: Proposal) -> None:
+    """Pairs slots of another kind, doubtfully: the only ones of variables that are a pair."""
+    tf1, tf2 = ([v for v in side if v.role.slot] for side in proposal.without_partner())
+    partners = proposal.partners()
+    for slot in tf1:
+        owner, _ = partners.get(slot.role.slot_of or "", (None, None))
+        found = [b for b in tf2 if b.role.slot_of == owner and _type(b) == _type(slot)]
+        rivals = [a for a in tf1 if a.role.slot_of == slot.role.slot_of]
+        kind = slot.role.slot or ""
+        if owner and len(found) == len(rivals) == 1 and are_similar(kind, found[0].role.slot or ""):
+            proposal.add(slot, found[0], f"{kind} of TF1: is it {found[0].role.slot} of Keras?")
 
 
 def _pair_in_order(proposal: Proposal, tf1: list[Variable], tf2: list[Variable]) -> None:
@@ -316,43 +336,3 @@ def _pair_averages(proposal: Proposal) -> None:
     ]
     for one, other in _shared_groups(*groups):
         _pair_by_name(proposal, one, other)
-
-
-def _pair_beta_powers(proposal: Proposal) -> None:
-    """Pairs powers of beta with TF1's kernel, or with the count of a Keras Adam."""
-    powers = {beta: _powers(proposal.tf1, beta) for beta in (1, 2)}
-    for beta in (1, 2):
-        _pair_in_order(proposal, powers[beta], _powers(proposal.tf2, beta))
-    keras = [
-        optimizer
-        for optimizer in proposal.tf2.optimizers
-        if optimizer.style == roles.KERAS and optimizer.family == "Adam"
-    ]
-    # With two of them nothing says whose the powers are: they stay without a partner.
-    if len(keras) == len(powers[1]) == len(powers[2]) == 1:
-        iterations = _iterations(proposal.tf2, keras[0].path)
-        proposal.keras_adams.append(
-            KerasAdam(iterations.name, powers[1][0].name, powers[2][0].name)
-        )
-
-
-def _powers(contents: Contents, beta: int) -> list[Variable]:
-    found = [v for v in contents.with_role(roles.BETA_POWER) if v.role.beta == beta]
-    return sorted(found, key=lambda v: natural_order(v.name))
-
-
-def _iterations(contents: Contents, path: str) -> Variable:
-    counts = contents.with_role(roles.ITERATIONS)
-    return next(variable for variable in counts if variable.role.optimizer == path)
-
-
-def _pair_iterations(proposal: Proposal) -> None:
-    """Pairs the count of a Keras optimizer with TF1's global step, beside another partner."""
-    steps = proposal.tf1.with_role(roles.STEP)
-    counts = proposal.tf2.with_role(roles.ITERATIONS)
-    if len(steps) == 1 and len(counts) == 1:
-        proposal.add(steps[0], counts[0])
-    elif steps:
-        for count in counts:
-            reason = "several optimizers or global steps: whose updates does it count?"
-            proposal.add(steps[0], count, reason)

@@ -46,9 +46,9 @@ class Rearranging:
         Raises:
             CheckpointError: TF1 has no place for what the source holds.
         """
-        arrays = [self._read(name) for name in self.names]
+        arrays = [self.source.read(name).numpy() for name in self.names]
         if self.to_tf2:
-            found = layouts.to_tf2(self.steps, arrays, self.constants)
+            found = layouts.to_tf2(self.steps, self._scaled(arrays, False), self.constants)
         else:
             found = self._back(arrays)
         target = self.targets[position]
@@ -57,21 +57,23 @@ class Rearranging:
 
     def require_place(self) -> None:
         """Raises CheckpointError where TF1, which has no tensor for it, loses what was learned."""
-        self._back([self._read(name) for name in self.names])
+        self._back([self.source.read(name).numpy() for name in self.names])
 
-    def _read(self, name: str) -> np.ndarray:
-        tensor = self.source.read(name)
-        if self.rate is not None:
-            tensor = values.scaled_momentum(lambda: tensor, self.rate, divide=not self.to_tf2)
-        return tensor.numpy()
+    def _scaled(self, arrays: list[np.ndarray], divide: bool) -> list[np.ndarray]:
+        rate = self.rate
+        if rate is None:
+            return arrays
+        tensors = [values.constant(array) for array in arrays]
+        return [values.scaled_momentum(lambda t=t: t, rate, divide).numpy() for t in tensors]
 
     def _back(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        if self.constants:
+        if self.constants or self.rate is not None:
             kept = self._of_template(arrays)
             if kept is not None:
                 return kept
         try:
-            return layouts.to_tf1(self.steps, self.between, arrays, self.constants)
+            scaled = self._scaled(arrays, True)
+            return layouts.to_tf1(self.steps, self.between, scaled, self.constants)
         except ValueError as error:
             raise CheckpointError(
                 f"{self.source.prefix}: {', '.join(self.names)}: expected {error}"
@@ -80,14 +82,14 @@ class Rearranging:
     def _of_template(self, arrays: list[np.ndarray]) -> list[np.ndarray] | None:
         """Returns TF1's values in the template if the source holds just what they become.
 
-        Adding a constant rounds, so that several values become one. Where nothing was trained in
-        between, these are the ones that it was.
+        Adding a constant rounds, and so does scaling, so that several values become one. Where
+        nothing was trained in between, these are the ones that it was.
         """
         try:
             before = [self.template.read(target.name).numpy() for target in self.targets]
         except CheckpointError:
             return None  # a template with names and shapes only
-        after = layouts.to_tf2(self.steps, before, self.constants)
+        after = layouts.to_tf2(self.steps, self._scaled(before, False), self.constants)
         if not before:
             return None
         same = all(a.tobytes() == b.tobytes() for a, b in zip(after, arrays, strict=True))

@@ -33,12 +33,14 @@ class Entry:
         shape: its shape; of the slice, where only one slice is there.
         dtype: name of its dtype, such as "float32".
         part: which part of a partitioned variable it is, None for all of it.
+        partitions: into how many slices of rows the variable was cut.
     """
 
     key: str
     shape: tuple[int, ...]
     dtype: str
     part: Part | None = None
+    partitions: int = 1
 
 
 class Source(Protocol):

@@ -62,6 +62,38 @@ def scaled_momentum(read: Callable[[], Any], rate: float, divide: bool) -> Any:
     return tf.constant(slot / factor if divide else slot * factor, tensor.dtype)
 
 
+def unscaled_momentum(read: Callable[[], Any], kept: Callable[[], Any], rate: float) -> Any:
+    """Returns Keras's momentum as TF1's accumulator.
+
+    Scaling rounds, so that several accumulators become one momentum. Where the template's becomes
+    the very one that is read, it is the answer: nothing was trained in between.
+    """
+    try:
+        before = kept()
+    except CheckpointError:  # a template with names and shapes only
+        before = None
+    if before is not None and digest(scaled_momentum(lambda: before, rate, False)) == digest(
+        read()
+    ):
+        return before
+    return scaled_momentum(read, rate, divide=True)
+
+
+def has_underflowed(contents: Contents, adam: KerasAdam) -> bool:
+    """Whether the power that tells the step is 0, as it is after some 87,000 updates."""
+    return bool(contents.read(adam.beta2_power or adam.beta1_power).numpy() == 0)
+
+
+def require_equal_counts(contents: Contents, one: str, other: str) -> None:
+    """Raises CheckpointError unless two counts are the same number."""
+    found = int(contents.read(one)), int(contents.read(other))
+    if found[0] != found[1]:
+        raise CheckpointError(
+            f"{contents.prefix}: {other}: expected {found[0]}, as {one} is, because TF1 keeps both "
+            f"as powers of beta; found {found[1]}"
+        )
+
+
 def stored_rate(contents: Contents, optimizer: str | None) -> float | None:
     """Returns the learning rate that a Keras optimizer saved; None where it has a schedule."""
     name = f"{optimizer}/_learning_rate"
@@ -77,8 +109,10 @@ def power(beta: float, steps: int) -> Any:
 
 def steps_of_power(contents: Contents, adam: KerasAdam) -> int:
     """Returns how many updates TF1's beta2_power stands for; CheckpointError if for none."""
-    place = f"{contents.prefix}: {adam.beta2_power}"
-    return updates_from(adam.beta2, contents.read(adam.beta2_power).numpy(), place)
+    name, beta = adam.beta2_power, adam.beta2
+    if not name:
+        name, beta = adam.beta1_power, adam.beta1
+    return updates_from(beta, contents.read(name).numpy(), f"{contents.prefix}: {name}")
 
 
 def require_powers(contents: Contents, adam: KerasAdam, steps: int) -> None:
@@ -87,6 +121,8 @@ def require_powers(contents: Contents, adam: KerasAdam, steps: int) -> None:
     Otherwise Keras, which computes them from the count, would go on with other ones.
     """
     for name, beta in ((adam.beta1_power, adam.beta1), (adam.beta2_power, adam.beta2)):
+        if not name:
+            continue
         found = contents.read(name).numpy()
         if abs(found) < np.finfo(np.float32).tiny:
             found = np.float32(

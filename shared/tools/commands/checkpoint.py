@@ -18,11 +18,22 @@ if TYPE_CHECKING:
     from shared.tools.checkpoint_conversion.contents import Contents
     from shared.tools.checkpoint_conversion.conversion_map import CrossingMap
     from shared.tools.checkpoint_conversion.plan import Plan
+    from shared.tools.checkpoint_conversion.targets import Target
 
 _PATH_HELP = (
     "prefix (folder/model-100), folder (then the newest in it, or a SavedModel), or a file: "
     ".index, .meta, .pb, .h5"
 )
+
+
+def _count(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 2**63:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0; found {text!r}")
+    return value
 
 
 def add_parser(subparsers: Any) -> None:
@@ -103,6 +114,23 @@ def _add_convert(actions: Any) -> None:
         action="store_true",
         help="take each variable's value from its moving average in SRC, as for predictions",
     )
+    parser.add_argument(
+        "--step",
+        type=_count,
+        metavar="N",
+        help="how many updates Adam has made, where the powers of beta have underflowed and no "
+        "step was saved",
+    )
+    parser.add_argument(
+        "--verify",
+        metavar="COMMAND",
+        help="before DST gets its name, run this program of the target's side with two more "
+        "arguments, a checkpoint to restore and an .npz to write, and compare its arrays with "
+        "those of --expected; the exit code is 1 where they differ, and nothing is written",
+    )
+    parser.add_argument(
+        "--expected", metavar="NPZ", help="arrays that the other program computed from SRC"
+    )
     parser.add_argument("--dry-run", action="store_true", help="show the plan, write nothing")
     parser.add_argument("--force", action="store_true", help="replace an existing DST")
     parser.set_defaults(execute=convert)
@@ -119,6 +147,11 @@ def _add_map(actions: Any) -> None:
     parser.add_argument("tf1", metavar="TF1", help="checkpoint of the TF1 program; " + _PATH_HELP)
     parser.add_argument(
         "tf2", metavar="TF2", help="checkpoint of the TF2 program; a fresh, untrained one will do"
+    )
+    parser.add_argument(
+        "--match-values",
+        action="store_true",
+        help="both programs had the same values when they saved: equal values tell which is which",
     )
     parser.set_defaults(execute=propose_map)
 
@@ -175,12 +208,17 @@ def propose_map(arguments: argparse.Namespace) -> int:
     tf1, tf2 = contents.describe(arguments.tf1), contents.describe(arguments.tf2)
     contents.require_kind(tf1, contents.NAME_BASED)
     contents.require_kind(tf2, contents.OBJECT_BASED)
-    proposal = propose(tf1, tf2)
+    proposal = propose(tf1, tf2, arguments.match_values)
     print(map_text(proposal), end="")
     sure = sum(map(len, proposal.sure.values()))
+    open_layouts = sum(bool(layout.unsure) for layout in proposal.layouts)
+    open_counts = sum(bool(adam.unsure) for adam in proposal.keras_adams)
+    arranged = len(proposal.layouts) - open_layouts
     alone = sum(map(len, proposal.without_partner()))
     print(
-        f"{sure} pairs, {len(proposal.doubts)} unsure, {alone} tensors without a partner",
+        f"{sure} pairs, {arranged} layouts, "
+        f"{len(proposal.doubts) + open_layouts + open_counts} unsure, "
+        f"{alone} tensors without a partner",
         file=sys.stderr,
     )
     return 0
@@ -238,6 +276,8 @@ def convert(arguments: argparse.Namespace) -> int:
 
     if arguments.optimizer and not (arguments.model and arguments.to == "tf2"):
         raise UsageError("--optimizer: expected --model and --to tf2 beside it; found it alone")
+    if bool(arguments.verify) != bool(arguments.expected):
+        raise UsageError("--verify, --expected: expected both or none; found one of them")
     with tempfile.TemporaryDirectory() as templates:
         plan = _plan(arguments, templates)
         target = target_of(plan, arguments.destination, arguments.source, arguments.force)
@@ -245,10 +285,28 @@ def convert(arguments: argparse.Namespace) -> int:
         print_plan(plan, target.path)
         if arguments.dry_run:
             print("nothing written: --dry-run")
+        elif arguments.verify and not _is_verified(arguments, target):
+            print("nothing written: the outputs differ")
+            return 1
         else:
             target.write()
             print(f"written, read back and compared bit for bit: {shown(target.path)}")
     return 0
+
+
+def _is_verified(arguments: argparse.Namespace, target: Target) -> bool:
+    """Runs the program of the target's side; prints how far its outputs are from the expected."""
+    from shared.tools.checkpoint_conversion.shown import shown
+    from shared.tools.checkpoint_conversion.verifying import TOLERANCE, verify
+
+    found = verify(target, arguments.verify, arguments.expected)
+    for comparison in found:
+        verdict = "equal within rounding" if comparison.holds() else "DIFFERENT"
+        print(
+            f"{shown(comparison.name)}: {verdict}: largest difference {comparison.distance:.2g} "
+            f"of the largest value (allowed: {TOLERANCE:g})"
+        )
+    return all(comparison.holds() for comparison in found)
 
 
 def _plan(arguments: argparse.Namespace, templates: str) -> Plan:
@@ -266,7 +324,7 @@ def _plan(arguments: argparse.Namespace, templates: str) -> Plan:
     if arguments.use_averages:
         source, notes = _averaged(source, conversion_map)
     template = describe(getattr(conversion_map, arguments.to))
-    options = Options(arguments.learning_rate, arguments.ignore)
+    options = Options(arguments.learning_rate, arguments.ignore, arguments.step)
     plan = make_plan(source, template, conversion_map, options)
     return dataclasses.replace(plan, notes=[*plan.notes, *notes])
 
