@@ -190,7 +190,7 @@ def lstm_momentum(data: Data) -> Port:
     return recurrent(data, L.LSTM(4), optimizer=K.optimizers.SGD(0.1, momentum=0.9), rate=0.1)
 
 
-class Peepholes(L.Layer):
+class Peepholes(L.Layer):  # type: ignore[name-defined]
     """An LSTM with peepholes, whose weights are called as in `PeepholeLSTMCell` of Keras 2."""
 
     def build(self, shape: Any) -> None:
@@ -215,7 +215,7 @@ class Peepholes(L.Layer):
         return h
 
 
-class Projection(L.Layer):
+class Projection(L.Layer):  # type: ignore[name-defined]
     """An LSTM with a projection of its output."""
 
     def build(self, shape: Any) -> None:

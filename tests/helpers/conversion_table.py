@@ -19,8 +19,8 @@ from pathlib import Path
 import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 
 # isort: split
-import keras
 import numpy as np
+import tensorflow as tf
 
 from checkpoint_programs import tensors_of
 from conversion_ports import PORTS, Port
@@ -74,7 +74,7 @@ def convert(folder: Path, name: str, change: Callable[[str], str] = lambda text:
         name: of the case.
         change: what is done to the map beyond what settles it, for faults on purpose.
     """
-    keras.backend.clear_session()
+    tf.keras.backend.clear_session()
     port = PORTS[name](np.load(folder / "data.npz"))
     case = folder / name
     source, template = str(case / "model-5"), port.checkpoint.save(str(case / "template"))

@@ -59,13 +59,13 @@ def proposed_layouts(tf1: Contents, tf2: Contents) -> Iterator[Layout]:
 
 
 def _layout(kind: str, a: _Found, b: _Found, doubt: str) -> Recurrent:
-    names = [tuple(v.name for v in cell.tensors) for cell in (a, b)]
+    tf1, tf2 = (tuple(v.name for v in cell.tensors) for cell in (a, b))
     if kind == "lstm_projection":
         doubt = doubt or "no layer of Keras projects: check that the port has the gates i, f, c, o"
     elif not is_recurrent(a.tensors[0]):
         doubt = doubt or "by shapes alone: no name says that it is a recurrent cell"
-    bias = 0.0 if _COMPATIBLE.search(names[0][0]) else 1.0
-    return Recurrent(*names, unsure=doubt, cell=kind, forget_bias=bias)
+    bias = 0.0 if _COMPATIBLE.search(tf1[0]) else 1.0
+    return Recurrent(tf1, tf2, unsure=doubt, cell=kind, forget_bias=bias)
 
 
 def _fits(kind: str, tf1: tuple, cell: _Found) -> bool:

@@ -182,7 +182,7 @@ class _Reader:
         """Returns the patterns and what they stand for."""
         self.require("[rules]", isinstance(table, dict), "a table", table)
         for pattern, value in table.items():
-            starred = isinstance(value, str) and value and "*" in pattern
+            starred = isinstance(value, str) and value != "" and "*" in pattern
             self.require(f"[rules] {pattern}", starred, "a * and a text", value)
         return {pattern: name_of(value) for pattern, value in table.items()}
 
@@ -214,7 +214,8 @@ class _Reader:
         found: list[Layout] = []
         fields = ("cell", "tf1", "tf2", "forget_bias", "unsure")
         for table in self.open_tables(where, tables, fields):
-            cell, bias = table.get("cell"), table.get("forget_bias", 1.0)
+            cell: Any = table.get("cell")
+            bias = table.get("forget_bias", 1.0)
             self.require(f"{where} cell", cell in CELLS, f"one of {', '.join(CELLS)}", cell)
             self.require(f"{where} forget_bias", type(bias) in (int, float), "a number", bias)
             counts = {style: len(getattr(CELLS[cell], style)) for style in ("tf1", "tf2")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.errors import CheckpointError
 from shared.tools.checkpoint_conversion import roles
@@ -77,7 +77,7 @@ def _with_betas(adam: KerasAdam, tf1: Contents, steps: list[Variable]) -> KerasA
             power = tf1.read(adam.beta2_power or adam.beta1_power).numpy()
             beta = adam.beta2 if adam.beta2_power else adam.beta1
             count = updates_from(beta, power, adam.beta2_power)
-        found = {}
+        found: dict[str, Any] = {}
         for field, name in (("beta1", adam.beta1_power), ("beta2", adam.beta2_power)):
             if name:
                 default = getattr(adam, field)

@@ -204,14 +204,16 @@ def _keras_cudnn_steps(gates: int, inputs: int, units: int) -> Iterable[Step]:
         yield Reshape(2, reshape=(2, gates * units))
 
 
-def shapes(cell: str, inputs: int, units: int, rows: int | None = None) -> tuple[list[Shape], ...]:
+def shapes(
+    cell: str, inputs: int, units: int, rows: int | None = None
+) -> tuple[list[Shape], list[Shape]]:
     """Returns the shapes of a cell's tensors in TF1 and in Keras; `rows` as in `cell_steps`."""
     rows = units if rows is None else rows
     width = CELLS[cell].gates * units
     tf2 = [(inputs, width), (rows, width), (width,)]
     if cell == "rnn" or cell.startswith("lstm"):
         tf1 = [(inputs + rows, width), (width,)]
-        more = [(units,)] * 3 if cell == "lstm_peephole" else []
+        more: list[Shape] = [(units,)] * 3 if cell == "lstm_peephole" else []
         more = [(units, rows)] if cell == "lstm_projection" else more
         return [*tf1, *more], [*tf2, *more]
     if cell == "keras_cudnn_lstm":

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import collections
 import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from shared.tools.checkpoint_conversion.contents import Variable
 from shared.tools.checkpoint_conversion.names import is_automatic_part, leaf_of, path_of, paths_of
 
+Part = tuple[str, Any]  # the meaning of a name's last part, and a scope or (name, number)
 Matches = dict[str, tuple[Variable, ...]]  # partners by TF1 name
 _NUMBERED = re.compile(r"(.*?)s?_?(\d+)")
 # What a layer has one of, so that nothing else of one shape means the same.
@@ -75,9 +77,9 @@ def of_only_meaning(tf1: list[Variable], tf2: list[Variable]) -> Matches:
     return {one[leaf][0].name: (other[leaf][0],) for leaf in alone}
 
 
-def _parts_of(paths: Iterable[Sequence[str]]) -> set[Hashable]:
+def _parts_of(paths: Iterable[Sequence[str]]) -> set[Part]:
     """Returns parts of names with the meaning of the last; numbers as (name, number)."""
-    found: set[Hashable] = set()
+    found: set[Part] = set()
     for path in paths:
         leaf = leaf_of(path)
         for before, part in zip(("", *path[:-1]), path[:-1], strict=False):
@@ -91,22 +93,22 @@ def _parts_of(paths: Iterable[Sequence[str]]) -> set[Hashable]:
     return found
 
 
-def _numbers(sides: Iterable[set[Hashable]]) -> Mapping[Hashable, set[int]]:
+def _numbers(sides: Iterable[set[Part]]) -> Mapping[Part, set[int]]:
     """Returns the numbers that stand behind each name."""
-    found = collections.defaultdict(set)
-    for leaf, part in (item for side in sides for item in side):  # type: ignore[misc]
+    found: dict[Part, set[int]] = collections.defaultdict(set)
+    for leaf, part in (item for side in sides for item in side):
         if isinstance(part, tuple):
             found[leaf, part[0]].add(part[1])
     return found
 
 
 def _only_owners(
-    side: Mapping[str, set[Hashable]], numbers: Sequence[Mapping[Hashable, set[int]]]
-) -> dict[Hashable, str]:
+    side: Mapping[str, set[Part]], numbers: Sequence[Mapping[Part, set[int]]]
+) -> dict[Part, str]:
     """Returns the only variable that has a part, by part."""
     owners = collections.defaultdict(list)
     for name, parts in side.items():
-        for leaf, part in parts:  # type: ignore[misc]
+        for leaf, part in parts:
             key = (leaf, part[0]) if isinstance(part, tuple) else None
             if key is None or numbers[0].get(key) == numbers[1].get(key):
                 owners[leaf, part].append(name)

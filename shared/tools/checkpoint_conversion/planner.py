@@ -158,13 +158,13 @@ class _Planner:
         if not all(step.for_slots for step in steps):
             return  # slots are refused as without a partner
         for kind in sorted({v.role.slot or "" for v in sides[0].with_role(roles.SLOT)}):
-            slots = [
+            slots, others = (
                 [v for name in listed for v in _slots(side, kind, name)]
                 for side, listed in zip(sides, names, strict=True)
-            ]
+            )
             # Anything else than one slot for each tensor is left, and so refused.
-            if [len(side) for side in slots] == [len(layout.tf1), len(layout.tf2)]:
-                add(*slots, constants=False)
+            if (len(slots), len(others)) == (len(layout.tf1), len(layout.tf2)):
+                add(slots, others, constants=False)
 
     def rearrange_group(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -63,8 +64,8 @@ class Rearranging:
         rate = self.rate
         if rate is None:
             return arrays
-        tensors = [values.constant(array) for array in arrays]
-        return [values.scaled_momentum(lambda t=t: t, rate, divide).numpy() for t in tensors]
+        reads = [partial(values.constant, array) for array in arrays]
+        return [values.scaled_momentum(read, rate, divide).numpy() for read in reads]
 
     def _back(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         if self.constants or self.rate is not None:

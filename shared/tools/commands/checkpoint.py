@@ -216,7 +216,7 @@ def propose_map(arguments: argparse.Namespace) -> int:
     arranged = len(proposal.layouts) - open_layouts
     alone = sum(map(len, proposal.without_partner()))
     print(
-        f"{sure} pairs, {arranged} layouts, "
+        f"{sure} pairs, {f'{arranged} layouts, ' if arranged else ''}"
         f"{len(proposal.doubts) + open_layouts + open_counts} unsure, "
         f"{alone} tensors without a partner",
         file=sys.stderr,

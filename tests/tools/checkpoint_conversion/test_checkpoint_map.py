@@ -227,7 +227,8 @@ def test_the_command_prints_a_map_that_convert_takes(
     assert output.err == "8 pairs, 0 unsure, 0 tensors without a partner\n"
     file = tmp_path / "map.toml"
     file.write_text(output.out, encoding="utf-8")
-    proposal = propose(*map(describe, checkpoints))
+    one, other = map(describe, checkpoints)
+    proposal = propose(one, other)
     loaded = load_map(file)
     assert (loaded.tf1, loaded.tf2) == checkpoints
     assert loaded.variables == proposal.sure
@@ -277,7 +278,8 @@ def test_paths_start_at_the_map_and_keys_may_be_whole(tmp_path: Path) -> None:
 def test_the_documented_example_is_a_map(tmp_path: Path) -> None:
     page = (Path(__file__).parents[3] / "docs" / "checkpoint-map.md").read_text(encoding="utf-8")
     file = tmp_path / "map.toml"
-    file.write_text(page.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    section = page.partition("\n## The file\n")[2]
+    file.write_text(section.split("```toml\n")[1].split("```")[0], encoding="utf-8")
     loaded = load_map(file)
     assert loaded.variables["global_step"] == ["global_step", "optimizer/_iterations"]
     assert loaded.keras_adams == [KerasAdam("optimizer/_iterations")]  # the documented defaults

@@ -81,7 +81,7 @@ def test_a_rule_pairs_names_by_what_its_stars_stand_for(tmp_path: Path) -> None:
     names = {f"tower_{k}/kernel": random(2) for k in range(3)}
     towers = {f"tower_{k}": tf.Module() for k in range(3)}
     for module in towers.values():
-        module.w = tf.Variable([0.0, 0.0])  # type: ignore[attr-defined]
+        module.w = tf.Variable([0.0, 0.0])
     tf1 = write_names(tmp_path / "tf1", names)
     tf2 = tf.train.Checkpoint(**towers).save(str(tmp_path / "tf2"))
     path = write_map(tmp_path, tf1, tf2, '[rules]\n"tower_*/kernel" = "tower_*/w"\n')

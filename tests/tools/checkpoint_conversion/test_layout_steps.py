@@ -62,8 +62,9 @@ def exact_steps(draw: st.DrawFn) -> list[Step]:
                     {"split": [cut, size - cut]},
                 ]
             )
-        ) | {"axis": axis}
-        others = [
+        )
+        table["axis"] = axis
+        others: list[dict[str, Any]] = [
             {"transpose": draw(st.permutations(range(len(shape))))},
             {"reshape": [*shape[::-1], 1]},
             {"unsum": 2},
@@ -130,22 +131,21 @@ def test_a_step_that_does_not_fit_is_refused(table: dict[str, Any], expected: st
 
 
 def test_a_step_is_written_as_it_was_read() -> None:
-    for table in (
+    tables: tuple[dict[str, Any], ...] = (
         {"permute": [1, 0], "tensor": 1, "axis": -1},
         {"add": 1.0, "part": 1, "parts": 4},
         {"fill": 1.0, "shape": [4]},
         {"reshape": []},
-    ):
+    )
+    for table in tables:
         assert step_of(table).table() == table
 
 
 def keras_cudnn(gates: int, kernel: Any, recurrent: Any, bias: Any) -> list[np.ndarray]:
     """What legacy Keras makes of CuDNN's weights when it loads them into LSTM or GRU."""
     hdf5_format = pytest.importorskip("tf_keras.src.saving.legacy.hdf5_format")
-    from tf_keras.src.layers.rnn.gru import GRU
-    from tf_keras.src.layers.rnn.lstm import LSTM
-
-    layer = LSTM(4) if gates == 4 else GRU(4, reset_after=True)
+    layers = pytest.importorskip("tf_keras").layers
+    layer = layers.LSTM(4) if gates == 4 else layers.GRU(4, reset_after=True)
     layer.build((None, 5, 3))
     return hdf5_format._convert_rnn_weights(layer, [kernel, recurrent, bias])
 
