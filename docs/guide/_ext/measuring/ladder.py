@@ -15,7 +15,7 @@ from shared.tools.child_process import ROOT, TF115_PYTHON, tf115_environment
 
 FOLDER = ROOT / "docs" / "guide" / "ladder"
 RUNGS = sorted(path.parent.name for path in FOLDER.glob("*/train.py"))
-ORIGINAL, UPGRADED = RUNGS[:2]
+ORIGINAL, UPGRADED, COMPAT = RUNGS[:3]
 _TIME = re.compile(r"(\d+) us a step")
 
 
@@ -40,17 +40,36 @@ class Run:
     b: float | None = None
 
 
-class Worker:
-    """A script that runs in a process of its own, a turn at a time."""
+@dataclasses.dataclass(frozen=True)
+class Script:
+    """A script to run: with which Python, where, and in whose company.
 
-    def __init__(self, python: str, script: Path, folder: Path) -> None:
+    Attributes:
+        path: the script.
+        folder: where it is run; what it saves is there.
+        python: the interpreter.
+        process: scripts that share it run in one process, so that TensorFlow is loaded once.
+    """
+
+    path: Path
+    folder: Path
+    python: str
+    process: str
+
+
+class Worker:
+    """A process that runs its scripts, a turn at a time."""
+
+    def __init__(self, scripts: dict[str, Script]) -> None:
+        """Starts the process, which loads TensorFlow; takes scripts of one Python by name."""
+        python = next(iter(scripts.values())).python
         environment = tf115_environment() if python == str(TF115_PYTHON) else dict(os.environ)
         environment["PYTHONPATH"] = str(ROOT)
         environment["PYTHONWARNINGS"] = "ignore"
-        self.run = Run()
+        listed = [(str(script.path), str(script.folder)) for script in scripts.values()]
+        self._numbers = {name: number for number, name in enumerate(scripts)}
         self._process = subprocess.Popen(
-            [python, str(Path(__file__).with_name("ladder_worker.py")), str(script)],
-            cwd=folder,
+            [python, str(Path(__file__).with_name("ladder_worker.py")), json.dumps(listed)],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -58,43 +77,56 @@ class Worker:
             text=True,
         )
 
-    def take_turn(self) -> bool:
-        """Lets the script run until it has made its next steps; returns whether there are more.
+    def wait_until_loaded(self) -> None:
+        """Returns when TensorFlow is there.
+
+        Raises:
+            RuntimeError: the process failed.
+        """
+        self._read_turn(Run())
+
+    def take_turn(self, name: str, run: Run) -> bool:
+        """Lets a script run until it has made its next steps; returns whether there are more.
+
+        Args:
+            name: of the script.
+            run: gets what comes out.
 
         Raises:
             RuntimeError: the process failed otherwise than by an error of the script.
         """
-        assert self._process.stdin and self._process.stdout
-        try:
-            self._process.stdin.write("\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            return self._end()
+        assert self._process.stdin
+        self._process.stdin.write(f"{self._numbers[name]}\n")
+        self._process.stdin.flush()
+        return self._read_turn(run)
+
+    def _read_turn(self, run: Run) -> bool:
+        assert self._process.stdout
         for line in self._process.stdout:
             kind, text = line[0], line[2:].rstrip("\n")
+            if kind in "./":
+                return kind == "."
             if kind == ">":
-                self.run.lines.append(text)
+                run.lines.append(text)
                 if found := _TIME.search(text):
-                    self.run.microseconds.append(int(found[1]))
-                    return True
+                    run.microseconds.append(int(found[1]))
             elif kind == "!":
-                self.run.error = text
+                run.error = text
             else:
-                vars(self.run).update(json.loads(text))
-        return self._end()
-
-    def _end(self) -> bool:
+                vars(run).update(json.loads(text))
         _, messages = self._process.communicate()
-        if self._process.returncode:
-            raise RuntimeError((messages.strip() or "no message").splitlines()[-1])
-        return False
+        raise RuntimeError((messages.strip() or "no message").splitlines()[-1])
+
+    def end(self) -> None:
+        """Ends the process."""
+        self._process.communicate()
 
 
-def run_scripts(scripts: dict[str, tuple[str, Path, Path]]) -> dict[str, Run]:
-    """Runs scripts side by side, only one at any time.
+def run_scripts(turns: list[dict[str, Script]]) -> dict[str, Run]:
+    """Runs scripts, one at any time, those of a turn taking turns at every thousand steps.
 
     Args:
-        scripts: for each name the Python to run it with, the script, and the folder to run it in.
+        turns: scripts by name; those of a later dictionary begin when all before are done.
 
     Returns:
         What came out of each, by name.
@@ -102,11 +134,21 @@ def run_scripts(scripts: dict[str, tuple[str, Path, Path]]) -> dict[str, Run]:
     Raises:
         RuntimeError: a process failed otherwise than by an error of its script.
     """
-    workers = {name: Worker(*script) for name, script in scripts.items()}
-    open_workers = list(workers.values())
-    while open_workers:
-        open_workers = [worker for worker in open_workers if worker.take_turn()]
-    return {name: worker.run for name, worker in workers.items()}
+    scripts = {name: script for each in turns for name, script in each.items()}
+    of_process: dict[str, dict[str, Script]] = {}
+    for name, script in scripts.items():
+        of_process.setdefault(script.process, {})[name] = script
+    workers = {process: Worker(its) for process, its in of_process.items()}
+    for worker in workers.values():
+        worker.wait_until_loaded()
+    runs = {name: Run() for name in scripts}
+    for each in turns:
+        left = list(each)
+        while left:
+            left = [n for n in left if workers[scripts[n].process].take_turn(n, runs[n])]
+    for worker in workers.values():
+        worker.end()
+    return runs
 
 
 def main() -> None:
@@ -123,25 +165,28 @@ def measure(rungs: list[str], folder: Path) -> dict[str, dict[str, object]]:
     Raises:
         RuntimeError: a process failed otherwise than by an error of its script.
     """
-    train: dict[str, tuple[str, Path, Path]] = {}
-    reuse: dict[str, tuple[str, Path, Path]] = {}
+    train: dict[str, Script] = {}
+    reuse: dict[str, Script] = {}
     for rung in rungs:
         python = str(TF115_PYTHON) if rung == ORIGINAL else sys.executable
         if not Path(python).exists():
             continue
         place = folder / rung
         place.mkdir()
-        train[rung] = (python, script_of(rung, "train"), place)
+        # Rung 3 turns eager mode off, for all that its process runs.
+        process = rung if rung in (ORIGINAL, COMPAT) else "native"
+        train[rung] = Script(script_of(rung, "train"), place, python, process)
         if (FOLDER / rung / "reuse.py").exists() and rung != UPGRADED:
-            reuse[rung] = (python, script_of(rung, "reuse"), place)
-    trained = run_scripts(train)
-    reused = run_scripts(reuse)
+            reuse[f"{rung} reuse"] = Script(script_of(rung, "reuse"), place, python, process)
+    runs = run_scripts([train, reuse])
     return {
         rung: {
-            "train": dataclasses.asdict(run),
-            "reuse": dataclasses.asdict(reused[rung]) if rung in reused else None,
+            "train": dataclasses.asdict(runs[rung]),
+            "reuse": dataclasses.asdict(runs[f"{rung} reuse"])
+            if f"{rung} reuse" in reuse
+            else None,
         }
-        for rung, run in trained.items()
+        for rung in train
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from pair_pages.generated import ladder, own_model, pitfalls, results, tests, workers
-from shared.tools.lookup.page import symbol_index_page
+from pair_pages.numbers.measured import measured
 
 _MARK = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.MULTILINE)
 GENERATORS: dict[str, Callable[[], str]] = {
@@ -16,7 +16,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "speed": results.speed,
     "pairs": results.pairs,
     "concepts": results.concepts,
-    "symbols": symbol_index_page,
+    "symbols": lambda: measured("pitfalls_and_symbols")["symbols"],
     "tests": tests.markdown,
     "workers-measured": workers.measured,
     "workers-on-paper": workers.on_paper,

@@ -16,7 +16,7 @@ _HEADER = ("measured", "TensorFlow 1.15", "Session", "ported naively", "ported w
 
 def markdown() -> str:
     """Returns a section for each subject, and one in it for each pitfall."""
-    found = measured("pitfalls")
+    found = measured("pitfalls_and_symbols")
     intro = f"Measured with TensorFlow {found['tensorflow']}.\n"
     subjects = itertools.groupby(found["pitfalls"], lambda pitfall: pitfall["subject"])
     sections = (

@@ -1,12 +1,13 @@
 """Runs what the guide measures, each module of `measuring` in a process of its own, and keeps it.
 
-A result is kept in build/guide-measured as long as nothing changes that it comes from: the sources
-of the suite and of the guide, and the installed packages. Delete the folder to measure anew.
+A result is kept in build/guide-measured as long as nothing changes that it comes from: its sources
+and the installed packages. Delete the folder to measure anew.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import hashlib
 import json
 import os
@@ -21,16 +22,23 @@ from shared.tools.child_process import ROOT, TF115_PYTHON
 
 KEPT = ROOT / "build" / "guide-measured"
 _EXTENSIONS = Path(__file__).resolve().parents[2]
-NAMES = ("ladder", "own_model", "pitfalls")
-# What the measurements come from.
-_SOURCES = (
-    "shared",
-    "tf1_style",
-    "tf2_style",
-    "docs/guide/_ext/measuring",
-    "docs/guide/ladder",
-    "docs/guide/own_model",
-)
+# What each measurement comes from: files, and the code and data below folders.
+_SUITE = ("shared", "tf1_style", "tf2_style")
+_MEASURING = "docs/guide/_ext/measuring"
+SOURCES = {
+    "ladder": (
+        f"{_MEASURING}/ladder.py",
+        f"{_MEASURING}/ladder_worker.py",
+        "docs/guide/ladder",
+        "tf2_style",
+        "shared/tensorflow_loading.py",
+        "shared/tools/child_process.py",
+    ),
+    "own_model": (f"{_MEASURING}/own_model.py", "docs/guide/own_model", *_SUITE),
+    "pitfalls_and_symbols": (f"{_MEASURING}/pitfalls_and_symbols.py", *_SUITE),
+}
+NAMES = tuple(SOURCES)
+_KINDS = ("*.py", "*.toml", "*.json")
 _SECONDS = 600  # after which a measurement is taken to hang
 
 
@@ -45,10 +53,9 @@ def measure_all(names: tuple[str, ...] = NAMES) -> None:
         MeasuringError: a measurement failed; the message holds its last line.
     """
     KEPT.mkdir(parents=True, exist_ok=True)
-    state = state_of_sources()
-    missing = [name for name in names if not _kept(name, state).exists()]
+    missing = [name for name in names if not _kept(name).exists()]
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        list(pool.map(lambda name: _measure(name, state), missing))
+        list(pool.map(_measure, missing))
 
 
 def measured(name: str) -> Any:
@@ -58,24 +65,31 @@ def measured(name: str) -> Any:
         MeasuringError: as `measure_all`.
     """
     measure_all((name,))
-    return json.loads(_kept(name, state_of_sources()).read_text(encoding="utf-8"))
+    return json.loads(_kept(name).read_text(encoding="utf-8"))
 
 
-def state_of_sources() -> str:
+@functools.cache  # the sources of a build are those that it began with
+def state_of_sources(name: str) -> str:
     """Returns a digest that changes with everything that a measurement comes from."""
     digest = hashlib.sha256(f"{sys.version} {platform.platform()} {TF115_PYTHON.exists()}".encode())
     digest.update((ROOT / "constraints.txt").read_bytes())
-    for folder in _SOURCES:
-        for path in sorted((ROOT / folder).rglob("*.py")):
+    for source in SOURCES[name]:
+        for path in _files(ROOT / source):
             digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _kept(name: str, state: str) -> Path:
-    return KEPT / f"{name}-{state}.json"
+def _files(source: Path) -> list[Path]:
+    """Returns a file, or the code and data below a folder."""
+    below = sorted(path for kind in _KINDS for path in source.rglob(kind))
+    return [source] if source.is_file() else below
 
 
-def _measure(name: str, state: str) -> None:
+def _kept(name: str) -> Path:
+    return KEPT / f"{name}-{state_of_sources(name)}.json"
+
+
+def _measure(name: str) -> None:
     paths = [str(ROOT), str(_EXTENSIONS)]
     process = subprocess.run(
         [sys.executable, "-m", f"measuring.{name}"],
@@ -90,6 +104,6 @@ def _measure(name: str, state: str) -> None:
         raise MeasuringError(f"measuring.{name}: expected results, found: {last_line}")
     for old in KEPT.glob(f"{name}-*.json"):
         old.unlink()
-    partial = _kept(name, state).with_suffix(".partial")
+    partial = _kept(name).with_suffix(".partial")
     partial.write_text(process.stdout, encoding="utf-8")
-    partial.replace(_kept(name, state))
+    partial.replace(_kept(name))
