@@ -9,7 +9,7 @@ from typing import Any, Callable, Iterator, NamedTuple
 
 import numpy as np
 
-from benchmarks.workloads import Workload
+from benchmarks.models_and_batches import Workload
 
 
 class Running(NamedTuple):

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.results import LABELS, Ratio, Result, Row, is_limit, short
-from benchmarks.ways import REFERENCE
+from benchmarks.runtimes import REFERENCE
 
 
 class Change(NamedTuple):

@@ -17,10 +17,10 @@ import pytest
 import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 from benchmarks import machine
 from benchmarks.interleave import in_turn_each, interleave
+from benchmarks.models_and_batches import make_workload
 from benchmarks.plan import FULL, MODELS, QUICK, Case, LengthCase, Plan
 from benchmarks.processes import Processes, Timed, why_not
 from benchmarks.replay import CLOCK
-from benchmarks.workloads import make_workload
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.clock import Running
-from benchmarks.ways import Way
-from benchmarks.workloads import PeerStart, Workload
+from benchmarks.models_and_batches import PeerStart, Workload
+from benchmarks.runtimes import Runtime
 
 _SIZE = 1024  # of the square matrices: 2.1e9 operations, 12 MB
 OPERATIONS = 2 * _SIZE**3
@@ -36,7 +36,7 @@ def _product(multiply: Callable[[], Any], wait: Callable[[Any], Any]) -> Running
     return Running(1, run, dict)
 
 
-def tensorflow_product(way: Way, workload: Workload) -> Running:
+def tensorflow_product(way: Runtime, workload: Workload) -> Running:
     """TensorFlow's matrix product on the first device."""
     import tensorflow as tf
 
@@ -58,7 +58,7 @@ def torch_product(start: PeerStart, workload: Workload) -> Running:
     return _product(lambda: a @ b, lambda result: result[0, 0].item())
 
 
-def copy(way: Way, workload: Workload) -> Running:
+def copy(way: Runtime, workload: Workload) -> Running:
     """Copies an array with as many threads as there are cores, or on the GPU."""
     import tensorflow as tf
 

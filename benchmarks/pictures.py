@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib
 
 from benchmarks.results import LABELS, Result, Row, is_limit, short
-from benchmarks.ways import REFERENCE, WAYS
+from benchmarks.runtimes import REFERENCE, RUNTIMES
 from shared.atomic_files import write_whole
 
 matplotlib.use("Agg")  # draws into files, needs no display
@@ -107,7 +107,7 @@ def _draw_ratios(axes: plt.Axes, result: Result, model: str, device: str) -> Non
 
 
 def _family(row: Row) -> str:
-    way = next(way for way in WAYS if way.name == row.way)
+    way = next(way for way in RUNTIMES if way.name == row.way)
     if way.is_peer:
         return "peer"
     if way.module.endswith("fits"):

@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 from typing import NamedTuple
 
-from benchmarks.ways import LIMITS, REFERENCE, WAYS, Way, way_named
-from benchmarks.workloads import PAIRS, SETUPS, has_optimizers
+from benchmarks.models_and_batches import PAIRS, SETUPS, has_optimizers
+from benchmarks.runtimes import LIMITS, REFERENCE, RUNTIMES, Runtime, runtime_named
 
 
 class Case(NamedTuple):
     """One benchmark: one way among those that it is timed in turn with."""
 
     model: str
-    work: str  # train, or a key of benchmarks.works.WORKS
-    way: Way
+    work: str  # train, or a key of benchmarks.kinds_of_work.WORKS
+    way: Runtime
     batch: int
-    group: tuple[Way, ...]
+    group: tuple[Runtime, ...]
 
     @property
     def id(self) -> str:
@@ -28,7 +28,7 @@ class LengthCase(NamedTuple):
     """One benchmark of a run of so many steps."""
 
     model: str
-    way: Way
+    way: Runtime
     steps: int
     work: str = "length"
     batch: int | None = None
@@ -52,22 +52,22 @@ class Plan:
     startups: int  # processes started a way
     slow_ways: bool  # also what takes seconds a repetition, evaluation, saving and restoring
 
-    def training_ways(self, model: str) -> tuple[Way, ...]:
+    def training_ways(self, model: str) -> tuple[Runtime, ...]:
         """The ways of training a model, less those that there are not or that say nothing new."""
         leave_out = set()
         if not has_optimizers(PAIRS[model]):
-            leave_out |= {way.name for way in WAYS if way.optimizer == "tf1"}
+            leave_out |= {way.name for way in RUNTIMES if way.optimizer == "tf1"}
         if model == "cnn":
             # Convolutions by hand would be no fair peer, and XLA's loop runs each on one thread:
             # one such way, and JAX's, show that.
             leave_out |= {"numpy", "many-steps-xla-tf1"}
             leave_out |= set() if self.slow_ways else {"many-steps-xla", "jax-scan"}
-        return tuple(way for way in WAYS if way.name not in leave_out)
+        return tuple(way for way in RUNTIMES if way.name not in leave_out)
 
-    def growing_ways(self, model: str) -> tuple[Way, ...]:
+    def growing_ways(self, model: str) -> tuple[Runtime, ...]:
         """The ways that are timed at every batch size."""
         xla = "function-xla" if model == "cnn" else "many-steps-xla"
-        return tuple(way_named(name) for name in (REFERENCE, "function", "many-steps", xla))
+        return tuple(runtime_named(name) for name in (REFERENCE, "function", "many-steps", xla))
 
 
 FULL = Plan(7, 0.15, 3, (1, 8, 64, 512, 4096), (100, 1000, 10_000, 100_000), 300, 2, True)
@@ -77,7 +77,7 @@ STARTUP_WORKS = ("startup import", "startup build", "startup first step")
 _BOTH_STYLES = ("tf115", REFERENCE, "function")
 
 
-def cases_of(model: str, work: str, batch: int, ways: tuple[Way, ...]) -> list[Case]:
+def cases_of(model: str, work: str, batch: int, ways: tuple[Runtime, ...]) -> list[Case]:
     """A case for each way, and for what the machine can do where a floor is asked for."""
     return [Case(model, work, way, batch, ways) for way in ways]
 
@@ -98,7 +98,7 @@ def batch_cases(plan: Plan, model: str) -> list[Case]:
 
 def other_cases(plan: Plan, model: str) -> list[Case]:
     """Evaluation, prediction, saving and restoring, in both styles."""
-    ways = tuple(way_named(name) for name in _BOTH_STYLES)
+    ways = tuple(runtime_named(name) for name in _BOTH_STYLES)
     works = ("evaluate", "predict", "save", "restore") if plan.slow_ways else ("predict",)
     return [case for work in works for case in cases_of(model, work, SETUPS[model].batch, ways)]
 
@@ -107,7 +107,7 @@ def startup_cases(plan: Plan, model: str) -> list[Case]:
     """Importing, building and the first call, of the smallest and the largest graph."""
     if model not in (("softmax_regression", "cnn") if plan.slow_ways else ("softmax_regression",)):
         return []
-    ways = tuple(way_named(name) for name in ("tf115", REFERENCE, "many-steps"))
+    ways = tuple(runtime_named(name) for name in ("tf115", REFERENCE, "many-steps"))
     batch = SETUPS[model].batch
     return [case for work in STARTUP_WORKS for case in cases_of(model, work, batch, ways)]
 
@@ -116,5 +116,5 @@ def length_cases(plan: Plan, model: str) -> list[LengthCase]:
     """Runs of growing length, of the model whose steps are shortest; ways in turn."""
     if model != "relu_regression":
         return []
-    ways = [way_named(name) for name in (REFERENCE, "function", "many-steps")]
+    ways = [runtime_named(name) for name in (REFERENCE, "function", "many-steps")]
     return [LengthCase(model, way, steps) for steps in plan.lengths for way in ways]

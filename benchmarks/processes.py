@@ -1,4 +1,4 @@
-"""The other processes: starts a worker for each, and lets its ways be timed like those here."""
+"""Starts the other processes (see child.py), and lets their runtimes be timed like those here."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.clock import Running, seconds_of, seconds_of_each
-from benchmarks.ways import Way
-from benchmarks.workloads import Workload, write_workload
-from benchmarks.works import open_work
+from benchmarks.kinds_of_work import open_work
+from benchmarks.models_and_batches import Workload, write_workload
+from benchmarks.runtimes import Runtime
 from shared.errors import SuiteError
 from shared.tools.child_process import ROOT, TF115_PYTHON, tf115_environment
 from shared.tools.parity.other_processes import why_no_tf115
@@ -31,7 +31,7 @@ ENVIRONMENT = {
 _PACKAGES = {"numpy": "numpy", "jax": "jax", "torch": "torch"}
 
 
-def why_not(way: Way, device: str = "cpu") -> str | None:
+def why_not(way: Runtime, device: str = "cpu") -> str | None:
     """Why a way cannot be run on a device, cpu or gpu, or None."""
     if device == "gpu" and way.process in ("tf115", "numpy"):
         return "runs on the CPU only"
@@ -74,7 +74,7 @@ class Processes:
             process.stop()
         self._folder.cleanup()
 
-    def open(self, way: Way, work: str, workload: Workload) -> Timed:
+    def open(self, way: Runtime, work: str, workload: Workload) -> Timed:
         """Opens `work` of a workload in the process of the way.
 
         Raises:
@@ -106,7 +106,7 @@ def timed_here(running: Running) -> Timed:
 
 
 class _Process:
-    """One worker."""
+    """One of the other processes."""
 
     def __init__(self, name: str, device: str) -> None:
         self._name = name
@@ -116,7 +116,7 @@ class _Process:
         environment |= ENVIRONMENT[device]
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by `stop`
         self._process = subprocess.Popen(
-            [python, "-m", "benchmarks.worker"],
+            [python, "-m", "benchmarks.child"],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,
@@ -125,7 +125,7 @@ class _Process:
             text=True,
         )
 
-    def open(self, way: Way, work: str, workload: Workload, path: Path) -> Timed:
+    def open(self, way: Runtime, work: str, workload: Workload, path: Path) -> Timed:
         self._count += 1
         key = str(self._count)
         given = {"model": workload.model, "settings": dict(workload.settings), "path": str(path)}

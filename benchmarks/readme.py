@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.pictures import draw_all
 from benchmarks.results import LABELS, Result, Row, read_result, short
-from benchmarks.ways import WAYS
+from benchmarks.runtimes import RUNTIMES
 from shared.tools.child_process import ROOT
 
 RESULT = ROOT / "benchmarks" / "results" / "readme.json"
@@ -22,7 +22,7 @@ _BEGIN, _END = "<!-- speed: written by python -m benchmarks.readme -->", "<!-- e
 
 def documents() -> dict[Path, tuple[str, ...]]:
     """The files that hold a speed table, and the ways that each shows."""
-    return {GUIDE: tuple(way.name for way in WAYS)}
+    return {GUIDE: tuple(way.name for way in RUNTIMES)}
 
 
 def speed_block(result: Result, ways: Sequence[str]) -> str:

@@ -1,4 +1,9 @@
-"""Hands times that were measured before to pytest-benchmark."""
+"""Plays times that were measured before to pytest-benchmark, which cannot time runtimes in turn.
+
+pytest-benchmark times one benchmark after the other, also with `pedantic`: what disturbs the
+machine for a minute would then fall on one runtime alone. `interleave.py` times A B C, A B C, and
+this clock shows pytest-benchmark those times, for its statistics, files and comparisons.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.results import LABELS, Ratio, Result, Row, duration, is_limit, short
-from benchmarks.ways import DEFAULT, WAYS
+from benchmarks.runtimes import DEFAULT, RUNTIMES
 
 _BAR = 10
 TITLES = {
@@ -23,7 +23,7 @@ TITLES = {
     "startup build": "Start-up: building the model",
     "startup first step": "Start-up: the first call, which traces",
 }
-_TENSORFLOW_2 = {way.name for way in WAYS if way.optimizer}
+_TENSORFLOW_2 = {way.name for way in RUNTIMES if way.optimizer}
 
 
 def print_report(result: Result, console: Console) -> None:

@@ -15,13 +15,13 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from benchmarks.counts import COUNTS
 from benchmarks.limits import MOVED_BYTES, OPERATIONS
-from benchmarks.ways import LIMITS, REFERENCE, WAYS
+from benchmarks.runtimes import LIMITS, REFERENCE, RUNTIMES
 from shared.atomic_files import write_text
 from shared.errors import DataError
 
 FORMAT = 1
 _PRODUCTS = tuple(way.name for way in LIMITS if way.name.startswith("product-"))
-LABELS = {way.name: way.label for way in (*WAYS, *LIMITS)}
+LABELS = {way.name: way.label for way in (*RUNTIMES, *LIMITS)}
 
 # What `write_result` writes, and what the comparison and the report ask of it.
 _NAME = {"type": "string", "pattern": r"^[\w .()+:/*-]{0,100}$"}  # nothing that steers a terminal

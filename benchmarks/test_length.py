@@ -8,9 +8,9 @@ import pytest
 
 from benchmarks.clock import Running, seconds_of
 from benchmarks.memory import resident_bytes
+from benchmarks.models_and_batches import make_workload
 from benchmarks.plan import LengthCase, length_cases
 from benchmarks.replay import CLOCK
-from benchmarks.workloads import make_workload
 
 CASES = length_cases
 _running: dict[str, Running] = {}

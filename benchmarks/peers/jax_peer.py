@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 
 from benchmarks.clock import Running, repeated, stepwise
-from benchmarks.workloads import SETUPS, PeerStart, Workload
+from benchmarks.models_and_batches import SETUPS, PeerStart, Workload
 
 Tree = Any  # nested dictionaries of arrays
 

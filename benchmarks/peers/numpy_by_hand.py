@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.clock import Running, stepwise
-from benchmarks.workloads import SETUPS, PeerStart, Workload
+from benchmarks.models_and_batches import SETUPS, PeerStart, Workload
 
 Arrays = dict[str, np.ndarray]
 Gradients = tuple[np.float32, Arrays]

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from benchmarks.clock import Running, cycled
-from benchmarks.workloads import SETUPS, PeerStart, Workload
+from benchmarks.models_and_batches import SETUPS, PeerStart, Workload
 
 Tensors = dict[str, torch.Tensor]
 

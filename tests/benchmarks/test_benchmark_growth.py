@@ -14,13 +14,13 @@ import tensorflow as tf
 
 from benchmarks.clock import Running, repeated
 from benchmarks.memory import resident_bytes
-from benchmarks.ways import way_named
-from benchmarks.workloads import make_workload
+from benchmarks.models_and_batches import make_workload
+from benchmarks.runtimes import runtime_named
 from shared.models import PAIRS
 
 ROOT = Path(__file__).parents[2]
 STEPS = 10_000
-WAYS = ("session-feed", "function", "many-steps")
+RUNTIMES = ("session-feed", "function", "many-steps")
 # Generous: pools and arenas may still settle. A leak of one array or one traced graph a step is far
 # beyond it: 10,000 steps of 4 KB are 40 MB.
 BOUND = 10 * 2**20
@@ -39,7 +39,7 @@ def growths() -> dict[str, int]:
     workload = make_workload("linear_regression", batch=10)
     kept: list[np.ndarray] = []
     leaking = repeated(lambda: kept.append(np.ones(1024, np.float32)), 1, dict)
-    grown = {way: growth(way_named(way).open(workload)) for way in WAYS}
+    grown = {way: growth(runtime_named(way).open(workload)) for way in RUNTIMES}
     return {**grown, "leak": growth(leaking)}
 
 
@@ -65,7 +65,7 @@ def grown() -> dict[str, int]:
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", RUNTIMES)
 def test_memory_does_not_grow(way: str, grown: dict[str, int]) -> None:
     assert grown[way] < BOUND
 
@@ -103,5 +103,5 @@ def test_a_function_without_a_signature_is_traced_again_for_every_batch_size() -
 
 def test_eager_ways_leave_tf_function_on() -> None:
     workload = make_workload("linear_regression", batch=10, steps=2)
-    way_named("eager").open(workload).run(2)
+    runtime_named("eager").open(workload).run(2)
     assert not tf.config.functions_run_eagerly()

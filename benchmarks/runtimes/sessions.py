@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.clock import Running, repeated, stepwise
-from benchmarks.ways import Way
-from benchmarks.workloads import Workload
+from benchmarks.models_and_batches import Workload
+from benchmarks.runtimes import Runtime
 from shared.tensorflow_loading import load_tensorflow
 
 load_tensorflow()
 import tensorflow.compat.v1 as tf  # noqa: E402
 
 
-def feed(way: Way, workload: Workload) -> Running:
+def feed(way: Runtime, workload: Workload) -> Running:
     """`session.run` with a feed_dict, as the style file does it."""
     model = workload.create("tf1_style")
     return stepwise(model.train_step, workload, model.variables)
 
 
-def prepared(way: Way, workload: Workload) -> Running:
+def prepared(way: Runtime, workload: Workload) -> Running:
     """`make_callable`: what is fetched and fed is looked up once, before the loop."""
     model = workload.create("tf1_style")
     feeds, values = _dropout(model)
@@ -31,7 +31,7 @@ def prepared(way: Way, workload: Workload) -> Running:
     )
 
 
-def from_dataset(way: Way, workload: Workload) -> Running:
+def from_dataset(way: Runtime, workload: Workload) -> Running:
     """The graph reads its batches from a tf.data iterator: nothing is fed."""
     model = _reading_from_dataset(workload)
     feeds, values = _dropout(model)

@@ -1,4 +1,4 @@
-"""The kinds of work that are timed: training and what else a model does."""
+"""The kinds of work that are timed: train, evaluate, predict, save and restore."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Any, Callable
 import numpy as np
 
 from benchmarks.clock import Running, cycled, repeated
-from benchmarks.ways import REFERENCE, Way
-from benchmarks.workloads import PeerStart, Workload
+from benchmarks.models_and_batches import PeerStart, Workload
+from benchmarks.runtimes import REFERENCE, Runtime
 from shared.data.regression_points import exact_line, noisy_line
 from shared.models import IMAGES, Pair
 
 
-def open_work(work: str, way: Way, workload: Workload, start: PeerStart | None = None) -> Running:
+def open_work(
+    work: str, way: Runtime, workload: Workload, start: PeerStart | None = None
+) -> Running:
     """Makes the model at step 0, ready for `work`: train, or a key of `WORKS`.
 
     Other work than training is done by the model's own methods; `way` says in which style.

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 from benchmarks.clock import Running
-from benchmarks.ways import Way
-from benchmarks.workloads import Workload
+from benchmarks.models_and_batches import Workload
+from benchmarks.runtimes import Runtime
 
 
 class Fitted(tf.keras.Model):
@@ -26,17 +26,17 @@ class Fitted(tf.keras.Model):
         return {"loss": self._own_step(*data)}
 
 
-def fit(way: Way, workload: Workload) -> Running:
+def fit(way: Runtime, workload: Workload) -> Running:
     """`fit` as it is by default: one call a step, compiled by XLA where Keras sees fit."""
     return _fit(way, workload, steps_per_execution=1)
 
 
-def fit_many_steps(way: Way, workload: Workload) -> Running:
+def fit_many_steps(way: Runtime, workload: Workload) -> Running:
     """`fit` with all steps of an epoch in one execution."""
     return _fit(way, workload, steps_per_execution=workload.steps)
 
 
-def _fit(way: Way, workload: Workload, steps_per_execution: int) -> Running:
+def _fit(way: Runtime, workload: Workload, steps_per_execution: int) -> Running:
     model = workload.create("tf2_style", way.optimizer)
     fitted = Fitted(model)
     fitted.compile(steps_per_execution=steps_per_execution)

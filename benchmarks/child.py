@@ -1,6 +1,6 @@
-"""Runs ways in a process of its own: real TensorFlow 1.15 on Python 3.7, or a peer.
+"""What runs in another process: real TensorFlow 1.15 on Python 3.7, or a peer.
 
-Run as `python -m benchmarks.worker`. Takes one JSON object a line on standard input and answers
+Run as `python -m benchmarks.child`. Takes one JSON object a line on standard input and answers
 each with one on standard output, so that rounds here alternate with rounds in other processes.
 """
 
@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.clock import Running, seconds_of, seconds_of_each
-from benchmarks.ways import way_named
-from benchmarks.workloads import read_workload
-from benchmarks.works import open_work
+from benchmarks.kinds_of_work import open_work
+from benchmarks.models_and_batches import read_workload
+from benchmarks.runtimes import runtime_named
 
 
-class Worker:
+class Child:
     """Answers requests; each method that a request names takes the request's other fields."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Worker:
     ) -> dict[str, Any]:
         """Opens a way of training, or other work, of the workload in the file at `path`."""
         workload, start = read_workload(path, model, settings)
-        self._open[key] = running = open_work(work, way_named(way), workload, start)
+        self._open[key] = running = open_work(work, runtime_named(way), workload, start)
         return {"unit": running.unit}
 
     def time(self, key: str, count: int) -> dict[str, Any]:
@@ -58,10 +58,10 @@ def main() -> None:
     """Answers until standard input ends."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever else a library prints must not look like an answer
-    worker = Worker()
+    child = Child()
     for line in sys.stdin:
         request = json.loads(line)
-        answer = getattr(worker, request.pop("do"))(**request)
+        answer = getattr(child, request.pop("do"))(**request)
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

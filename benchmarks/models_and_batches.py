@@ -1,4 +1,4 @@
-"""What is measured: a model, and the batches that every way of running it gets."""
+"""The models that are timed, and the batches that every runtime gets."""
 
 from __future__ import annotations
 

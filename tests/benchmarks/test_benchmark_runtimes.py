@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.models_and_batches import SETUPS, Workload, has_optimizers, make_workload
 from benchmarks.processes import Processes, why_not
-from benchmarks.ways import LIMITS, REFERENCE, WAYS, Way, way_named
-from benchmarks.workloads import SETUPS, Workload, has_optimizers, make_workload
+from benchmarks.runtimes import LIMITS, REFERENCE, RUNTIMES, Runtime, runtime_named
 from shared.models import NOT_TIMED, PAIRS
 
 STEPS = 4
@@ -34,7 +34,7 @@ def processes() -> Iterator[Processes]:
         yield opened
 
 
-def trained(processes: Processes, way: Way, workload: Workload) -> Mapping[str, Any]:
+def trained(processes: Processes, way: Runtime, workload: Workload) -> Mapping[str, Any]:
     timed = processes.open(way, "train", workload)
     timed.seconds(workload.steps // timed.unit)
     variables = timed.variables()
@@ -60,12 +60,12 @@ def difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
 )
 def test_every_way_ends_at_the_sessions_variables(model: str, processes: Processes) -> None:
     workload = make_workload(model, batch=20, steps=STEPS)
-    reference = trained(processes, way_named(REFERENCE), workload)
+    reference = trained(processes, runtime_named(REFERENCE), workload)
     start = workload.create("tf1_style").variables()
     # The initial softmax weights are zero: the step is told by comparing with where it started.
     assert all(np.any(reference[name] != start[name]) for name in reference)
     compared = []
-    for way in WAYS:
+    for way in RUNTIMES:
         if why_not(way) or (way.optimizer == "tf1" and not has_optimizers(workload.pair)):
             continue
         found = difference(reference, trained(processes, way, workload))
@@ -79,8 +79,8 @@ def test_every_way_ends_at_the_sessions_variables(model: str, processes: Process
 def test_a_way_that_makes_one_step_less_is_caught(processes: Processes) -> None:
     workload = make_workload("relu_regression", batch=20, steps=STEPS)
     shorter = make_workload("relu_regression", batch=20, steps=STEPS - 1)
-    reference = trained(processes, way_named(REFERENCE), workload)
-    found = difference(reference, trained(processes, way_named("many-steps"), shorter))
+    reference = trained(processes, runtime_named(REFERENCE), workload)
+    found = difference(reference, trained(processes, runtime_named("many-steps"), shorter))
     assert found > 10 * TOLERANCE
 
 
@@ -90,19 +90,19 @@ def test_every_way_of_the_network_ends_at_the_sessions_variables(processes: Proc
     # with a gradient near 0 by the sign of a rounding: at most the rate of 1e-4, twice, a step,
     # beside weights of 0.1.
     workload = make_workload("cnn", batch=4, steps=2, keep_probability=1.0)
-    reference = trained(processes, way_named(REFERENCE), workload)
-    for way in WAYS:
+    reference = trained(processes, runtime_named(REFERENCE), workload)
+    for way in RUNTIMES:
         if why_not(way) is None and way.name != "numpy":
             found = difference(reference, trained(processes, way, workload))
             assert found < 2 * 2 * 1e-4 / 0.1, f"{way.label}: {found}"
 
 
 def test_the_sessions_of_both_tensorflows_agree(processes: Processes) -> None:
-    if why_not(way_named("tf115")):
+    if why_not(runtime_named("tf115")):
         pytest.skip("real TensorFlow 1.15 is not here")
     workload = make_workload("linear_regression", batch=20, steps=STEPS)
-    reference = trained(processes, way_named(REFERENCE), workload)
-    assert difference(reference, trained(processes, way_named("tf115"), workload)) < TOLERANCE
+    reference = trained(processes, runtime_named(REFERENCE), workload)
+    assert difference(reference, trained(processes, runtime_named("tf115"), workload)) < TOLERANCE
 
 
 def test_every_pair_is_measured_and_counted_or_has_a_reason() -> None:
@@ -113,6 +113,6 @@ def test_every_pair_is_measured_and_counted_or_has_a_reason() -> None:
 
 
 def test_names_and_labels_tell_ways_apart() -> None:
-    ways = (*WAYS, *LIMITS)
+    ways = (*RUNTIMES, *LIMITS)
     assert len({way.name for way in ways}) == len({way.label for way in ways}) == len(ways)
     assert max(len(way.label) for way in ways) <= 27  # what the table has room for

@@ -9,11 +9,11 @@ import tensorflow as tf
 
 import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 from benchmarks.clock import Running, repeated, stepwise
-from benchmarks.ways import Way
-from benchmarks.workloads import Workload
+from benchmarks.models_and_batches import Workload
+from benchmarks.runtimes import Runtime
 
 
-def eager(way: Way, workload: Workload) -> Running:
+def eager(way: Runtime, workload: Workload) -> Running:
     """No graph: every operation runs when Python reaches it."""
     model = workload.create("tf2_style", way.optimizer)
     running = stepwise(model.train_step, workload, model.variables)
@@ -28,13 +28,13 @@ def eager(way: Way, workload: Workload) -> Running:
     return running._replace(run=run)
 
 
-def function(way: Way, workload: Workload) -> Running:
+def function(way: Runtime, workload: Workload) -> Running:
     """One call of the tf.function a step, with NumPy batches."""
     model = workload.create("tf2_style", way.optimizer)
     return stepwise(model.train_step, workload, model.variables)
 
 
-def dataset(way: Way, workload: Workload) -> Running:
+def dataset(way: Runtime, workload: Workload) -> Running:
     """One call a step, with batches from a tf.data pipeline."""
     model = workload.create("tf2_style", way.optimizer)
     slices = tf.data.Dataset.from_tensor_slices((workload.inputs, workload.targets))
@@ -42,32 +42,32 @@ def dataset(way: Way, workload: Workload) -> Running:
     return repeated(lambda: model.train_step(*next(batches)), 1, model.variables)
 
 
-def concrete(way: Way, workload: Workload) -> Running:
+def concrete(way: Runtime, workload: Workload) -> Running:
     """One call a step of the traced function itself: no signature is looked up."""
     model = workload.create("tf2_style", way.optimizer)
     train_step = model.train_step.get_concrete_function()
     return stepwise(lambda *batch: train_step(*map(tf.constant, batch)), workload, model.variables)
 
 
-def compiled(way: Way, workload: Workload) -> Running:
+def compiled(way: Runtime, workload: Workload) -> Running:
     """One call a step of the function compiled by XLA."""
     model = workload.create("tf2_style", way.optimizer)
     return stepwise(by_xla(model, "train_step"), workload, model.variables)
 
 
-def many_steps(way: Way, workload: Workload) -> Running:
+def many_steps(way: Runtime, workload: Workload) -> Running:
     """Many steps a call, with NumPy batches: what the style files do."""
     model = workload.create("tf2_style", way.optimizer)
     return _a_call(model, model.train_steps, workload.inputs, workload.targets)
 
 
-def kept(way: Way, workload: Workload) -> Running:
+def kept(way: Runtime, workload: Workload) -> Running:
     """Many steps a call, with batches that are on the device already."""
     model = workload.create("tf2_style", way.optimizer)
     return _a_call(model, model.train_steps, *_on_device(workload))
 
 
-def compiled_loop(way: Way, workload: Workload) -> Running:
+def compiled_loop(way: Runtime, workload: Workload) -> Running:
     """Many steps a call, the loop and all compiled by XLA as one."""
     model = workload.create("tf2_style", way.optimizer)
     return _a_call(model, by_xla(model, "train_steps"), *_on_device(workload))

@@ -1,0 +1,88 @@
+"""The runtimes that train a model: which there are and what opens each.
+
+This module and `sessions` also run on Python 3.7 under real TensorFlow 1.15.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import NamedTuple
+
+from benchmarks.clock import Running
+from benchmarks.models_and_batches import PeerStart, Workload
+
+
+class Runtime(NamedTuple):
+    """One runtime, as it trains."""
+
+    name: str  # in results and on the command line
+    label: str  # as people read it
+    module: str  # of this project
+    function: str  # of the module: takes (way, workload), or (start, workload)
+    process: str = "here"  # or tf115, jax, torch, numpy: a process of its own
+    optimizer: str | None = None  # keras or tf1, for TensorFlow 2 models that have the choice
+
+    def open(self, workload: Workload, start: PeerStart | None = None) -> Running:
+        """Makes the model at step 0, ready to train in this way; a peer needs `start`."""
+        function = getattr(importlib.import_module(self.module), self.function)
+        running: Running = function(start if self.is_peer else self, workload)
+        return running
+
+    @property
+    def is_peer(self) -> bool:
+        """Whether it runs without TensorFlow."""
+        return self.process in ("numpy", "jax", "torch")
+
+
+_SESSION, _FUNCTION, _FIT = (
+    "benchmarks.runtimes." + name for name in ("sessions", "functions", "fits")
+)
+_LIMITS = "benchmarks.limits"
+_NUMPY, _JAX, _TORCH = (
+    "benchmarks.peers." + name for name in ("numpy_by_hand", "jax_peer", "torch_peer")
+)
+REFERENCE = "session-feed"
+# The style files train in this way and with this optimizer unless told otherwise.
+DEFAULT = "many-steps"
+
+RUNTIMES: tuple[Runtime, ...] = (
+    Runtime("tf115", "TensorFlow 1.15 Session", _SESSION, "feed", "tf115"),
+    Runtime(REFERENCE, "Session, feed_dict", _SESSION, "feed"),
+    Runtime("session-callable", "Session, make_callable", _SESSION, "prepared"),
+    Runtime("session-dataset", "Session, tf.data iterator", _SESSION, "from_dataset"),
+    Runtime("eager", "eager", _FUNCTION, "eager", optimizer="keras"),
+    Runtime("function", "tf.function", _FUNCTION, "function", optimizer="keras"),
+    Runtime("function-tf1", "tf.function, TF1's Adam", _FUNCTION, "function", optimizer="tf1"),
+    Runtime("function-dataset", "tf.function, tf.data", _FUNCTION, "dataset", optimizer="keras"),
+    Runtime("concrete", "ConcreteFunction", _FUNCTION, "concrete", optimizer="keras"),
+    Runtime("function-xla", "XLA", _FUNCTION, "compiled", optimizer="keras"),
+    Runtime(DEFAULT, "many steps", _FUNCTION, "many_steps", optimizer="keras"),
+    Runtime("many-steps-tf1", "many steps, TF1's Adam", _FUNCTION, "many_steps", optimizer="tf1"),
+    Runtime("many-steps-kept", "many steps, data kept", _FUNCTION, "kept", optimizer="keras"),
+    Runtime("many-steps-xla", "XLA, many steps", _FUNCTION, "compiled_loop", optimizer="keras"),
+    Runtime(
+        "many-steps-xla-tf1",
+        "XLA, many steps, TF1's Adam",
+        _FUNCTION,
+        "compiled_loop",
+        optimizer="tf1",
+    ),
+    Runtime("fit", "Keras fit", _FIT, "fit", optimizer="keras"),
+    Runtime("fit-many-steps", "Keras fit, many steps", _FIT, "fit_many_steps", optimizer="keras"),
+    Runtime("numpy", "NumPy by hand", _NUMPY, "open_way", "numpy"),
+    Runtime("jax-step", "JAX, jit", _JAX, "step", "jax"),
+    Runtime("jax-scan", "JAX, scan of many steps", _JAX, "scan", "jax"),
+    Runtime("torch", "PyTorch", _TORCH, "open_way", "torch"),
+)
+# Not ways of training but what the machine can do, timed in turn with them.
+LIMITS: tuple[Runtime, ...] = (
+    Runtime("product-tensorflow", "matrix product, TensorFlow", _LIMITS, "tensorflow_product"),
+    Runtime("product-numpy", "matrix product, NumPy", _LIMITS, "numpy_product", "numpy"),
+    Runtime("product-torch", "matrix product, PyTorch", _LIMITS, "torch_product", "torch"),
+    Runtime("copy", "copy of memory", _LIMITS, "copy"),
+)
+
+
+def runtime_named(name: str) -> Runtime:
+    """Returns the way of this name."""
+    return next(way for way in (*RUNTIMES, *LIMITS) if way.name == name)
