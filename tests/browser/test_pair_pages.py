@@ -93,8 +93,38 @@ def test_every_stage_and_line_has_its_link(browser: Browser) -> None:
             lines = len((ROOT / style / "softmax_regression.py").read_text().splitlines())
             hrefs = [f"#{side}-L{number}" for number in range(1, lines + 1)]
             links = page.locator(f"td.number.{side} a")
-            assert links.evaluate_all("all => all.map((a) => a.getAttribute('href'))") == hrefs
-        assert page.locator("section.stage > h2 a.headerlink").count() == 13
+            found = links.evaluate_all("all => all.map((a) => a.getAttribute('href'))")
+            assert sorted(found) == sorted(hrefs)
+        assert page.locator("section.stage > :is(h2, h3) a.headerlink").count() == 13
+
+
+# ---- the order of a page ----
+
+
+def test_a_page_begins_with_the_inputs_and_folds_what_stands_around_the_stages(
+    browser: Browser,
+) -> None:
+    with visit(browser, PAGE) as page:
+        titles = page.locator("section.stage > h2, #rest > h2").all_inner_texts()
+        assert [title.rstrip("¶#") for title in (titles[0], titles[-1])] == [
+            "Inputs",
+            "The rest of the file",
+        ]
+        around = page.locator("details.rest section.stage > h3")
+        assert around.count() == 3
+        assert not around.first.is_visible()
+        page.locator("details.rest > summary").click()
+        assert around.first.is_visible()
+        first = page.locator("section.stage").first
+        assert first.locator("td.number.tf1").first.inner_text() != "1"
+
+
+def test_a_link_into_the_folded_rest_opens_both_folds(browser: Browser) -> None:
+    with visit(browser, PAGE) as page:
+        line = page.locator("details.rest details td.number.tf1").last.get_attribute("id")
+        assert not page.locator(f"#{line}").is_visible()
+        page.goto(f"{page.url}#{line}")
+        page.wait_for_function(f"document.getElementById('{line}').checkVisibility()")
 
 
 # ---- copying ----

@@ -5,10 +5,14 @@ if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined
   DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 }
 
-/** The text of one side, line by line, without line numbers and padding. */
+const FOLDED = ".stage details, details.rest";
+
+/** The text of one side in the order of the file, without line numbers and padding. */
 function codeOf(scope, side) {
-  const lines = scope.querySelectorAll(`td.code.${side}:not(.pad)`);
-  return [...lines].map((line) => line.textContent + "\n").join("");
+  const number = (line) => Number(line.previousElementSibling.textContent);
+  const lines = [...scope.querySelectorAll(`td.code.${side}:not(.pad)`)];
+  lines.sort((one, other) => number(one) - number(other)); // a page begins within the file
+  return lines.map((line) => line.textContent + "\n").join("");
 }
 
 async function writeToClipboard(text) {
@@ -35,18 +39,17 @@ async function copy(button) {
 
 function foldAll(button) {
   const open = button.getAttribute("aria-pressed") !== "true";
-  for (const details of document.querySelectorAll(".stage details")) details.open = open;
+  for (const details of document.querySelectorAll(FOLDED)) details.open = open;
   button.setAttribute("aria-pressed", String(open));
 }
 
 /** A line that a link leads to may be folded away. */
 function showTarget() {
   const target = location.hash && document.getElementById(location.hash.slice(1));
-  const details = target && target.closest("details");
-  if (details) {
-    details.open = true;
-    target.scrollIntoView();
-  }
+  const opened = [];
+  for (let at = target; (at = at && at.closest("details")); at = at.parentElement) opened.push(at);
+  for (const details of opened) details.open = true;
+  if (opened.length) target.scrollIntoView();
 }
 
 document.addEventListener("click", (event) => {
@@ -71,5 +74,5 @@ window.addEventListener("DOMContentLoaded", () => {
   showTarget();
 });
 window.addEventListener("beforeprint", () => {
-  for (const details of document.querySelectorAll(".stage details")) details.open = true;
+  for (const details of document.querySelectorAll(FOLDED)) details.open = true;
 });

@@ -11,10 +11,19 @@ from sphinx.util.docutils import SphinxDirective
 from pair_pages.generated import tests
 from pair_pages.side_by_side import explanations, page_head
 from pair_pages.side_by_side.hunks import Hunk, Stage, Stretch, stages
-from pair_pages.side_by_side.places import places
+from pair_pages.side_by_side.places import FILE, MODEL, PROGRAM, places
 from pair_pages.side_by_side.sources import sources
 from pair_pages.side_by_side.tables import CodeTables
 from shared.models import STYLES
+
+# What stands around the labelled stages: no lesson in itself, and much the same in every pair.
+AROUND = (FILE, MODEL, PROGRAM)
+_REST = "What stands before and after: imports, settings, the head of the class, the program"
+
+
+def in_reading_order(found: list[Stage]) -> list[Stage]:
+    """Returns the labelled stages of a pair, then what stands around them."""
+    return sorted(found, key=lambda stage: stage.name in AROUND)
 
 
 class PairDirective(SphinxDirective):
@@ -28,27 +37,44 @@ class PairDirective(SphinxDirective):
         self.pair = self.arguments[0]
         left, right = sources(self.pair)
         self.texts = explanations.load()
-        self.stages = stages(left, right)
+        self.stages = in_reading_order(stages(left, right))
         self.tables = CodeTables(left, right)
         self.names = places(left)
         self.hunks = [hunk for stage in self.stages for hunk in stage.hunks]
         return [
             *self.parse_text_to_nodes(page_head.markdown(self.pair, self.stages, self.texts)),
             _raw(_toolbar(self.pair)),
-            *(self._section(stage) for stage in self.stages),
+            *self._sections(),
         ]
+
+    def _sections(self) -> Iterator[nodes.section]:
+        """Yields a section for each stage; what stands around them is one, at the end, folded."""
+        sections = [(stage, self._section(stage)) for stage in self.stages]
+        around = [section for stage, section in sections if stage.name in AROUND]
+        is_all = len(around) == len(sections)
+        yield from (section for stage, section in sections if is_all or stage.name not in AROUND)
+        if around and not is_all:
+            rest = self._titled("rest", "The rest of the file")
+            rest += _raw(f'<details class="rest"><summary>{_REST}</summary>')
+            rest += around
+            rest += _raw("</details>")
+            yield rest
 
     def _section(self, stage: Stage) -> nodes.section:
         text = self.texts.get(stage.name)
         title = text.title if text else stage.name.capitalize()
-        section = nodes.section(ids=[stage.name.lower()], names=[title.lower()], classes=["stage"])
-        self.state.document.note_implicit_target(section, section)
-        section += nodes.title(title, title)
+        section = self._titled(stage.name.lower(), title, "stage")
         if text:
             section += self.parse_text_to_nodes(text.summary)
         section += _raw(_stage_buttons(title))
         for part in stage.parts:
             section += self._hunk(part) if isinstance(part, Hunk) else self._stretch(part)
+        return section
+
+    def _titled(self, name: str, title: str, css_class: str = "") -> nodes.section:
+        section = nodes.section(ids=[name], names=[title.lower()], classes=css_class.split())
+        self.state.document.note_implicit_target(section, section)
+        section += nodes.title(title, title)
         return section
 
     def _stretch(self, stretch: Stretch) -> nodes.raw:
