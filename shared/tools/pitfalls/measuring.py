@@ -46,7 +46,12 @@ def measure(
         found.update(legacy_keras.result())
     before = tf115.result()
     return {
-        each.name: _readings(*(found[each.name, side] for side in SIDES), before.get(each.name))
+        each.name: _readings(
+            found[each.name, "tf1"],
+            found[each.name, "naive"],
+            found[each.name, "fixed"],
+            before.get(each.name),
+        )
         for each in wanted
     }
 
