@@ -6,8 +6,8 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow test-guide torture kills parity bench bench-quick guide lint types
-.PHONY: tf115 clean rebuild
+.PHONY: help run test test-slow test-guide mutants torture kills parity bench bench-quick guide
+.PHONY: lint types tf115 clean rebuild
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -17,6 +17,9 @@ run: .venv/.installed  ## Train and compare every pair (ARGS="cnn --steps 200")
 
 test: .venv/.installed  ## Run the tests (ARGS="-k cnn -x")
 	@.venv/bin/python -m pytest $(ARGS) -n auto --dist loadfile
+
+mutants: .venv/.installed  ## Change the code in many places, one at a time: is it noticed? (ARGS="--every 10")
+	@PYTHONPATH=.:tests .venv/bin/python -m mutants $(ARGS)
 
 torture: .venv/.installed  ## Break saves and checkpoints in every way (ARGS="--seed 1")
 	@PYTHONPATH=.:tests:tests/helpers .venv/bin/python -m torture $(ARGS)
@@ -36,6 +39,7 @@ guide: .venv/.installed  ## Build the guide into build/guide; `pairs guide` open
 
 test-guide: guide  ## Test the guide in a browser (Chromium)
 	@.venv/bin/python -m pytest -m browser tests/browser $(ARGS)
+
 bench: .venv/.installed  ## Time every model in every way, in 12 minutes (ARGS="cnn")
 	@.venv/bin/pairs bench $(ARGS)
 

@@ -51,8 +51,8 @@ class Adversarial:
     def create_parameters(self):
         """Creates the variables of both networks, in the order of the updates, and the step."""
         self.random = np.random.RandomState(self.config.seed)
-        self.parameters = {}
-        self.averages = {}
+        self.parameters: dict = {}
+        self.averages: dict = {}
         self.create_dense("generator/hidden", 32, 128, norm="generator/norm")
         self.create_dense("generator/output", 128, 784)
         self.create_dense("discriminator/hidden", 784, 128, norm="discriminator/norm")

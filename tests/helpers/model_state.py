@@ -20,7 +20,7 @@ def assign(model: Any, handle: Any, value: Any) -> None:
 def set_parameters(model: Any, values: Mapping[str, np.ndarray]) -> None:
     """Gives the parameters these values by name."""
     for name, value in values.items():
-        assign(model, model.parameters[name], value)
+        assign(model, model.parameters[name], np.asarray(value, np.float32))
 
 
 def set_step(model: Any, step: int) -> None:
@@ -41,7 +41,7 @@ def set_slots(model: Any, seed: int) -> dict[str, np.ndarray]:
         if name.endswith(("/m", "/v")):
             size = 10.0 ** random.uniform(-16, -2, np.shape(value))
             sign = random.choice([-1, 1], np.shape(value))
-            values[name] = np.float32(size if name.endswith("/v") else sign * size**0.5)
+            values[name] = np.asarray(size if name.endswith("/v") else sign * size**0.5, np.float32)
     handles = model.slot_variables()
     for name, value in values.items():
         assign(model, handles[name], value)

@@ -54,11 +54,13 @@ def a_batch(name: str, size: int, seed: int = 0) -> tuple[np.ndarray, ...]:
     """Returns inputs, negative and large ones among them, and targets."""
     random = np.random.RandomState(seed)
     if PAIRS[name].data == "ratings":  # ids repeat
-        ids = [random.randint(0, rows, size).astype(np.int64) for rows in (5, 3)]
-        return *ids, np.float32(random.uniform(1, 5, size))
+        users, items = (random.randint(0, rows, size).astype(np.int64) for rows in (5, 3))
+        return users, items, random.uniform(1, 5, size).astype(np.float32)
     if PAIRS[name].data == "line":
-        return np.float32(random.uniform(-30, 30, size)), np.float32(random.uniform(-3, 9, size))
-    images = np.float32(random.normal(0.3, 1, [size, 784]))
+        return random.uniform(-30, 30, size).astype(np.float32), random.uniform(-3, 9, size).astype(
+            np.float32
+        )
+    images = random.normal(0.3, 1, [size, 784]).astype(np.float32)
     classes = random.randint(0, 10, size).astype(np.int64)
     one_hot = np.eye(10, dtype=np.float32)[classes]
     return images, classes if PAIRS[name].data == "fashion" else one_hot
@@ -69,9 +71,9 @@ def a_model(name: str, style: str, optimizer: str | None = None, **settings: Any
     model = PAIRS[name].create(style, optimizer, **settings)
     random = np.random.RandomState(7)
     values = {
-        parameter: np.float32(random.normal(0.01, 1.5 / np.shape(value)[0] ** 0.5, np.shape(value)))
+        parameter: random.normal(0.01, 1.5 / np.shape(value)[0] ** 0.5, np.shape(value))
         if np.ndim(value)
-        else np.float32(random.uniform(0.5, 2))
+        else np.array(random.uniform(0.5, 2))
         for parameter, value in model.variables().items()
     }
     set_parameters(model, values)
@@ -214,10 +216,14 @@ def test_a_wrong_model_is_caught(
     monkeypatch.setattr(
         getattr(PAIRS[name].module("tf2_style"), PAIRS[name].class_name), method, wrong
     )
-    checks = {"forward": test_predictions, "loss": test_gradients, "correct": test_metrics}
-    more = {"test_gradients": [0], "test_metrics": [7], "test_predictions": []}
+    checks: dict[str, tuple[Any, ...]] = {
+        "forward": (test_predictions,),
+        "loss": (test_gradients, 0),
+        "correct": (test_metrics, 7),
+    }
+    check, *more = checks[method]
     with pytest.raises(AssertionError):
-        checks[method](name, "tf2_style", None, *more[checks[method].__name__])
+        check(name, "tf2_style", None, *more)
 
 
 def test_an_update_frozen_late_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

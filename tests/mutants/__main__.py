@@ -1,0 +1,116 @@
+"""Makes each change in a copy of the suite and says what notices it.
+
+python -m mutants [--only TEXT] [--every N] [--jobs N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import Queue
+
+from mutants.changes import ROOT, Change, all_changes, changed_text
+
+NUMBER, TEXT_RULE, NOTHING = "a number", "a text rule", "nothing"
+TEXT_RULES = ("tests/pairs/test_pair_rules.py", "tests/guide/test_guide_hunks.py")
+COPIED = ("tf1_style", "tf2_style", "shared", "tests", "docs", "benchmarks", "pyproject.toml")
+# An update that never ends, or a lock that is never released, shows as a test that takes too long.
+SECONDS = 600
+
+
+def copy_suite(folder: Path) -> Path:
+    """Copies what the tests need; returns the folder."""
+    skipped = shutil.ignore_patterns("__pycache__", "build")
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=skipped)
+        else:
+            shutil.copy(source, folder / name)
+    for name in (".venv", ".venv-tf115"):
+        if (ROOT / name).exists():
+            os.symlink(ROOT / name, folder / name)
+    return folder
+
+
+def fails(copy: Path, arguments: Sequence[str]) -> bool:
+    """Whether a test fails in a copy of the suite.
+
+    Raises:
+        RuntimeError: pytest ran no test.
+    """
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(
+            command, cwd=copy, env=environment, capture_output=True, text=True, timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return True
+    if done.returncode not in (0, 1, 2):
+        raise RuntimeError(f"pytest {' '.join(arguments)}: {done.stdout[-2000:]}{done.stderr}")
+    return done.returncode != 0
+
+
+def noticed_by(change: Change, copy: Path) -> str:
+    """Makes a change in a copy, looks what notices it, and takes it back."""
+    before = {file: (copy / file).read_text(encoding="utf-8") for file in change.files}
+    try:
+        for file in change.files:
+            (copy / file).write_text(changed_text(change, file, copy), encoding="utf-8")
+        if fails(copy, change.tests):
+            return NUMBER
+        return TEXT_RULE if fails(copy, TEXT_RULES) else NOTHING
+    finally:
+        for file, text in before.items():
+            (copy / file).write_text(text, encoding="utf-8")
+
+
+def try_all(changes: Sequence[Change], jobs: int, folder: Path) -> list[str]:
+    """Prints a line for each change as it is tried; returns what noticed each, in order."""
+    copies: Queue[Path] = Queue()
+    for number in range(jobs):
+        copies.put(copy_suite(folder / str(number)))
+
+    def one(change: Change) -> str:
+        copy = copies.get()
+        try:
+            found = noticed_by(change, copy)
+        finally:
+            copies.put(copy)
+        print(f"{found:<12} {change.name}", flush=True)
+        return found
+
+    with ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(one, changes))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Tries the changes; returns 1 if no number notices one of them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", help="changes whose line holds this text")
+    parser.add_argument("--every", type=int, default=1, help="each N-th of them")
+    parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
+    parsed = parser.parse_args(arguments)
+    changes = [change for change in all_changes() if parsed.only in change.name][:: parsed.every]
+    with tempfile.TemporaryDirectory() as folder:
+        found = try_all(changes, parsed.jobs, Path(folder))
+    counts = Counter(found)
+    print(f"\n{len(changes)} changes noticed by", end=" ")
+    print(", ".join(f"{what}: {counts[what]}" for what in (NUMBER, TEXT_RULE, NOTHING)))
+    for change, what in zip(changes, found, strict=True):
+        if what != NUMBER:
+            print(f"  by {what}: {change.name}")
+    return 0 if counts[NUMBER] == len(changes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

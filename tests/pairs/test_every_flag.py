@@ -1,0 +1,163 @@
+"""Every flag of every program, changed once: both styles do the same with it, and do something."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shared.data.digits import load_digits
+from shared.data.fashion import load_fashion
+from shared.models import PAIRS, STYLES
+from shared.trace_recorder import read_trace
+
+STEPS = 5
+# What every setting of a `Config` is changed to; both styles are trained with it for STEPS steps.
+OTHER: dict[str, Any] = {
+    "steps": 3,
+    "batch_size": 7,
+    "learning_rate": 0.004,
+    "keep_probability": 0.75,
+    "l2": 0.5,
+    "seed": 3,
+    "initial_weight": 0.7,
+    "initial_bias": 0.3,
+    "checkpoint_every": 2,
+    "report_every": 2,
+    "trace_every": 2,
+    "trace_steps": "3",
+    "log_dir": "events",
+    "trace": "trace.npz",
+    "data": "images.npz",
+}
+# What changes no number that is trained: what is looked at instead is told in `observed`.
+BESIDE = {"checkpoint_every", "report_every", "trace_every", "trace_steps", "log_dir", "trace"}
+ELSEWHERE = {"checkpoint_dir", "optimizer"}  # a folder of its own; a choice that TF1 style lacks
+# A default is large for these few steps; the CNN's checkpoints are of 39 MB.
+SMALL: dict[str, Any] = {"batch_size": 4, "steps": STEPS}
+
+
+def settings_of(name: str) -> list[str]:
+    config = PAIRS[name].module("tf1_style").Config
+    return [field.name for field in dataclasses.fields(config) if field.name not in ELSEWHERE]
+
+
+def observed(name: str, style: str, folder: Path, capsys: Any, **changed: Any) -> dict[str, Any]:
+    """Trains a few steps; returns the numbers, and what is on disk and on the screen."""
+    pair, folder = PAIRS[name], folder / style
+    module = pair.module(style)
+    fields = {field.name for field in dataclasses.fields(module.Config)}
+    settings = {key: value for key, value in SMALL.items() if key in fields}
+    settings["checkpoint_dir"] = str(folder / "checkpoints")
+    if "optimizer" in fields:
+        settings["optimizer"] = pair.same_kernel.optimizer
+    if {"trace_every", "trace_steps"} & set(changed):
+        settings["trace"] = str(folder / "trace.npz")
+    paths = {key: str(folder / changed[key]) for key in {"log_dir", "trace"} & set(changed)}
+    folder.mkdir(parents=True)
+    result = module.PROGRAM.train(module.Config(**{**settings, **changed, **paths}))
+    trace = Path(paths.get("trace") or settings.get("trace") or folder / "none")
+    whole: Any = None
+    if trace.exists():
+        with read_trace(trace) as read:
+            whole = read.whole_steps("variable", next(iter(result.variables)))
+    return {
+        "losses": result.losses.tobytes(),
+        "variables": {key: np.asarray(v).tobytes() for key, v in result.variables.items()},
+        "checkpoints": sorted(path.name for path in (folder / "checkpoints").glob("*.index")),
+        "events": len(list((folder / "events").glob("*"))) if "log_dir" in changed else None,
+        "whole steps": whole,
+        "steps printed": [
+            line.split()[1] for line in capsys.readouterr().out.splitlines() if "step" in line[:6]
+        ],
+    }
+
+
+@pytest.fixture
+def other_images(tmp_path: Path) -> str:
+    """Other images than the sample's: its test images, to train on."""
+    digits = load_digits()
+    classes = digits.test_labels.argmax(axis=1)
+    path = tmp_path / OTHER["data"]
+    np.savez(
+        path,
+        x_train=(digits.test_images * 255).astype(np.uint8).reshape(-1, 28, 28),
+        y_train=classes.astype(np.uint8),
+        x_test=(digits.train_images[:100] * 255).astype(np.uint8).reshape(-1, 28, 28),
+        y_test=digits.train_labels[:100].argmax(axis=1).astype(np.uint8),
+    )
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def plainly() -> dict[str, dict[str, Any]]:
+    """What each model does without the flag, kept for the next flag."""
+    return {}
+
+
+CASES = [
+    pytest.param(
+        name,
+        setting,
+        id=f"{name}-{setting}",
+        # Three million weights, saved and traced, take seconds for each.
+        marks=pytest.mark.slow if name == "cnn" and setting in BESIDE | {"data"} else (),
+    )
+    for name in PAIRS
+    for setting in settings_of(name)
+]
+
+
+@pytest.mark.parametrize(("name", "setting"), CASES)
+def test_both_styles_do_the_same_with_a_flag(
+    name: str, setting: str, tmp_path: Path, capsys: Any, other_images: str, plainly: Any
+) -> None:
+    value = other_images if setting == "data" else OTHER[setting]
+    tf1, tf2 = (observed(name, style, tmp_path, capsys, **{setting: value}) for style in STYLES)
+    assert tf1 == tf2
+    if name not in plainly:
+        plainly[name] = observed(name, "tf2_style", tmp_path / "plain", capsys)
+    plain = plainly[name]
+    if setting in BESIDE:
+        assert tf2["losses"] == plain["losses"] and tf2["variables"] == plain["variables"]
+        assert tf2 != plain
+    else:
+        assert tf2["losses"] != plain["losses"]
+
+
+@pytest.mark.parametrize("name", [name for name in PAIRS if "learning_rate" in settings_of(name)])
+def test_a_resumed_run_takes_the_new_learning_rate(name: str, tmp_path: Path) -> None:
+    def trained(style: str, folder: str, rate: float) -> Any:
+        pair = PAIRS[name]
+        module = pair.module(style)
+        fields = {field.name for field in dataclasses.fields(module.Config)}
+        settings: dict[str, Any] = {"checkpoint_dir": str(tmp_path / style / folder)}
+        if "batch_size" in fields:
+            settings["batch_size"] = 4
+        if "optimizer" in fields:
+            settings["optimizer"] = pair.same_kernel.optimizer
+        for steps, learning_rate in ((2, 0.01), (4, rate)):
+            result = module.PROGRAM.train(
+                module.Config(**settings, steps=steps, learning_rate=learning_rate)
+            )
+        return {key: np.asarray(value).tobytes() for key, value in result.variables.items()}
+
+    tf1, tf2 = (trained(style, "other", 0.02) for style in STYLES)
+    assert tf1 == tf2
+    assert tf2 != trained("tf2_style", "same", 0.01)
+
+
+def test_every_setting_is_changed_to_another_value() -> None:
+    for name in PAIRS:
+        for field in dataclasses.fields(PAIRS[name].module("tf1_style").Config):
+            if field.name not in ELSEWHERE:
+                assert OTHER[field.name] != field.default, (name, field.name)
+
+
+def test_the_other_images_are_others(other_images: str) -> None:
+    # Else a program that ignores --data would pass.
+    assert not np.array_equal(load_digits(other_images).train_images, load_digits().train_images)
+    assert load_fashion(other_images).train_images.shape == (1000, 784)
