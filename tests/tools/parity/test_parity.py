@@ -20,7 +20,7 @@ from shared.tools.parity import matrix, other_processes, recording, report, runt
 from shared.tools.parity.bounds import bound_of
 from shared.tools.parity.matrix import RUNTIMES, Row, measure, row
 from shared.tools.parity.printed import no_longer_holds, read_results
-from shared.tools.parity.recording import Run, Seen, batches_of, record
+from shared.tools.parity.recording import Run, Seen, batches_of, parameters_by_update, record
 from shared.tools.parity.session import run_of
 from shared.tools.parity.watch import Watch
 from shared.trace_recorder import Trace, read_trace
@@ -79,7 +79,10 @@ def test_the_same_kernels_give_the_same_bits(name: str, runtime: str, measured: 
 def test_keras_adam_is_bounded_and_not_bitwise(name: str, measured: Any) -> None:
     found = measured[name, "keras"]
     # (1 - beta1) (g - m) against beta1 m + (1 - beta1) g: the first slot is where they part.
-    assert found.first_difference["step"] == 1 and found.first_difference["stage"] == "slot"
+    # Where a step makes several updates, the last one's logits see it already.
+    has_several = len(parameters_by_update(PAIRS[name].create("tf2_style"))) > 1
+    stage = "logits" if has_several else "slot"
+    assert found.first_difference["step"] == 1 and found.first_difference["stage"] == stage
     assert not found.bitwise and 0 < found.curve_difference <= found.bound
 
 
