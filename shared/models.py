@@ -150,6 +150,14 @@ PAIRS = {
             run_steps=200,
         ),
         Pair(
+            "recurrent_network",
+            "RecurrentNetwork",
+            "digits",
+            _adam(_NETWORK_BOUND),
+            ParityRun(200, 10, bounded_steps=50, rounding_drift=6e-8),
+            run_steps=200,
+        ),
+        Pair(
             "embeddings", "MatrixFactorization", "ratings", _adam(_LINE_BOUND), ParityRun(300, 60)
         ),
         Pair(
@@ -168,6 +176,7 @@ SCRIPTS = ("basics", "input_pipeline")
 """Pairs of files that print the same lines and train nothing; what trains is in PAIRS."""
 
 NOT_TIMED = {
+    "recurrent_network": "no peer has its LSTM written yet",
     "embeddings": "a batch is three arrays, and the ways that are timed take two",
     "adversarial": "two updates a step, which no peer makes",
 }

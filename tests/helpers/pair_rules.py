@@ -26,6 +26,7 @@ STAGES = [
 # The most lines of a file, by model.
 LINES = {"linear_regression": 200, "relu_regression": 200, "softmax_regression": 200}
 LINES.update(mlp=230, cnn=280)
+LINES.update(recurrent_network=255)  # the TensorFlow 2 twin writes out the cell
 LINES.update(embeddings=220)
 LINES.update(adversarial=280)  # two networks
 LINES.update(several_workers=270)
@@ -57,6 +58,7 @@ ONLY_IN_TF2 = {
     "RATING_BATCHES": "as IMAGES",
     "NOISE": "as IMAGES",
     "NOISE_BATCHES": "as IMAGES",
+    "read_row": "LSTMCell computes it",
     "create_dense": "tf.layers creates the variables of a layer where it is called",
     "distributed_step": "a strategy runs a function on every replica",
     "replica_step": "as distributed_step",
@@ -74,6 +76,7 @@ RENAMED_IN_TF2 = {
 # Where a pair's mathematics is written in another way on purpose: model -> stage -> reason.
 OTHER_MATHEMATICS = {
     "mlp": {"FORWARD": "TensorFlow 2 has Keras layers for what TensorFlow 1 writes out"},
+    "recurrent_network": {"FORWARD": "TensorFlow 1 has a cell for what TensorFlow 2 writes out"},
     "adversarial": {
         "FORWARD": "TensorFlow 1 has layers in scopes for what TensorFlow 2 writes out"
     },

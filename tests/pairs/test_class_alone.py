@@ -27,7 +27,7 @@ HEAD = {
 PROGRAM = """
 class Settings:
     seed, learning_rate, optimizer, keep_probability = 0, 0.01, "keras", 0.5
-    l2 = 0.02
+    l2, clip_norm = 0.02, 1.0
     initial_weight, initial_bias = 0.5, 0.0
 
 

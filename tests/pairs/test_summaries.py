@@ -30,6 +30,7 @@ SCALARS = {
     "adversarial": {"loss", "accuracy", "learning_rate"},
     "mlp": {"loss", "accuracy", "learning_rate"},
     "embeddings": {"loss", "accuracy", "learning_rate"},
+    "recurrent_network": {"loss", "accuracy", "learning_rate"},
 }
 
 

@@ -34,6 +34,7 @@ QUICK = {
     "softmax_regression": 12,
     "mlp": 12,
     "cnn": 3,
+    "recurrent_network": 4,
     "embeddings": 20,
     "adversarial": 6,
 }
