@@ -238,7 +238,7 @@ def test_ctrl_c_of_the_command(tmp_path: Path) -> None:
         text=True,
     )  # fmt: skip
     assert process.stdout is not None
-    while "step 5 of" not in (line := process.stdout.readline()):
+    while " 5 of 1000000" not in (line := process.stdout.readline()):
         assert line, process.communicate()[1]
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
