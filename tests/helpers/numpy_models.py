@@ -77,6 +77,27 @@ def cnn(p: Arrays, images: np.ndarray, kept: np.ndarray | None = None) -> np.nda
     return dropped @ p["output_weights"] + p["output_biases"]
 
 
+def sigmoid(values: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-values))
+
+
+def recurrent(p: Arrays, images: np.ndarray, kept: np.ndarray | None = None) -> np.ndarray:
+    """Returns the logits; `kept` [batch, 64] is 0, or 1 / keep_probability, for each unit."""
+    rows = images.reshape(-1, 28, 28)
+    output = cell = np.zeros([len(rows), 64])
+    numbers = (rows.max(axis=2) > 0) * np.arange(1, 29)
+    lengths = np.maximum(numbers.max(axis=1), 1)
+    for row in range(28):
+        gates = np.concatenate([rows[:, row], output], axis=1) @ p["rnn/lstm_cell/kernel"]
+        i, j, f, o = np.split(gates + p["rnn/lstm_cell/bias"], 4, axis=1)
+        new_cell = sigmoid(f + 1) * cell + sigmoid(i) * np.tanh(j)
+        reads = (row < lengths)[:, np.newaxis]
+        output = np.where(reads, sigmoid(o) * np.tanh(new_cell), output)
+        cell = np.where(reads, new_cell, cell)
+    dropped = output * (1 if kept is None else kept)
+    return dropped @ p["output_weights"] + p["output_biases"]
+
+
 def factorization(p: Arrays, users: np.ndarray, items: np.ndarray, kept: Any = None) -> np.ndarray:
     products = (p["user_rows"][users] * p["item_rows"][items]).sum(axis=1)
     return 3 + p["user_biases"][users] + p["item_biases"][items] + products
@@ -109,6 +130,7 @@ class NumpyModel(NamedTuple):
     correct: Callable[[np.ndarray, np.ndarray], np.ndarray] | None
     terms: int
     optimizer: str = "adam"
+    clip_norm: float | None = None  # of all gradients together, where the update clips them
     penalties: Callable[..., Any] = nothing  # beside each example's loss: parameters, inputs
 
     def loss(self, p: Arrays, batch: Sequence[np.ndarray], kept: Any = None) -> float:
@@ -130,6 +152,9 @@ NUMPY_MODELS = {
     "softmax_regression": NumpyModel(softmax, cross_entropies, np.sum, right_class, 784, "sgd"),
     "mlp": NumpyModel(mlp, cross_entropies, np.mean, right_class, 784 + 128),
     "cnn": NumpyModel(cnn, cross_entropies, np.mean, right_class, 25 + 800 + 3136 + 1024),
+    "recurrent_network": NumpyModel(
+        recurrent, cross_entropies, np.mean, right_class, 28 * (28 + 64) + 64, clip_norm=1.0
+    ),
     "embeddings": NumpyModel(factorization, squares, np.mean, within_half, 64, penalties=used_rows),
 }
 

@@ -20,7 +20,7 @@ from tf2_style.recurrent_network import Config, RecurrentNetwork
 
 PAIR = PAIRS["recurrent_network"]
 # Clipped at a length that the gradients of these steps exceed.
-SETTINGS = {"clip_norm": 0.5, "keep_probability": 0.25}
+SETTINGS: dict[str, Any] = {"clip_norm": 0.5, "keep_probability": 0.25}
 
 
 def batches(steps: int = 3) -> tuple[np.ndarray, np.ndarray]:
