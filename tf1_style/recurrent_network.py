@@ -100,7 +100,8 @@ class RecurrentNetwork:
         """Sets each value to 0 but for a share of `keep_probability`; without one, none."""
         if keep_probability is None:
             return values
-        # As `DropoutWrapper(cell, output_keep_prob=…)`, with noise that both styles can repeat.
+        # As `DropoutWrapper(cell, output_keep_prob=…)` does it to the output at the last row, with
+        # noise that both styles can repeat. `state.h` the wrapper leaves as it is.
         kept = self.noise(tf.shape(values)) < keep_probability
         scale = 1 / tf.convert_to_tensor(keep_probability, tf.float32)
         return tf.where(kept, values * scale, tf.zeros_like(values))

@@ -45,9 +45,10 @@ class TrainingRun:
         size = sum(array.nbytes for array in arrays_of(self._batches(range(first, first + 1))))
         at_once = max(1, min(CALL_BYTES // max(1, size), CALL_STEPS))
         for part in chunks(first, config.steps, config.report_every):
-            for steps in chunks(part.start, part.stop, at_once):
-                yield steps
-                self._finish(steps, steps.stop == part.stop)
+            for unsaved in chunks(part.start, part.stop, config.checkpoint_every):
+                for steps in chunks(unsaved.start, unsaved.stop, at_once):
+                    yield steps
+                    self._finish(steps, steps.stop == part.stop)
 
     def report(self, losses: Any) -> None:
         """Takes the losses [steps] of the batches that were yielded last, or several by name."""

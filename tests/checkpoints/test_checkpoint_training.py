@@ -38,12 +38,14 @@ SAME_KERNEL: list[tuple[str, str | None]] = [
     ("softmax_regression", None),
     ("mlp", "tf1"),
     ("cnn", "tf1"),
+    ("recurrent_network", "tf1"),
     ("embeddings", "tf1"),
 ]
 KERAS_ADAM: list[tuple[str, str | None]] = [
     ("relu_regression", "keras"),
     ("mlp", "keras"),
     ("cnn", "keras"),
+    ("recurrent_network", "keras"),
     ("embeddings", "keras"),
 ]
 

@@ -137,6 +137,9 @@ def test_checkpoints_of_both_styles_can_be_read(summary: Any) -> None:
 def test_plots_are_pictures(finished: tuple[Path, str]) -> None:
     pictures = sorted((finished[0] / "plots").iterdir())
     assert [picture.name for picture in pictures] == [
+        "adversarial_digits_tf1.png",
+        "adversarial_digits_tf2.png",
+        "adversarial_loss.png",
         "cnn_digits_tf1.png",
         "cnn_digits_tf2.png",
         "cnn_loss.png",

@@ -37,6 +37,7 @@ def pair_map(pair: Pair, optimizer: str | None, folder: str) -> CrossingMap:
         describe(tf2_model.save(os.path.join(folder, "tf2")), parameters_of(tf2_model)),
     )
     _settle_optimizers(proposal, tf1_model)
+    settle_cells(proposal)
     left = [*proposal.doubts, *proposal.without_partner()[0], *proposal.without_partner()[1]]
     assert not left, f"{pair.name}: the styles differ in what they save: {left}"
     return dataclasses.replace(proposal.map(), origin=f"--model {pair.name}")
@@ -52,6 +53,21 @@ def parameters_of(tf2_model: Any) -> BuiltWith:
         for network, parameters in getattr(tf2_model, "networks", {}).items()
     }
     return names or [escaped(name) for name in tf2_model.parameters]
+
+
+def settle_cells(proposal: Proposal) -> None:
+    """Makes doubts sure where both styles use one name, for a variable or for a slot of it.
+
+    A name alone does not tell whose order of gates a recurrent cell has. The suite's twins give a
+    variable the same name only where it holds the same numbers.
+    """
+    for doubt in list(proposal.doubts):
+        one = proposal.tf1.variables[doubt.tf1].role
+        other = proposal.tf2.variables[doubt.tf2].role
+        names = (one.slot_of, other.slot_of) if one.slot else (doubt.tf1, doubt.tf2)
+        if one.slot == other.slot and escaped(str(names[0])) == names[1]:
+            proposal.doubts.remove(doubt)
+            proposal.sure.setdefault(doubt.tf1, []).append(doubt.tf2)
 
 
 def _settle_optimizers(proposal: Proposal, tf1_model: Any) -> None:

@@ -99,7 +99,7 @@ def _feed_noise(model: Any) -> Callable[[int], None]:
 
     Compiled by XLA, `stateless_uniform` gives other numbers for a seed known only at run time.
     """
-    seed, units = model.config.seed, model.dense_biases.shape[0]
+    seed, units = model.config.seed, model.output_weights.shape[0]  # what dropout keeps or drops
     noise = tf.Variable(tf.zeros([model.config.batch_size, units]), trainable=False)
     model.noise = lambda shape: noise
 

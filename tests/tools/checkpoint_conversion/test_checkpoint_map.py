@@ -18,7 +18,7 @@ from shared.tools.checkpoint_conversion.conversion_map import KerasAdam, load_ma
 from shared.tools.checkpoint_conversion.map_text import map_text
 from shared.tools.checkpoint_conversion.names import ENDING, LEAF, SAME, UNLIKE, agreement
 from shared.tools.checkpoint_conversion.object_based import escaped
-from shared.tools.checkpoint_conversion.pair_maps import parameters_of
+from shared.tools.checkpoint_conversion.pair_maps import parameters_of, settle_cells
 from shared.tools.checkpoint_conversion.proposal import Proposal, propose
 from shared.tools.commands import main
 from tf2_style.tf1_adam import TF1Adam
@@ -63,6 +63,15 @@ def test_the_map_of_a_pair_has_every_tensor(name: str, optimizer: str | None) ->
     computed = {power for adam in adams for power in (adam.beta1_power, adam.beta2_power)}
     assert len(computed) == 2 * len(adams)
     assert set(conversion_map.variables) | computed == set(tf1.variables)
+
+
+@pytest.mark.parametrize(("path", "settled"), [("rnn/lstm_cell/kernel", 1), ("lstm/kernel", 0)])
+def test_a_cell_under_another_name_stays_in_doubt(path: str, settled: int, tmp_path: Path) -> None:
+    names, variable = {"rnn/lstm_cell/kernel": np.zeros([4, 8], F32)}, tf.Variable(tf.zeros([4, 8]))
+    proposal = proposal_for(tmp_path, names, **{path: variable})
+    assert doubts(proposal) == {("rnn/lstm_cell/kernel", escaped(path))} and not proposal.sure
+    settle_cells(proposal)
+    assert (len(proposal.sure), len(proposal.doubts)) == (settled, 1 - settled)
 
 
 @pytest.mark.parametrize(
