@@ -16,7 +16,7 @@ from benchmarks.clock import Running, repeated
 from benchmarks.memory import resident_bytes
 from benchmarks.models_and_batches import make_workload
 from benchmarks.runtimes import runtime_named
-from shared.models import PAIRS
+from shared.models import NOT_TIMED, PAIRS
 
 ROOT = Path(__file__).parents[2]
 STEPS = 10_000
@@ -78,7 +78,7 @@ def traces(function: tf.types.experimental.PolymorphicFunction) -> int:
     return int(function.experimental_get_tracing_count())
 
 
-@pytest.mark.parametrize("name", [name for name in PAIRS if name != "cnn"])
+@pytest.mark.parametrize("name", [name for name in PAIRS if name not in {"cnn", *NOT_TIMED}])
 def test_each_function_is_traced_once_whatever_the_batch_and_the_number_of_steps(name: str) -> None:
     model = PAIRS[name].create("tf2_style")
     for batch, steps in ((1, 1), (7, 3), (20, 2)):

@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from shared.models import PAIRS
 from shared.tools.child_process import tf115_environment
 from shared.tools.lookup.index import anchor, symbols
 from shared.tools.pitfalls.pitfall import pitfalls
@@ -235,7 +234,7 @@ def stage_ids(model: str) -> set[str]:
     """The ids of the stages on the page of a pair."""
     from shared.tools.alignment import STAGE
 
-    source = (ROOT / "tf1_style" / f"{PAIRS[model].name}.py").read_text(encoding="utf-8")
+    source = (ROOT / "tf1_style" / f"{model}.py").read_text(encoding="utf-8")
     matches = (STAGE.match(line) for line in source.splitlines())
     return {match[1].lower() for match in matches if match}
 

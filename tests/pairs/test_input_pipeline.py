@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 from shared.models import STYLES
 from tf1_style import input_pipeline as tf1_pipeline
@@ -28,6 +29,12 @@ from tf115_environment import run_tf115
 MODULES = dict(zip(STYLES, (tf1_pipeline, tf2_pipeline), strict=True))
 SECTIONS = [section.__name__ for section in tf2_pipeline.SECTIONS]
 Batches = Sequence[tuple[np.ndarray, np.ndarray]]  # ids [batch] and values [batch, 3]
+
+
+@pytest.fixture(autouse=True)
+def no_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes back the seed that a test before may have set: `tf.random.set_seed` cannot."""
+    monkeypatch.setattr(context.context(), "_seed", None)
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ def test_the_newest_checkpoint_is_exported(
     ]
     for loader in (loaded_by_tf1, loaded_by_tf2):
         with loader(f"saved_models/{style}/relu_regression") as predict:
-            found = predict(POINTS)
+            found = predict(inputs=POINTS)
         assert found.tobytes() == np.asarray(model.predict(POINTS)).tobytes()
     assert [file.name for file in Path("saved_models", style).iterdir()] == ["relu_regression"]
 
@@ -80,7 +80,7 @@ def test_only_a_saved_model_is_replaced_and_only_when_asked(
     assert (tmp_path / "out" / "saved_model.pb").read_bytes() == before
     assert export(*arguments, "--force") == 0
     with loaded_by_tf2(str(tmp_path / "out")) as predict:
-        assert predict(POINTS).tobytes() == np.asarray(model.predict(POINTS)).tobytes()
+        assert predict(inputs=POINTS).tobytes() == np.asarray(model.predict(POINTS)).tobytes()
     # A folder with anything else in it, such as that of the checkpoints, is never replaced.
     capsys.readouterr()
     assert export(*arguments[:2], "--out", tmp_path / "saved", "--force") == 2

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.models import PAIRS
+from shared.models import PAIRS, SEVERAL_WORKERS
 from shared.tensorflow_loading import load_tensorflow
 from shared.tools.lookup.count_uses import count
 from shared.tools.lookup.index import KINDS, Symbol, anchor, find, symbols
@@ -26,6 +26,7 @@ from shared.tools.lookup.states import (
     upgrade_table,
 )
 from shared.tools.pitfalls.pitfall import pitfalls
+from stock_keras import stock_keras as stock_keras  # every test here has Keras 3 alone
 
 load_tensorflow()
 import tensorflow as tf  # noqa: E402
@@ -234,7 +235,7 @@ def test_trying_them_all_prints_nothing(capfd: pytest.CaptureFixture[str]) -> No
 
 def test_a_use_stands_in_the_stage_that_it_names() -> None:
     uses = pair_lines("placeholder")
-    assert {use.model for use in uses if use.stage == "INPUTS"} == set(PAIRS)
+    assert {use.model for use in uses if use.stage == "INPUTS"} == {*PAIRS, *SEVERAL_WORKERS}
     for use in uses:
         assert "tf.placeholder(" in line_of(use.file, use.line)
         if use.stage is not None:  # a topic module has no stages

@@ -12,6 +12,7 @@ from pitfall_pins import pins_of
 from shared.errors import SuiteError
 from shared.tools.pitfalls.measuring import measure, measure_here
 from shared.tools.pitfalls.pitfall import CATALOGUE, SIDES, Reading, pitfalls
+from stock_keras import stock_keras as stock_keras  # every test here has Keras 3 alone
 from upgrade_script import converted
 
 PITFALLS = pitfalls()
