@@ -157,7 +157,7 @@ def test_the_unbroken_twin_is_equal(reference: Trace, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", TWINS, ids=lambda broken: broken.__name__)
-def test_a_broken_twin_is_found_where_it_breaks(
+def test_a_broken_adversarial_twin_is_found_where_it_breaks(
     broken: type, reference: Trace, tmp_path: Path
 ) -> None:
     found = compare(reference, traced(tmp_path / "twin.npz", broken(Config(optimizer="tf1"))))

@@ -114,7 +114,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_twin_is_found_where_it_breaks(
+def test_a_broken_recurrent_twin_is_found_where_it_breaks(
     name: str, reference: Trace, tmp_path: Path
 ) -> None:
     cls, place = BROKEN[name]

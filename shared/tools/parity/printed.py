@@ -151,9 +151,10 @@ def _change(old: Row | None, new: Row) -> str | None:
     steps = old.first_difference["step"], new.first_difference["step"]
     if steps[0] != steps[1]:
         return f"printed with a first difference at step {steps[0]}, found at step {steps[1]}"
-    assert old.curve_difference and new.curve_difference
-    ratio = new.curve_difference / old.curve_difference
-    if old.steps == new.steps and not _is_alike(ratio, old.model):
+    if old.steps != new.steps:
+        return None
+    assert old.curve_difference and new.curve_difference is not None
+    if not _is_alike(new.curve_difference / old.curve_difference, old.model):
         return f"printed {_number(old)}, found {_number(new)}"
     return None
 
