@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 from typing import Any, Iterator
 
 import numpy as np
 
 from shared.checkpoints import claim_folder
 from shared.errors import SuiteError, UsageError
-from shared.program.batches import Batch, call, one_step, steps_in, total
+from shared.program.batches import Batch, call, each_step, stack, total
 from shared.program.cluster import Patience, Role, require_free_port, role_of
 from shared.program.program import Program
 from shared.program.progress import PrintedProgress, Progress, TrainingResult
@@ -131,11 +132,10 @@ class WatchedWorker:
 
     def train_steps(self, *stacked: np.ndarray) -> np.ndarray:
         """Trains on stacked batches [steps, batch, ...]; returns the losses [steps]."""
-        first = self._model.step()
-        steps = range(steps_in(stacked))
-        losses = [self._step(first + n + 1, one_step(stacked, n)) for n in steps]
+        coming = itertools.count(self._model.step() + 1)
+        losses: np.ndarray = stack([self._step(next(coming), one) for one in each_step(stacked)])
         self._patience.rest()
-        return np.array(losses, np.float32)
+        return losses
 
     def _step(self, step: int, batch: Batch) -> Any:
         self._patience.expect(f"step {step}")

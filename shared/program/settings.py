@@ -58,17 +58,17 @@ def metadata_of(config_class: Any, field: Any) -> Any:
 
 def count(text: str) -> int:
     """Reads a whole number of at least 1."""
-    return _whole_number(text, 1, "a whole number of at least 1")
+    return whole_number(text, 1, "a whole number of at least 1")
 
 
 def whole(text: str) -> int:
     """Reads a whole number of at least 0."""
-    return _whole_number(text, 0, "a whole number of at least 0")
+    return whole_number(text, 0, "a whole number of at least 0")
 
 
 def seed(text: str) -> int:
     """Reads a seed of `numpy.random.RandomState`."""
-    return _whole_number(text, 0, "a whole number from 0 to 4294967295", 2**32 - 1)
+    return whole_number(text, 0, "a whole number from 0 to 4294967295", 2**32 - 1)
 
 
 def number(text: str) -> float:
@@ -86,7 +86,12 @@ def probability(text: str) -> float:
     return _finite(text, "a number above 0 and at most 1", lambda value: 0 < value <= 1)
 
 
-def _whole_number(text: str, lowest: int, expected: str, highest: float = math.inf) -> int:
+def whole_number(text: str, lowest: int, expected: str, highest: float = math.inf) -> int:
+    """Reads a whole number from `lowest` to `highest`; `expected` is what a refusal says of them.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is no such number.
+    """
     try:
         value = int(text)
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +31,7 @@ class Events(NamedTuple):
 
 def read_events(folder: Path) -> Events:
     events = Events({}, {}, [], set())
-    for file in sorted(folder.iterdir()):
+    for file in sorted(folder.iterdir(), key=_numbers_in_order):
         for event in tf.compat.v1.train.summary_iterator(str(file)):
             if event.graph_def:
                 events.graphs.append(tf.compat.v1.GraphDef.FromString(event.graph_def))
@@ -38,6 +39,11 @@ def read_events(folder: Path) -> Events:
                 events.plugins.add(value.metadata.plugin_data.plugin_name)
                 _add(events, (event.step, value.tag), value)
     return events
+
+
+def _numbers_in_order(file: Path) -> list[tuple[int, str]]:
+    """A key to sort by: TensorFlow 2 ends names in a count, and 100 comes after 99."""
+    return [(int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", file.name)]
 
 
 def _add(events: Events, key: tuple[int, str], value: Any) -> None:

@@ -102,17 +102,7 @@ def load_map(path: str | os.PathLike[str]) -> CrossingMap:
     except (OSError, ValueError) as error:  # ValueError: TOML, UTF-8, numbers of 5,000 digits
         raise UsageError(f"{path}: expected a map in TOML; found: {error}") from error
     reader = _Reader(str(path))
-    allowed = (
-        "templates",
-        "variables",
-        "unsure",
-        "keras_adam",
-        "recurrent",
-        "layout",
-        "rules",
-        "ignore",
-    )
-    reader.check_names("", tables, allowed)
+    reader.check_names("", tables, _TABLES)
     if tables.get("unsure"):
         first, count = next(iter(tables["unsure"])), len(tables["unsure"])
         raise UsageError(

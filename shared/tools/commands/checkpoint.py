@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.errors import UsageError
 from shared.models import PAIRS, pairs_named
-from shared.program.settings import positive
+from shared.program.settings import positive, whole_number
 
 if TYPE_CHECKING:
     from shared.tools.checkpoint_conversion.contents import Contents
@@ -27,13 +27,7 @@ _PATH_HELP = (
 
 
 def _count(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = -1
-    if not 0 <= value < 2**63:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0; found {text!r}")
-    return value
+    return whole_number(text, 0, "a whole number of at least 0", 2**63 - 1)
 
 
 def add_parser(subparsers: Any) -> None:
