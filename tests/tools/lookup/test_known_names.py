@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ from shared.tensorflow_loading import load_tensorflow
 from shared.tools.child_process import tf115_environment
 from shared.tools.lookup import known_names, legacy_keras
 from shared.tools.lookup.index import close_matches, find
-from shared.tools.lookup.record_states import states_now
 from shared.tools.lookup.states import STATES, WORKS, state
 from shared.tools.lookup.walk import walk
 from tf115_environment import require_tf115
@@ -58,8 +58,15 @@ def test_every_name_has_a_state_and_an_answer() -> None:
 
 @pytest.mark.slow
 def test_the_recorded_states_are_what_trying_shows() -> None:
-    recorded = json.loads(known_names.STATES_FILE.read_text())
-    assert states_now() == recorded
+    """Tries them in a fresh process: what other tests have imported would be found, too."""
+    program = (
+        "import json; from shared.tools.lookup.record_states import states_now; "
+        "print(json.dumps(states_now()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == json.loads(known_names.STATES_FILE.read_text())
 
 
 @pytest.mark.parametrize(
