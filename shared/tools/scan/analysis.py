@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from shared.tools.scan import signs
-from shared.tools.scan.facts import Facts, Sign, Unresolved, Use
+from shared.tools.scan.facts import Arguments, Facts, Sign, Unresolved, Use
 from shared.tools.scan.modules import ModuleIndex
 from shared.tools.scan.nodes import (
     children,
@@ -601,10 +601,13 @@ class _Analysis:
         special = self.special_call(node)
         if special is not None:
             return special
+        before = len(self.facts.uses)
         if isinstance(function, ast.Attribute):
             value = self.chain(function, is_called=True)
         else:
             value = self.visit(function)
+        if len(self.facts.uses) > before:
+            self.add_arguments(node)
         for argument in node.args:
             given = self.visit(argument)
             if given == "tf" and isinstance(argument, ast.Name):
@@ -667,6 +670,16 @@ class _Analysis:
 
     def add(self, node: ast.AST, value: Value, written: str, form: str) -> None:
         self.facts.uses.append(Use(place_of(node), value, written, form))
+
+    def add_arguments(self, node: ast.Call) -> None:
+        """Adds to the use that a call is, the newest, what the call gives it."""
+        use = self.facts.uses[-1]
+        words = [word.arg for word in node.keywords]
+        starred = any(isinstance(each, ast.Starred) for each in node.args)
+        # Of `tf.a(x).b(y)`, where b is no use, the newest is a, which has its arguments already.
+        is_inner = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Call)
+        if use.place == place_of(node.func) and not (starred or None in words or is_inner):
+            use.arguments = Arguments(len(node.args), tuple(filter(None, words)))
 
     def sign(self, node: ast.AST, behaviour: str, written: str) -> None:
         self.facts.signs.append(Sign(place_of(node), behaviour, written))

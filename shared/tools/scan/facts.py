@@ -15,6 +15,13 @@ class Place(NamedTuple):
     column: int
 
 
+class Arguments(NamedTuple):
+    """What a call gives: how many arguments by position, and which by name."""
+
+    positional: int
+    keywords: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Use:
     """One use of a symbol.
@@ -24,12 +31,14 @@ class Use:
         value: a path of TensorFlow, or a reference into another module of the scanned code.
         written: as the code has it, such as "slim.conv2d".
         form: "name", "method", "import", "getattr" or "wildcard".
+        arguments: of a call whose arguments the text tells; else None.
     """
 
     place: Place
     value: Value
     written: str
     form: str
+    arguments: Arguments | None = None
 
 
 @dataclass(frozen=True, slots=True)

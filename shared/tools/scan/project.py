@@ -24,6 +24,7 @@ from shared.tools.scan.verdicts import (
     Verdict,
     is_known,
     is_stray_member,
+    kind_of_use,
     stands_for_member,
     verdict,
 )
@@ -260,7 +261,8 @@ def _rows(facts: Facts) -> Iterator[tuple[Place, str, str, str, str, str, str]]:
     """Place, what, name, written, form, kind and message of each finding."""
     for use in facts.uses:
         judged = verdict(str(use.value))
-        yield use.place, "use", judged.symbol, use.written, use.form, judged.kind, ""
+        kind = kind_of_use(judged, use.arguments)
+        yield use.place, "use", judged.symbol, use.written, use.form, kind, ""
     for sign in facts.signs:
         meant = behaviours()[sign.behaviour]
         yield sign.place, "behaviour", meant.name, sign.written, "", meant.kind, meant.title

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.tools.lookup import known_names
+from shared.tools.lookup.same_calls import is_same
 from shared.tools.pitfalls.pitfall import pitfalls
 from shared.tools.scan import trying
 from shared.tools.scan.images import RESIZING
@@ -14,6 +15,7 @@ from shared.tools.scan.old_names import OLD_NAMES
 
 if TYPE_CHECKING:
     from shared.tools.lookup.index import Symbol
+    from shared.tools.scan.facts import Arguments
 
 # In the order of how much each asks for.
 KINDS = {
@@ -118,6 +120,18 @@ def verdict(path: str) -> Verdict:
         pair=_pair(symbol.name if symbol else name),
         note=" ".join(filter(None, notes)),
     )
+
+
+def kind_of_use(judged: Verdict, arguments: Arguments | None) -> str:
+    """Returns the kind of one use, which its arguments may make less than that of its symbol.
+
+    Args:
+        judged: of the symbol.
+        arguments: of the call; None where there is none, or where the text does not tell.
+    """
+    if arguments is None or judged.kind not in ("behaviour changes", "numbers change"):
+        return judged.kind
+    return "unchanged" if is_same(judged.symbol.removeprefix("tf."), *arguments) else judged.kind
 
 
 def _kind(code: str, symbol: Symbol | None) -> str:

@@ -165,7 +165,9 @@ def _entries(scan: Scan) -> Iterator[str]:
         facts += [f"<p>{_escaped(verdict.note)}</p>"] if verdict.note else []
         facts += _answer(verdict.write, verdict.change)
         facts += _references(verdict.pitfalls, verdict.concept, verdict.pair)
-        yield _entry(name, verdict.kind, group, facts)
+        for kind in dict.fromkeys([verdict.kind, *(use.kind for use in group)]):
+            uses = [use for use in group if use.kind == kind]
+            yield _entry(name, kind, uses, facts) if uses else ""
     for name, group in by_symbol(scan.of("behaviour")).items():
         meant = behaviours()[name]
         facts = [*_answer(meant.write, meant.change)]
