@@ -32,7 +32,7 @@ parity: .venv/.installed  ## Renew the parity matrix; or compare (ARGS="cnn --ru
 	@.venv/bin/pairs parity $(or $(ARGS),--renew)
 
 test-slow: .venv/.installed  ## Run the tests that train for minutes
-	@.venv/bin/python -m pytest -m slow $(ARGS)
+	@.venv/bin/python -m pytest -m slow $(ARGS) -n auto --dist loadfile
 
 guide: .venv/.installed  ## Build the guide into build/guide; `pairs guide` opens it
 	@.venv/bin/pairs guide --build --no-open

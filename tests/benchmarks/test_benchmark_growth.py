@@ -65,6 +65,7 @@ def grown() -> dict[str, int]:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", RUNTIMES)
 def test_memory_does_not_grow(way: str, grown: dict[str, int]) -> None:
     assert grown[way] < BOUND

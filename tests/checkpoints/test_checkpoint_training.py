@@ -22,6 +22,7 @@ from checkpoint_programs import (
     proposed_map,
     tensors_of,
 )
+from large_models import large_are_slow
 from saved import restore, save
 from shared.tools.checkpoint_conversion.contents import describe
 from shared.tools.checkpoint_conversion.conversion_map import CrossingMap, KerasAdam
@@ -102,7 +103,7 @@ def half_trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tupl
     return half_trained
 
 
-@pytest.mark.parametrize(("name", "optimizer"), SAME_KERNEL + KERAS_ADAM)
+@pytest.mark.parametrize(("name", "optimizer"), large_are_slow(SAME_KERNEL + KERAS_ADAM))
 def test_tf2_goes_on_from_tf1(
     name: str, optimizer: str | None, half_trained: Any, tmp_path: Path
 ) -> None:
@@ -123,7 +124,7 @@ def test_tf2_goes_on_from_tf1(
     assert values_of(tmp_path / "back") == values_of(source)
 
 
-@pytest.mark.parametrize(("name", "optimizer"), SAME_KERNEL + KERAS_ADAM[:1])
+@pytest.mark.parametrize(("name", "optimizer"), large_are_slow(SAME_KERNEL + KERAS_ADAM[:1]))
 def test_tf1_goes_on_from_tf2(
     name: str, optimizer: str | None, half_trained: Any, tmp_path: Path
 ) -> None:
@@ -399,6 +400,7 @@ def run_in_tf115(*arguments: str | Path) -> None:
 
 
 @pytest.mark.tf115
+@pytest.mark.slow
 def test_pairs_cross_to_real_1_15_and_from_it(tmp_path: Path) -> None:
     script = Path(__file__).parents[1] / "helpers" / "checkpoint_pairs.py"
     run_in_tf115(script, "train", tmp_path)

@@ -156,6 +156,7 @@ def test_the_unbroken_twin_is_equal(reference: Trace, tmp_path: Path) -> None:
     assert (found.outcome, found.bitwise, found.steps) == (EQUAL, True, STEPS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", TWINS, ids=lambda broken: broken.__name__)
 def test_a_broken_adversarial_twin_is_found_where_it_breaks(
     broken: type, reference: Trace, tmp_path: Path

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from large_models import LARGE, large_are_slow
 from saved import restore, save
 from shared.data.batch_order import batch_rows
 from shared.data.regression_points import exact_line, noisy_line
@@ -95,7 +96,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Trace
     return reference
 
 
-@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("name", large_are_slow(PAIRS))
 def test_the_unbroken_twin_is_equal(name: str, reference: Any, tmp_path: Path) -> None:
     twin = traced(tmp_path / "twin.npz", tf2_model(name), batches(name))
     found = compare(reference(name), twin)
@@ -390,7 +391,13 @@ TWINS: dict[str, tuple[str, type, dict[str, Any], Found]] = {
 }
 
 
-@pytest.mark.parametrize("mistake", TWINS)
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        pytest.param(mistake, marks=pytest.mark.slow if name in LARGE else ())
+        for mistake, (name, *_) in TWINS.items()
+    ],
+)
 def test_a_broken_twin_is_found_where_it_breaks(
     mistake: str, reference: Any, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from large_models import large_are_slow
 from shared.data.digits import load_digits
 from shared.data.fashion import load_fashion
 from shared.models import PAIRS, STYLES
@@ -100,19 +101,13 @@ def plainly() -> dict[str, dict[str, Any]]:
 
 
 CASES = [
-    pytest.param(
-        name,
-        setting,
-        id=f"{name}-{setting}",
-        # Three million weights, saved and traced, take seconds for each.
-        marks=pytest.mark.slow if name == "cnn" and setting in BESIDE | {"data"} else (),
-    )
+    pytest.param(name, setting, id=f"{name}-{setting}")
     for name in PAIRS
     for setting in settings_of(name)
 ]
 
 
-@pytest.mark.parametrize(("name", "setting"), CASES)
+@pytest.mark.parametrize(("name", "setting"), large_are_slow(CASES))
 def test_both_styles_do_the_same_with_a_flag(
     name: str, setting: str, tmp_path: Path, capsys: Any, other_images: str, plainly: Any
 ) -> None:
@@ -129,7 +124,9 @@ def test_both_styles_do_the_same_with_a_flag(
         assert tf2["losses"] != plain["losses"]
 
 
-@pytest.mark.parametrize("name", [name for name in PAIRS if "learning_rate" in settings_of(name)])
+@pytest.mark.parametrize(
+    "name", large_are_slow(name for name in PAIRS if "learning_rate" in settings_of(name))
+)
 def test_a_resumed_run_takes_the_new_learning_rate(name: str, tmp_path: Path) -> None:
     def trained(style: str, folder: str, rate: float) -> Any:
         pair = PAIRS[name]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from large_models import large_are_slow
 from model_state import set_parameters, set_slots, set_step
 from numpy_models import NUMPY_MODELS, NumpyModel, adam
 from shared.models import PAIRS
@@ -22,24 +23,15 @@ VARIANTS = [
     for name in NUMPY_MODELS
     for variant in PAIRS[name].variants
 ]
-# The CNN's three million weights take seconds for each: what is quick for it is once of each kind.
-QUICK_FOR_CNN = {"gradients": [1051], "update": [1051], "metrics": [501]}
 
 
-def cases(kind: str, values: list[int], variants: list[Any]) -> list[Any]:
-    """Returns each variant with each value; slow where the CNN takes long."""
-    return [
-        pytest.param(
-            *variant.values,
-            value,
-            id=f"{variant.id}-{value}",
-            marks=pytest.mark.slow
-            if variant.values[0] == "cnn" and value not in QUICK_FOR_CNN[kind]
-            else (),
-        )
+def cases(values: list[int], variants: list[Any]) -> list[Any]:
+    """Returns each variant with each value."""
+    return large_are_slow(
+        pytest.param(*variant.values, value, id=f"{variant.id}-{value}")
         for variant in variants
         for value in values
-    ]
+    )
 
 
 PLAIN = [param for param in VARIANTS if param.values[2] != "keras"]  # the model, not its optimizer
@@ -120,9 +112,7 @@ def test_predictions(name: str, style: str, optimizer: str | None) -> None:
 
 
 # One example; a few; chunks of 500 with a partial last one, of which the CNN knows.
-@pytest.mark.parametrize(
-    ("name", "style", "optimizer", "size"), cases("metrics", [1, 7, 501, 1003], PLAIN)
-)
+@pytest.mark.parametrize(("name", "style", "optimizer", "size"), cases([1, 7, 501, 1003], PLAIN))
 def test_metrics(name: str, style: str, optimizer: str | None, size: int) -> None:
     reference, model = NUMPY_MODELS[name], a_model(name, style, optimizer)
     batch = a_batch(name, size)
@@ -140,7 +130,7 @@ def test_metrics(name: str, style: str, optimizer: str | None, size: int) -> Non
 
 
 @pytest.mark.parametrize(  # dropout's noise is another one at each step
-    ("name", "style", "optimizer", "step"), cases("gradients", [0, 1051], PLAIN)
+    ("name", "style", "optimizer", "step"), cases([0, 1051], PLAIN)
 )
 def test_gradients(name: str, style: str, optimizer: str | None, step: int) -> None:
     reference, model = NUMPY_MODELS[name], a_model(name, style, optimizer)
@@ -167,7 +157,7 @@ def test_gradients(name: str, style: str, optimizer: str | None, step: int) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "style", "optimizer", "step"), cases("update", [0, 1, 131, 1051, 5003], VARIANTS)
+    ("name", "style", "optimizer", "step"), cases([0, 1, 131, 1051, 5003], VARIANTS)
 )
 def test_one_update(name: str, style: str, optimizer: str | None, step: int) -> None:
     reference, model = NUMPY_MODELS[name], a_model(name, style, optimizer, learning_rate=0.003)

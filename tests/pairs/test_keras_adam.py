@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from large_models import large_are_slow
 from shared.models import PAIRS
 from shared.program.batches import call
 from shared.tools.compare.distances import relative_l2
@@ -29,7 +30,7 @@ def losses_of(name: str, steps: int, slower: float = 0.0, **settings: Any) -> np
     return np.asarray(call(model.train_steps, batches_of(pair, config)(range(steps))))
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", large_are_slow(STEPS))
 def test_a_network_amplifies_the_drift_as_it_does_any_change_of_its_size(name: str) -> None:
     exact = losses_of(name, STEPS[name], optimizer="tf1")
     keras = losses_of(name, STEPS[name], optimizer="keras")
@@ -41,7 +42,7 @@ def test_a_network_amplifies_the_drift_as_it_does_any_change_of_its_size(name: s
     assert control_drift / 10 < drift < control_drift * 10
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", large_are_slow(STEPS))
 def test_a_learning_rate_off_by_one_percent_is_no_such_drift(name: str) -> None:
     exact = losses_of(name, 10, optimizer="tf1")
     control = losses_of(name, 10, optimizer="tf1", slower=SHARE)

@@ -113,6 +113,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_recurrent_twin_is_found_where_it_breaks(
     name: str, reference: Trace, tmp_path: Path

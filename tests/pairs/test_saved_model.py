@@ -16,6 +16,7 @@ from tensorflow.python.tools import saved_model_cli
 
 from checkpoint_pairs import fresh, named_inputs, train
 from exported import loaded_by_tf1, loaded_by_tf2
+from large_models import large_are_slow
 from saved import restore
 from shared.models import PAIRS, STYLES
 from shared.tools.child_process import tf115_environment
@@ -61,7 +62,7 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Exported
     return export
 
 
-@pytest.fixture(params=PAIRS)
+@pytest.fixture(params=large_are_slow(PAIRS))
 def exported(request: pytest.FixtureRequest, export: Callable[[str], Exported]) -> Exported:
     return export(request.param)
 
@@ -257,6 +258,7 @@ def test_one_exported_by_tensorflow_115_loads(name: str, loader: Any) -> None:
 
 
 @pytest.mark.tf115
+@pytest.mark.slow
 def test_every_pair_exported_by_tensorflow_115_loads(tmp_path: Path) -> None:
     script = Path(__file__).parents[1] / "helpers" / "exported.py"
     subprocess.run(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from large_models import large_are_slow
 from saved import restore
 from shared.models import PAIRS, STYLES
 
@@ -34,7 +35,7 @@ def run(style: str, name: str, *arguments: str) -> int:
     return PAIRS[name].module(style).PROGRAM.main(list(arguments))
 
 
-@pytest.mark.parametrize(("style", "name"), FILES)
+@pytest.mark.parametrize(("style", "name"), large_are_slow(FILES))
 def test_train_then_evaluate_then_predict(
     style: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -58,6 +59,7 @@ for file, folder in zip(sys.argv[1::2], sys.argv[2::2]):
 """
 
 
+@pytest.mark.slow
 def test_predict_restores_every_model_in_a_new_process(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -76,7 +78,7 @@ def test_predict_restores_every_model_in_a_new_process(
     assert found.stdout == expected
 
 
-@pytest.mark.parametrize(("style", "name"), FILES)
+@pytest.mark.parametrize(("style", "name"), large_are_slow(FILES))
 def test_resuming_equals_an_uninterrupted_run(
     style: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -93,11 +95,7 @@ def test_resuming_equals_an_uninterrupted_run(
         assert np.array_equal(value, resumed.variables[variable]), variable
 
 
-@pytest.mark.parametrize(
-    ("style", "name"),
-    # The four checkpoints of the CNN, 39 MB each, take a while.
-    [pytest.param(*file, marks=pytest.mark.slow if file[1] == "cnn" else ()) for file in FILES],
-)
+@pytest.mark.parametrize(("style", "name"), large_are_slow(FILES))
 def test_the_last_three_checkpoints_are_kept(style: str, name: str, tmp_path: Path) -> None:
     module = PAIRS[name].module(style)
     for steps in (1, 2, 3, 4):  # in four runs: each must know the files of those before it
@@ -264,8 +262,15 @@ def test_tensorflow_chatter_is_not_shown(style: str, tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("style", "signal_number"),
+    [
+        ("tf1_style", signal.SIGINT),
+        ("tf2_style", signal.SIGTERM),
+        pytest.param("tf1_style", signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param("tf2_style", signal.SIGINT, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_saves_and_the_resumed_run_equals_an_uninterrupted_one(
     style: str, signal_number: signal.Signals, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from event_files import Events, Histogram, differences, read_events
+from large_models import large_are_slow
 from saved import program_of
 from shared.errors import SuiteError
 from shared.models import IMAGES, PAIRS, STYLES
@@ -71,7 +72,7 @@ def train(name: str, style: str, folder: Path, steps: int, **settings: Any) -> T
     return module.PROGRAM.train(config, Progress())
 
 
-@pytest.fixture(scope="module", params=PAIRS)
+@pytest.fixture(scope="module", params=large_are_slow(PAIRS))
 def name(request: pytest.FixtureRequest) -> str:
     return request.param
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from large_models import large_are_slow
 from shared.models import PAIRS
 from tf115_environment import run_tf115
 
@@ -16,7 +17,7 @@ def printed_losses(lines: list[str]) -> list[float]:
 
 
 @pytest.mark.tf115
-@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("name", large_are_slow(PAIRS))
 def test_trains_restores_and_agrees(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

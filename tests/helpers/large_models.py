@@ -1,0 +1,33 @@
+"""The larger models: what trains one of them takes seconds, and is a slow test.
+
+`make test` still trains each of them once, in both styles: tests/pairs/test_training.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+LARGE = {
+    "cnn": "50 ms a step, 39 MB a checkpoint",
+    "recurrent_network": "20 ms a step, a second to trace",
+    "adversarial": "10 ms a step, three seconds to trace",
+    "residual_network": "30 ms a step, three seconds to trace",
+}
+"""What is slow about each, on two cores."""
+
+
+def large_are_slow(cases: Iterable[Any]) -> list[Any]:
+    """Returns the cases of a parametrization; those that name a larger model are marked slow."""
+    return [_marked(case) for case in cases]
+
+
+def _marked(case: Any) -> Any:
+    marks, name = (case.marks, case.id) if hasattr(case, "marks") else ((), None)
+    values = tuple(case.values) if hasattr(case, "marks") else case
+    values = values if isinstance(values, tuple) else (values,)
+    if any(isinstance(value, str) and value in LARGE for value in values):
+        return pytest.param(*values, marks=[*marks, pytest.mark.slow], id=name)
+    return case
