@@ -15,7 +15,7 @@ except ImportError:
 
 tf.disable_eager_execution()
 tf.set_random_seed(1)
-data = tf.data.Dataset.range(100).map(lambda i: tf.cast(i, tf.float32) * tf.ones([4, 3]))
+data = tf.data.Dataset.range(1, 100).map(lambda i: tf.cast(i, tf.float32) * tf.ones([4, 3]))
 x = tf.data.make_one_shot_iterator(data).get_next()
 average = tf.get_variable("average", [3], initializer=tf.zeros_initializer(), trainable=False)
 moved = tf.assign(average, 0.9 * average + 0.1 * tf.reduce_mean(x, 0))
