@@ -1,4 +1,4 @@
-"""Record what a training run computes, step by step, in one `.npz` file, and read it back.
+"""Records what a training run computes, step by step, in one `.npz` file, and reads it back.
 
 A program that trains in TensorFlow needs no line of this: `pairs record` records it unedited, and
 fetches what is recorded in the run that updates. This file is the format beneath, for code that
@@ -95,7 +95,7 @@ class TensorInfo(NamedTuple):
 
 
 def as_storable(value: Any, what: str) -> Tuple[np.ndarray, str]:
-    """Turn an array into what a trace holds: little-endian, C order.
+    """Turns an array into what a trace holds: little-endian, C order.
 
     Args:
         value: anything `numpy.asarray` takes, with a dtype of `DTYPES` in any byte order.
@@ -124,7 +124,7 @@ def _storage(dtype: np.dtype) -> Tuple[str, np.dtype]:
 
 
 def as_float64(array: np.ndarray, dtype: str) -> np.ndarray:
-    """Widen a stored array to float64 (exact, but for integers beyond 2**53)."""
+    """Widens a stored array to float64 (exact, but for integers beyond 2**53)."""
     if dtype == "bfloat16":  # the upper half of a float32
         array = (array.astype(np.uint32) << np.uint32(16)).view(np.float32)
     return array.astype(np.float64)
@@ -173,7 +173,7 @@ class _Records:
             self._newest = bytearray()
 
     def write_to(self, member: IO[bytes]) -> None:
-        """Write all records as one `.npy` stream."""
+        """Writes all records as one `.npy` stream."""
         header = {
             "descr": np.lib.format.dtype_to_descr(self._dtype),
             "fortran_order": False,
@@ -207,7 +207,7 @@ class _Column:
         self.shape = tuple(old if old == new else None for old, new in pairs)
 
     def keep(self, array: np.ndarray) -> None:
-        """Copy the tensor: the caller may change it in place during the next step."""
+        """Copies the tensor: the caller may change it in place during the next step."""
         if self.last.shape != array.shape or self.last.dtype != array.dtype:
             self.last = np.empty_like(array)
         np.copyto(self.last, array)
@@ -251,7 +251,7 @@ class TraceRecorder:
         flags: Optional[Mapping[str, Any]] = None,
         versions: Optional[Mapping[str, str]] = None,
     ) -> None:
-        """Begin the file."""
+        """Begins the file."""
         if every is not None and every < 1:
             raise TraceFileError(f"every: expected a number of steps above 0, found {every!r}")
         self.path = os.fspath(path)
@@ -295,7 +295,7 @@ class TraceRecorder:
     def record_initial(
         self, variables: Tensors = None, slots: Tensors = None, step: int = 0
     ) -> None:
-        """Record, whole, the state before training.
+        """Records, whole, the state before training.
 
         Args:
             variables: name -> array.
@@ -321,7 +321,7 @@ class TraceRecorder:
         slots: Tensors = None,
         variables: Tensors = None,
     ) -> None:
-        """Record one step. What is not given at a step is not compared there.
+        """Records one step. What is not given at a step is not compared there.
 
         Args:
             step: number of the step, counted from 1; each must exceed the one before.
@@ -352,7 +352,7 @@ class TraceRecorder:
                     self._record_tensor(step, stage, name, value)
 
     def record_loss(self, step: int, name: str, loss: Any) -> None:
-        """Record one of several losses of the step just recorded, under a name of its own.
+        """Records one of several losses of the step just recorded, under a name of its own.
 
         Args:
             step: the step that `record` was last called for.
@@ -421,7 +421,7 @@ class TraceRecorder:
         return self._zip.open(name + ".npy", "w", force_zip64=True)
 
     def annotate(self, flags: Mapping[str, Any]) -> None:
-        """Add to the run's settings what is known only at its end.
+        """Adds to the run's settings what is known only at its end.
 
         Raises:
             TraceFileError: `flags` hold what JSON cannot.
@@ -431,7 +431,7 @@ class TraceRecorder:
         self._meta["versions"].update(_versions())
 
     def close(self) -> None:
-        """Complete the file, bring it to disk and give it its name. Closing twice is harmless.
+        """Completes the file, brings it to disk and gives it its name. Closing twice is harmless.
 
         Raises:
             TraceFileError: the disk is full or the folder is gone.
@@ -474,7 +474,7 @@ class TraceRecorder:
         self._spool.close()
 
     def discard(self) -> None:
-        """Give up: remove what was written; an older trace of the same name stays."""
+        """Gives up: removes what was written; an older trace of the same name stays."""
         with contextlib.suppress(OSError, ValueError):
             self._zip.close()
         with contextlib.suppress(OSError):
@@ -483,11 +483,11 @@ class TraceRecorder:
             os.remove(self._partial)
 
     def __enter__(self) -> "TraceRecorder":
-        """Return the recorder itself."""
+        """Returns the recorder itself."""
         return self
 
     def __exit__(self, error_type: Any, error: Any, traceback: Any) -> None:
-        """Complete the trace, or discard it when an exception passes through."""
+        """Completes the trace, or discards it when an exception passes through."""
         if error_type is None:
             self.close()
         elif self._is_open:
@@ -505,7 +505,7 @@ def _step_number(step: Any) -> int:
 
 
 def _check_name(stage: str, name: Any) -> None:
-    """Refuse a name that the archive cannot hold as the name of a member."""
+    """Refuses a name that the archive cannot hold as the name of a member."""
     try:
         if not isinstance(name, str) or not name or "\0" in name:
             raise ValueError
@@ -602,7 +602,7 @@ class Trace:
     """
 
     def __init__(self, path: Union[str, "os.PathLike[str]"]) -> None:
-        """Open the file and check it."""
+        """Opens the file and checks it."""
         self.path = os.fspath(path)
         with _named_errors("read", self.path):
             if not stat.S_ISREG(os.stat(self.path).st_mode):  # opening a pipe would wait for ever
@@ -641,7 +641,7 @@ class Trace:
                 raise self._damaged(error) from error
 
     def _check_sizes(self) -> None:
-        """Refuse what could unpack to more than the file holds, before anything is unpacked."""
+        """Refuses what could unpack to more than the file holds, before anything is unpacked."""
         for member in self._zip.infolist():
             if member.compress_type != zipfile.ZIP_STORED:
                 raise ValueError(f"{member.filename} is compressed, which no trace is")
@@ -687,7 +687,7 @@ class Trace:
             self._check_digests(tensor)
 
     def _check_digests(self, tensor: TensorInfo) -> None:
-        """Hold each whole tensor against the digest of its step: a checksum can be forged."""
+        """Holds each whole tensor against the digest of its step: a checksum can be forged."""
         digests = {int(r["step"]): r["digest"] for r in self.records(tensor.stage, tensor.name)}
         for step in self.whole_steps(tensor.stage, tensor.name):
             array = self.whole(tensor.stage, tensor.name, step)
@@ -732,20 +732,20 @@ class Trace:
             raise self._damaged(f"{member}: {error}") from error
 
     def close(self) -> None:
-        """Close the file."""
+        """Closes the file."""
         self._zip.close()
 
     def __enter__(self) -> "Trace":
-        """Return the trace itself."""
+        """Returns the trace itself."""
         return self
 
     def __exit__(self, error_type: Any, error: Any, traceback: Any) -> None:
-        """Close the file."""
+        """Closes the file."""
         self.close()
 
 
 def read_trace(path: Union[str, "os.PathLike[str]"]) -> Trace:
-    """Open a trace and check all of it.
+    """Opens a trace and checks all of it.
 
     Raises:
         TraceFileError: missing, half-written, damaged, foreign, or of another version.
@@ -768,7 +768,7 @@ def _check_records(records: np.ndarray, dtype: np.dtype, what: str) -> None:
 
 
 def _parse_npy(data: bytes) -> np.ndarray:
-    """Read one `.npy` member; never a pickled object, never more memory than there are bytes."""
+    """Reads one `.npy` member; never a pickled object, never more memory than there are bytes."""
     stream = io.BytesIO(data)
     version = np.lib.format.read_magic(stream)
     if version == (1, 0):
