@@ -173,8 +173,8 @@ PAIRS = {
     )
 }
 
-SCRIPTS = ("basics", "input_pipeline")
-"""Pairs of files that print the same lines and train nothing; what trains is in PAIRS."""
+SCRIPTS = ("basics", "input_pipeline", "transfer")
+"""Pairs of files that print the same lines; models that are trained by a program are in PAIRS."""
 
 NOT_TIMED = {
     "recurrent_network": "no peer has its LSTM written yet",

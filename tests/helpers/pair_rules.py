@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import difflib
 import re
+from collections.abc import Sequence
 
 from shared.tools.alignment import STAGE
 
@@ -109,6 +110,14 @@ TF1_NAMES = [
     "feed_dict",
     "session",
 ]
+# What the TensorFlow 2 file of a pair may use all the same, because TensorFlow 2 has nothing else.
+ALLOWED_IN_TF2 = {
+    "transfer": (
+        "tf.compat.v1.wrap_function",  # the only way to run a graph that TensorFlow 1 wrote
+        "tf.compat.v1.GraphDef",
+        "tf.compat.v1.train.import_meta_graph",
+    ),
+}
 TF2_NAMES = [
     "tf.function",
     "tf.GradientTape",
@@ -209,11 +218,14 @@ def _imported(node: ast.AST) -> list[str]:
     return []
 
 
-def foreign_names(source: str, forbidden: list[str]) -> list[str]:
-    """Returns the forbidden names that the code uses; comments and docstrings may speak of them."""
-    used = set()
+def foreign_names(source: str, forbidden: list[str], allowed: Sequence[str] = ()) -> list[str]:
+    """Returns the forbidden names that the code uses; comments and docstrings may speak of them.
+
+    `allowed` are whole names, such as `tf.compat.v1.wrap_function`, that do not count.
+    """
+    used: set[str] = set()
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Attribute):
+        if isinstance(node, ast.Attribute) and not _part_of(ast.unparse(node), allowed):
             used |= {ast.unparse(node), node.attr}
         elif isinstance(node, ast.Name):
             used.add(node.id)
@@ -223,6 +235,10 @@ def foreign_names(source: str, forbidden: list[str]) -> list[str]:
         name for name in forbidden if any(use == name or use.startswith(name + ".") for use in used)
     }
     return sorted(prefixes)
+
+
+def _part_of(name: str, allowed: Sequence[str]) -> bool:
+    return any(whole == name or whole.startswith(name + ".") for whole in allowed)
 
 
 def stages(source: str) -> list[str]:

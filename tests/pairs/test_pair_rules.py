@@ -100,7 +100,17 @@ def test_script_pairs(script: str) -> None:
     assert pair_rules.stages(tf1) == pair_rules.stages(tf2) != []
     assert pair_rules.imports(tf1, "tf1_style") == pair_rules.imports(tf2, "tf2_style") == []
     assert pair_rules.foreign_names(tf1, pair_rules.TF2_NAMES) == []
-    assert pair_rules.foreign_names(tf2, pair_rules.TF1_NAMES) == []
+    allowed = pair_rules.ALLOWED_IN_TF2.get(script, ())
+    assert pair_rules.foreign_names(tf2, pair_rules.TF1_NAMES, allowed) == []
+    assert all(name in tf2 for name in allowed)
+    assert not allowed or pair_rules.foreign_names(tf2, pair_rules.TF1_NAMES) == ["tf.compat"]
+
+
+def test_an_allowed_name_allows_no_other() -> None:
+    text = source("tf2_style", "transfer")
+    allowed = pair_rules.ALLOWED_IN_TF2["transfer"]
+    more = broken(text, "tf.Variable(value", "tf.compat.v1.get_variable(value")
+    assert pair_rules.foreign_names(more, pair_rules.TF1_NAMES, allowed) == ["tf.compat"]
 
 
 @pytest.mark.parametrize("model", MODELS)
