@@ -1,7 +1,8 @@
 """Transfer learning, the TensorFlow 1 way: parts of graphs and files, picked by their names.
 
 A network trained on digits left a checkpoint with its graph, and a frozen graph. Its layers stay as
-they are, and a new last layer learns ten kinds of clothes. Both styles print the same lines.
+they are, and a new last layer learns ten kinds of clothes. Both styles print the same lines, but
+for the last digit of what is exported.
 
 Twin: tf2_style/transfer.py. Run: python -m tf1_style.transfer; it makes the old files if need be.
 """
@@ -57,34 +58,6 @@ def loss(logits, labels):
     """Returns the mean cross-entropy of logits [batch, 10] and int64 labels [batch]."""
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
     return tf.reduce_mean(losses)
-
-
-# ---- OLD -------------------------------------------------------------------------------------
-
-
-def old_model(folder, trained=None):
-    """Returns the path of the old checkpoint in `folder`; makes it, or takes `trained` of cnn."""
-    path = os.path.join(folder, "model")
-    if os.path.exists(path + ".index"):
-        return path
-    with tf.Graph().as_default(), tf.Session() as session:
-        images = tf.placeholder(tf.float32, [None, 784], name="images")
-        labels = tf.placeholder(tf.int64, [None], name="labels")
-        variables = create({**LAYERS, **HEAD})
-        hidden = tf.identity(features(images, variables), name="features")
-        logits = tf.identity(classify(hidden, variables), name="logits")
-        batch_loss = tf.identity(loss(logits, labels), name="loss")
-        train_op = tf.train.AdamOptimizer(RATE).minimize(batch_loss, name="train")
-        if trained:
-            tf.train.init_from_checkpoint(trained, variables)
-        session.run(tf.global_variables_initializer())
-        for batch in digits().batches(range(0 if trained else OLD_STEPS)):
-            session.run(train_op, dict(zip([images, labels], batch)))
-        os.makedirs(folder, exist_ok=True)
-        export(session, path + ".pb")
-        # Also writes model.meta, the graph.
-        tf.train.Saver().save(session, path, write_state=False)
-    return path
 
 
 # ---- RESTORE ---------------------------------------------------------------------------------
@@ -201,6 +174,34 @@ def export(session, path):
 def exported(path):
     """Returns the logits of clothes by the network that `fine_tuned` has exported."""
     return serve(path + "-new.pb", clothes())
+
+
+# ---- OLD -------------------------------------------------------------------------------------
+
+
+def old_model(folder, trained=None):
+    """Returns the path of the old checkpoint in `folder`; makes it, or takes `trained` of cnn."""
+    path = os.path.join(folder, "model")
+    if os.path.exists(path + ".index"):
+        return path
+    with tf.Graph().as_default(), tf.Session() as session:
+        images = tf.placeholder(tf.float32, [None, 784], name="images")
+        labels = tf.placeholder(tf.int64, [None], name="labels")
+        variables = create({**LAYERS, **HEAD})
+        hidden = tf.identity(features(images, variables), name="features")
+        logits = tf.identity(classify(hidden, variables), name="logits")
+        batch_loss = tf.identity(loss(logits, labels), name="loss")
+        train_op = tf.train.AdamOptimizer(RATE).minimize(batch_loss, name="train")
+        if trained:
+            tf.train.init_from_checkpoint(trained, variables)
+        session.run(tf.global_variables_initializer())
+        for batch in digits().batches(range(0 if trained else OLD_STEPS)):
+            session.run(train_op, dict(zip([images, labels], batch)))
+        os.makedirs(folder, exist_ok=True)
+        export(session, path + ".pb")
+        # Also writes model.meta, the graph.
+        tf.train.Saver().save(session, path, write_state=False)
+    return path
 
 
 # ---- PROGRAM ---------------------------------------------------------------------------------

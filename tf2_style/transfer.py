@@ -1,7 +1,8 @@
 """Transfer learning, the TensorFlow 2 way: objects for a checkpoint, functions for a graph.
 
 A network trained on digits left a checkpoint with its graph, and a frozen graph. Its layers stay as
-they are, and a new last layer learns ten kinds of clothes. Both styles print the same lines.
+they are, and a new last layer learns ten kinds of clothes. Both styles print the same lines, but
+for the last digit of what is exported.
 
 Twin: tf1_style/transfer.py. Run: python -m tf2_style.transfer, after the twin has made the files.
 """
@@ -60,19 +61,6 @@ def loss(logits, labels):
     """Returns the mean cross-entropy of logits [batch, 10] and int64 labels [batch]."""
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
     return tf.reduce_mean(losses)
-
-
-# ---- OLD -------------------------------------------------------------------------------------
-
-
-def old_model(folder):
-    """Returns the path of the old checkpoint in `folder`; TensorFlow 2 writes no such files."""
-    path = os.path.join(folder, "model")
-    if os.path.exists(path + ".index"):
-        return path
-    raise CheckpointError(
-        f"--old: expected the files of `python -m tf1_style.transfer`, found none in {folder}"
-    )
 
 
 # ---- RESTORE ---------------------------------------------------------------------------------
@@ -198,6 +186,19 @@ def exported(path):
     """Returns the logits of clothes by the network that `fine_tuned` has exported."""
     loaded = tf.saved_model.load(path + "-new")  # to be kept: a function alone loses its variables
     return serve(loaded.predict, clothes())
+
+
+# ---- OLD -------------------------------------------------------------------------------------
+
+
+def old_model(folder):
+    """Returns the path of the old checkpoint in `folder`; TensorFlow 2 writes no such files."""
+    path = os.path.join(folder, "model")
+    if os.path.exists(path + ".index"):
+        return path
+    raise CheckpointError(
+        f"--old: expected the files of `python -m tf1_style.transfer`, found none in {folder}"
+    )
 
 
 # ---- PROGRAM ---------------------------------------------------------------------------------

@@ -81,17 +81,19 @@ def _shown_by(name: str) -> tuple[str, ...]:
 
 @functools.cache
 def _pair(keys: tuple[str, ...]) -> tuple[str, str] | None:
-    """The first line of the pair that uses most of these symbols."""
+    """The first line of the pair that uses most of these symbols, a model before a script."""
+    from shared.models import SCRIPTS
     from shared.tools.lookup.pair_lines import names_in_pairs, pair_lines
 
     # What a loop with feed_dict does, the pairs show at the call of Session.run.
     wanted = ["tf.placeholder" if key == "feed-dict" else key for key in keys]
     lines = [
         line
-        for name in names_in_pairs()
+        for name in sorted(names_in_pairs())
         for line in pair_lines(name)
         if any(f"tf.{name}" == key or f"tf.{name}".startswith(f"{key}.") for key in wanted)
     ]
+    lines = [line for line in lines if line.model not in SCRIPTS] or lines
     if not lines:
         return None
     model = collections.Counter(line.model for line in lines).most_common(1)[0][0]
