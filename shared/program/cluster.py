@@ -59,8 +59,8 @@ def role_of(environment: Mapping[str, str] = os.environ) -> Role:
     try:
         found = json.loads(text)
         cluster = {kind: list(addresses) for kind, addresses in found["cluster"].items()}
-        kind, index = found["task"]["type"], int(found["task"]["index"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        kind, index = str(found["task"]["type"]), int(found["task"]["index"])
+    except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError):
         _refuse(_FORM, text)
     for addresses in cluster.values():
         for address in addresses:
