@@ -10,7 +10,9 @@ import contextlib
 import dataclasses
 import datetime
 import json
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,24 @@ _FORM = {
         "data": {"type": "string"},
         "steps": {"type": ["integer", "null"], "minimum": 1, "maximum": 2**53},
         "batch_size": {"type": ["integer", "null"], "minimum": 1, "maximum": 2**53},
+    },
+}
+
+_NUMBERS = {"type": "array", "items": {"type": "number"}}
+_COUNT = {"type": "integer", "minimum": 0, "maximum": 2**53}
+_TOLD = {
+    "type": "object",
+    "required": ["steps", "seconds", "reported", "metrics"],
+    "properties": {
+        "steps": _COUNT,
+        "seconds": {"type": "number"},
+        "reported": {
+            "type": "object",
+            "required": ["step"],
+            "properties": {"step": {"type": "array", "items": {**_COUNT, "type": "number"}}},
+            "additionalProperties": _NUMBERS,
+        },
+        "metrics": {"type": "object", "additionalProperties": {"type": "number"}},
     },
 }
 
@@ -146,10 +166,13 @@ def write_trained(out: Path, name: str, result: TrainingResult) -> None:
 
 def read_trained(out: Path, name: str) -> TrainingResult | None:
     """Reads what `write_trained` kept; None where nothing was, or where it is damaged."""
+    import jsonschema
+
     path = out / _TRAINED / f"{name}.npz"
     try:
         with np.load(path, allow_pickle=False) as file:
             told = json.loads(str(file["told"]))
+            jsonschema.validate(told, _TOLD)
             variables = {
                 key[len(_VARIABLE) :]: file[key] for key in file.files if key.startswith(_VARIABLE)
             }
@@ -163,9 +186,9 @@ def read_trained(out: Path, name: str) -> TrainingResult | None:
                 told["metrics"],
                 float(told["seconds"]),
             )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError):
-        return None
-    except zipfile.BadZipFile:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, MemoryError):
+        return None  # TypeError: a lone array; RuntimeError: encrypted, or nested deep
+    except (zipfile.BadZipFile, zlib.error, struct.error, jsonschema.ValidationError):
         return None
 
 
