@@ -182,7 +182,7 @@ def exported(path):
 def old_model(folder, trained=None):
     """Returns the path of the old checkpoint in `folder`; makes it, or takes `trained` of cnn."""
     path = os.path.join(folder, "model")
-    if os.path.exists(path + ".index"):
+    if os.path.exists(path + ".meta"):  # the last that is written
         return path
     with tf.Graph().as_default(), tf.Session() as session:
         images = tf.placeholder(tf.float32, [None, 784], name="images")
@@ -199,7 +199,7 @@ def old_model(folder, trained=None):
             session.run(train_op, dict(zip([images, labels], batch)))
         os.makedirs(folder, exist_ok=True)
         export(session, path + ".pb")
-        # Also writes model.meta, the graph.
+        # Also writes model.meta, the graph, after the values.
         tf.train.Saver().save(session, path, write_state=False)
     return path
 

@@ -194,7 +194,7 @@ def exported(path):
 def old_model(folder):
     """Returns the path of the old checkpoint in `folder`; TensorFlow 2 writes no such files."""
     path = os.path.join(folder, "model")
-    if os.path.exists(path + ".index"):
+    if os.path.exists(path + ".meta"):
         return path
     raise CheckpointError(
         f"--old: expected the files of `python -m tf1_style.transfer`, found none in {folder}"

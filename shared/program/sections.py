@@ -10,7 +10,7 @@ from typing import Callable, Mapping, Sequence
 
 import numpy as np
 
-from shared.errors import SuiteError, UsageError
+from shared.errors import CheckpointError, SuiteError, UsageError
 from shared.program.display import one_line
 
 Results = Mapping[str, np.ndarray]
@@ -39,15 +39,32 @@ def print_sections(
     try:
         if flags.get("trained") and not os.path.exists(flags["trained"] + ".index"):
             raise UsageError(f"--trained: expected a checkpoint, found none at {flags['trained']}")
-        path = old_model(flags.pop("old"), **flags)
-    except (SuiteError, ValueError) as error:  # TensorFlow's own is one of names and shapes
+        _print(sections, old_model(flags.pop("old"), **flags))
+    except (SuiteError, OSError, ValueError) as error:  # a ValueError of TensorFlow: names, shapes
         print(f"error: {one_line(str(error))}", file=sys.stderr)
         return 2
-    for section in sections:
-        print(section.__name__.replace("_", " "))
-        for name, values in section(path).items():
-            print(f"  {name:<15} {values.shape!s:<18} {_in_short(name, values)}")
     return 0
+
+
+def _print(sections: Sequence[Callable[[str], Results]], path: str) -> None:
+    for section in sections:
+        try:
+            results = section(path)
+        except Exception as error:
+            if not _is_of_files(error):
+                raise
+            expected = "expected the files of one old model, unharmed"
+            raise CheckpointError(f"{path}: {expected}; found: {str(error)[:300]}") from error
+        print(section.__name__.replace("_", " "))
+        for name, values in results.items():
+            print(f"  {name:<15} {values.shape!s:<18} {_in_short(name, values)}")
+
+
+def _is_of_files(error: Exception) -> bool:
+    """Whether files that are missing, damaged or of another model may have raised it."""
+    # By its module: TensorFlow is not imported here.
+    by_tensorflow = type(error).__module__.split(".")[0].startswith(("tensorflow", "google"))
+    return by_tensorflow or isinstance(error, (AssertionError, KeyError, OSError, ValueError))
 
 
 def _flags(description: str, has_trained: bool) -> argparse.ArgumentParser:

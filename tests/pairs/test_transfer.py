@@ -233,6 +233,28 @@ def test_old_files_are_made_from_a_checkpoint_of_the_cnn(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("damage", ["cut short", "missing", "of another model"])
+def test_old_files_that_cannot_be_used_end_in_one_line(
+    damage: str, style: str, old: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(old + ".meta", tmp_path)
+    if damage == "of another model":
+        values = {"output_biases": tf.Variable(tf.zeros([10]))}
+        tf.train.Checkpoint(**values).write(str(tmp_path / "model"))
+    else:
+        shutil.copy(old + ".index", tmp_path)
+    if damage == "cut short":
+        data = ".data-00000-of-00001"
+        (tmp_path / f"model{data}").write_bytes(Path(old + data).read_bytes()[:5000])
+    assert MODULES[style].main(["--old", str(tmp_path)]) == 2
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert captured.out == "" and line.startswith(
+        f"error: {tmp_path / 'model'}: expected the files of one old model, unharmed; found: "
+    )
+
+
 # ---- the mistakes -----------------------------------------------------------------------------
 
 
