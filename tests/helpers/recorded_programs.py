@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from shared.tools.child_process import tf115_environment
@@ -22,10 +23,21 @@ def run(python: str, *words: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-def recorded(tmp_path: Path, python: str, program: str, *options: str) -> tuple[Trace, str]:
-    """Records a program that must end well; returns its trace and what it printed."""
+def recorded(
+    tmp_path: Path, python: str, program: str, *options: str, arguments: Sequence[str] = ()
+) -> tuple[Trace, str]:
+    """Records a program that must end well; returns its trace and what it printed.
+
+    Args:
+        tmp_path: for the recorder and the trace; made where it is missing.
+        python: the interpreter.
+        program: a name of tests/files/programs, without .py.
+        options: of the recorder.
+        arguments: of the program.
+    """
+    tmp_path.mkdir(exist_ok=True)
     one_file, out = tmp_path / "record_tf1.py", tmp_path / "trace.npz"
     one_file.write_text(source(), encoding="utf-8")
-    done = run(python, one_file, *options, out, PROGRAMS / f"{program}.py")
+    done = run(python, one_file, *options, out, PROGRAMS / f"{program}.py", *arguments)
     assert done.returncode == 0, done.stderr
     return read_trace(out), done.stdout

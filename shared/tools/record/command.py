@@ -10,7 +10,7 @@ from typing import Any
 from shared.tools.record.eager import Eager
 from shared.tools.record.graphs import Graphs
 from shared.tools.record.inside import Waiting
-from shared.tools.record.session import Enough, Recording
+from shared.tools.record.session import FIRST, STRIDE, Enough, Recording
 from shared.trace_recorder import TraceFileError
 
 
@@ -25,7 +25,13 @@ def add_options(parser: Any) -> None:
     """Adds the options that decide how a program is recorded."""
     parser.add_argument("--steps", type=_count, metavar="N", help="stop after N steps")
     parser.add_argument("--every", type=_count, metavar="K", help="keep whole each Kth step")
-    parser.add_argument("--stride", type=_count, metavar="K", help="record each Kth step only")
+    parser.add_argument(
+        "--stride",
+        type=_count,
+        metavar="K",
+        help=f"gradients, slots and variables of each Kth step, after the first {FIRST} "
+        f"(default: {STRIDE}; 1: of all)",
+    )
     parser.add_argument("--keep-batches", action="store_true", help="keep every batch whole")
     parser.add_argument("--start-from", metavar="FILE.npz", help="initial values by name")
     parser.add_argument("--batches-from", metavar="FILE.npz", help="a trace with its batches")

@@ -2,7 +2,9 @@
 
     python -m shared.tools.record.cost
 
-Blocks of recorded and plain steps take turns in one process, so that both see the same machine.
+Plain steps, steps of which loss, batch and logits are recorded, and steps of which all is recorded
+(digests, no whole tensors) take turns in one process, so that all see the same machine. Their lower
+quartiles are compared: what else the machine does can only add to the time of a step.
 """
 
 from __future__ import annotations
@@ -13,62 +15,81 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import shared.tensorflow_loading  # noqa: F401 -- before TensorFlow, whose messages it silences
+from shared.tools.record.command import add_options
 from shared.tools.record.graphs import Graphs
-from shared.tools.record.session import Recording
+from shared.tools.record.session import FIRST, STRIDE, Recording
 
 _BATCH = 50
-_BLOCK = 20  # steps; a multiple of each stride
-_OPTIONS = (
-    "steps",
-    "every",
-    "start_from",
-    "batches_from",
-    "noise",
-    "perturb",
-)
+_WARM_UP = 3  # rounds: plans are made, whole tensors kept and laws checked at the first steps
 
 
-def measure(stride: int, blocks: int) -> tuple[float, float]:
-    """Returns the seconds of a plain step and of a recorded one, each the median of its blocks.
+class Seconds(NamedTuple):
+    """Lower quartiles: of a plain step, of a recorded one, and of one recorded with parameters.
 
-    Args:
-        stride: each how many steps one is recorded, with digests only.
-        blocks: of each kind.
+    `full` holds what it costs the step after it, too, which finds other data in the caches.
     """
+
+    plain: float
+    light: float
+    full: float
+
+    def share(self, stride: int) -> float:
+        """Returns what recording adds to a plain step, where each `stride`-th is a full one."""
+        recorded = (self.full + (stride - 1) * self.light) / stride
+        return recorded / self.plain - 1
+
+
+def measure(rounds: int) -> Seconds:
+    """Returns what each kind of step takes; each has its turn `rounds` times."""
     from tensorflow.python.client import session
     from tensorflow.python.ops import gradients_util
     from tensorflow.python.training import optimizer
 
-    plain_run = session.BaseSession.run
-    with tempfile.TemporaryDirectory() as folder:
-        options = argparse.Namespace(**dict.fromkeys(_OPTIONS))
-        vars(options).update(out=str(Path(folder, "cost.npz")), script="cnn", arguments=[])
-        vars(options).update(keep_batches=False, stride=stride)
-        recording = Recording(options)
+    kinds = (session.BaseSession, gradients_util, optimizer.Optimizer)
+    names = (("run", "_make_callable_from_options"), ("_GradientsHelper",), ("apply_gradients",))
+    plain = [(k, n, getattr(k, n)) for k, of in zip(kinds, names, strict=True) for n in of]
+    with tempfile.TemporaryDirectory(prefix="pairs-cost-") as folder:
+        recording = Recording(_options(Path(folder, "cost.npz")))
         graphs = Graphs(recording)
-        graphs.hook_session(session)
-        graphs.hook_gradients(gradients_util)
-        graphs.hook_optimizer(optimizer)
-        recorded_run = session.BaseSession.run
-        step = _network()
+        try:
+            graphs.hook_session(session)
+            graphs.hook_gradients(gradients_util)
+            graphs.hook_optimizer(optimizer)
+            return _take_turns(recording, session.BaseSession, plain[0][2], rounds)
+        finally:
+            for kind, name, value in plain:
+                setattr(kind, name, value)
+            recording.recorder.discard()
 
-        def block(run: object) -> float:
-            session.BaseSession.run = run
+
+def _options(out: Path) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    options = parser.parse_args([])
+    vars(options).update(out=str(out), script="cnn", arguments=[])
+    return options
+
+
+def _take_turns(recording: Recording, sessions: Any, plain_run: object, rounds: int) -> Seconds:
+    recorded_run = sessions.run
+    step = _network()
+    seconds: dict[str, list[float]] = {kind: [] for kind in ("full", "after", "light", "plain")}
+    for number in range(_WARM_UP + rounds):
+        pair = ("light", "plain") if number % 2 else ("plain", "light")
+        for kind in ("full", "after", "settling", *pair):
+            sessions.run = recorded_run if kind in ("full", "light") else plain_run
+            recording.is_full = lambda kind=kind: kind == "full"  # type: ignore[method-assign]
             begin = time.perf_counter()
-            for _ in range(_BLOCK):
-                step()
-            return (time.perf_counter() - begin) / _BLOCK
-
-        block(recorded_run), block(plain_run)  # what only the first steps need
-        seconds = [(block(plain_run), block(recorded_run)) for _ in range(blocks)]
-        session.BaseSession.run = plain_run
-        recording.close()
-    plain, recorded = zip(*seconds, strict=True)
-    return statistics.median(plain), statistics.median(recorded)
+            step()
+            if number >= _WARM_UP and kind in seconds:
+                seconds[kind].append(time.perf_counter() - begin)
+    of = {kind: statistics.quantiles(taken, n=4)[0] for kind, taken in seconds.items()}
+    return Seconds(of["plain"], of["light"], of["full"] + of["after"] - of["plain"])
 
 
 def _network() -> Callable[[], object]:
@@ -82,17 +103,19 @@ def _network() -> Callable[[], object]:
 
 
 def main() -> None:
-    """Prints the cost of each stride."""
+    """Prints what recording costs."""
     parser = argparse.ArgumentParser(description="Measures what recording costs.")
-    parser.add_argument("--stride", type=int, nargs="+", default=[1, 20], metavar="K")
-    parser.add_argument("--blocks", type=int, default=3, metavar="N")
+    parser.add_argument("--stride", type=int, default=STRIDE, metavar="K")
+    parser.add_argument("--rounds", type=int, default=30, metavar="N")
     arguments = parser.parse_args()
-    for stride in arguments.stride:
-        plain, recorded = measure(stride, arguments.blocks)
-        print(
-            f"--stride {stride}: {1000 * plain:.0f} ms a step, {1000 * recorded:.0f} ms recorded: "
-            f"{100 * (recorded / plain - 1):+.0f} %"
-        )
+    found = measure(arguments.rounds)
+    print(f"a step of the CNN, {_BATCH} images, lower quartile of {arguments.rounds}, by turns:")
+    for name, value in zip(
+        ("not recorded", "loss, batch and logits", "all, digests only"), found, strict=True
+    ):
+        print(f"  {name:<24} {1000 * value:6.1f} ms  {100 * (value / found.plain - 1):+5.0f} %")
+    share = 100 * found.share(arguments.stride)
+    print(f"all of one step in {arguments.stride}, as after the first {FIRST}: {share:+.1f} %")
 
 
 if __name__ == "__main__":

@@ -313,39 +313,48 @@ class Eager:
         stores = [weakref.ref(getattr(v, "_value", v)) for _, v in pairs]
 
         def tell(*values: Any) -> None:
-            told(label, stores, sparse, [np.array(v) for v in values])
+            told(label, stores, sparse, values)
 
         if all(hasattr(p, "numpy") for p in pieces):
             tell(*pieces)
         else:
             self._call(tell, pieces)
 
-    def _dense(self, stores: Any, sparse: Any, values: list[np.ndarray]) -> dict[str, Any]:
+    def _names(self, stores: Any) -> list[str]:
+        return [self._name(v) for v in (store() for store in stores) if v is not None]
+
+    def _dense(self, stores: Any, sparse: Any, values: Any) -> dict[str, Any]:
+        """Returns gradients by their variable's name: copies, or None where no one needs them."""
         whole = {}
+        is_full = self.recording.is_full()
         for store, is_sparse in zip(stores, sparse):
             variable = store()
-            pieces = tuple(values[: 2 if is_sparse else 1])
+            pieces = values[: 2 if is_sparse else 1]
             values = values[len(pieces) :]
             if variable is not None:
                 like = np.broadcast_to(np.int8(0), tuple(variable.shape))
-                whole[self._name(variable)] = dense(pieces, like)
+                copied = tuple(np.array(piece) for piece in pieces) if is_full else ()
+                whole[self._name(variable)] = dense(copied, like) if is_full else None
         return whole
 
-    def _add(self, label: str, stores: Any, sparse: Any, values: list[np.ndarray]) -> None:
-        whole = self._dense(stores, sparse, values[1:])
-        if any(set(whole) & set(p["gradients"]) for p in self._pending):
+    def _add(self, label: str, stores: Any, sparse: Any, values: Any) -> None:
+        names = set(self._names(stores))
+        if any(names & set(p["gradients"]) for p in self._pending):
             self._finish(inside=self._depth > 0)
         if not self.recording.has_initial:
             self._prepare(late=True)
-        step = {"name": label, "loss": values[0], "gradients": whole, "applied": set()}
+        whole = self._dense(stores, sparse, values[1:])
+        loss = np.array(values[0])
+        step = {"name": label, "loss": loss, "gradients": whole, "applied": set()}
         self._pending.append(step)
 
-    def _replace(self, label: str, stores: Any, sparse: Any, values: list[np.ndarray]) -> None:
-        whole = self._dense(stores, sparse, values)
-        if any(set(whole) & p["applied"] for p in self._pending):
+    def _replace(self, label: str, stores: Any, sparse: Any, values: Any) -> None:
+        names = set(self._names(stores))
+        if any(names & p["applied"] for p in self._pending):
             self._finish(inside=self._depth > 0)
         if not self.recording.has_initial:
             self._prepare(late=True)
+        whole = self._dense(stores, sparse, values)
         self._was_applied = True
         for pending in self._pending:
             for name in set(whole) & set(pending["gradients"]):
@@ -382,9 +391,7 @@ class Eager:
         self._was_applied = False
         if not self.recording.has_initial:
             self.recording.initial(*self._split(self._initial))
-        if self.recording.skips():
-            return
-        alive = {} if inside else self._alive()
+        alive = self._alive() if self.recording.is_full() and not inside else {}
         variables, slots = self._split({n: v.numpy() for n, v in alive.items()})
         self.recording.record(
             {

@@ -158,8 +158,6 @@ class Graphs:
         if not plan.is_step:
             return self._run(session, fetches, feeds, options, metadata)
         with self._one_step:
-            if self.recording.skips():
-                return self._run(session, fetches, feeds, options, metadata)
             self._within.step = True
             try:
                 return self._step(session, plan, fetches, feeds, options, metadata)
@@ -173,12 +171,14 @@ class Graphs:
             self._begin(session)
         given = self._flat(session, feeds or {})
         self._feed_recorded(plan, given)
+        is_full = self.recording.is_full()
         extra = dict(plan.extra)
+        extra["gradients"] = plan.extra["gradients"] if is_full else {}
         extra["batch"] = {name(t): t for t in plan.data if t not in given}
         result, seen = self._run(session, [fetches, extra], given or feeds, options, metadata)
         seen["batch"].update((name(t), fed(t, v)) for t, v in given.items() if is_plain(v))
         order = [name(t) for t in in_order(list(given) + plan.data)]
-        values = self._variables(session)
+        values = self._variables(session) if is_full else {}
         logits = list(seen["logits"].values())
         variables, slots = self._split(session, values)
         noise = self.recording.noise

@@ -21,6 +21,9 @@ from shared.trace_recorder import (
     read_trace,
 )
 
+FIRST = 20  # steps, of which all is recorded: mistakes of a port show in the first ones
+STRIDE = 50  # afterwards all of each 50th; shared/tools/record/cost.py measures the cost
+
 
 class Enough(SystemExit):
     """Ends the program, or one thread of it, after the steps asked for."""
@@ -120,14 +123,18 @@ class Recording:
             self.said.append(what)
             self.warn(f"{what} at step {step}; from there the program's own stay")
 
-    def skips(self) -> bool:
-        """Returns whether the step that begins is one that `--stride` leaves out, and counts it."""
-        is_skipped = bool(self.options.stride) and (self.step + 1) % self.options.stride != 0
-        if is_skipped and self.has_initial:
-            self.step += 1
-            self.noise.drawn = 0
-            self._end_at_last()
-        return is_skipped and self.has_initial
+    def is_full(self) -> bool:
+        """Returns whether the step that begins is recorded with gradients, slots and variables.
+
+        Loss, batch and logits are recorded at each. A tensor of parameters costs as much as a
+        part of the step: hashed at each Kth step it still proves the steps between, of which each
+        state follows from the one before.
+        """
+        step, every = self.step + 1, self.options.every
+        is_asked_for = bool(every) and step % every == 0
+        is_last = step == self.options.steps
+        stride = self.options.stride or STRIDE
+        return step <= FIRST or step % stride == 0 or is_asked_for or is_last
 
     def _end_at_last(self) -> None:
         if self.options.steps and self.step >= self.options.steps:
@@ -145,7 +152,10 @@ class Recording:
         slots: dict[str, Any],
         variables: dict[str, Any],
     ) -> None:
-        """Records one step, and ends the program when it was the last one asked for."""
+        """Records one step, and ends the program when it was the last one asked for.
+
+        Where `is_full` says no, gradients, slots and variables are empty.
+        """
         if self.is_done:  # another thread goes on
             raise Enough
         self.step += 1
@@ -164,7 +174,7 @@ class Recording:
         if len(losses) > 1:  # of several optimizers, or of towers: each by its name beside the sum
             for name, loss in sorted(losses.items()):
                 self.recorder.record_loss(self.step, str(name), np.sum(np.asarray(loss)))
-        if self.step <= SelfCheck.STEPS and not self.options.stride:
+        if self.step <= SelfCheck.STEPS:
             self.check.look(list(self.optimizers.values()), gradients, variables, slots)
         self._end_at_last()
 
