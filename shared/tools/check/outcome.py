@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.tools.check.conditions import Condition, drawn_apart, unmet
 from shared.tools.check.matching import Matching, match, rename
-from shared.tools.check.settings import differing
+from shared.tools.check.settings import Setting, differing
 from shared.tools.compare.diagnosis import explain
 from shared.tools.compare.distances import identical
 from shared.tools.compare.rounding import UNTELLING, Assumed, Measured, Tolerance
@@ -29,7 +29,8 @@ class Outcome:
 
     `condition` is the one that does not hold, with verdict "not comparable". `difference` is the
     first that rounding does not explain. `telling_until` is the last step at which the tolerance
-    of the loss was below 0.1: what comes later proves nothing.
+    of the loss was below 0.1: what comes later proves nothing. `settings` are those in which the
+    optimizers differ, though their numbers may not (yet).
     """
 
     verdict: str
@@ -46,6 +47,7 @@ class Outcome:
     noise: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     hints: tuple[str, ...] = field(default=())
+    settings: tuple[Setting, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -176,7 +178,8 @@ def _outcome(
     last_resort: bool,
 ) -> Outcome:
     noise = tuple(getattr(tolerance, "noise", tuple)())
-    notes = [*differing(a.trace, b.trace), *found.notes]
+    settings = differing(a.trace, b.trace)
+    notes = list(found.notes)
     notes += [*_of_recording("old", a.trace), *_of_recording("new", b.trace)]
     if noise:
         notes.append(
@@ -189,6 +192,8 @@ def _outcome(
         is_tried = experiments is not None and not (hints and last_resort)
         tried = list(experiments(found.first)) if experiments is not None and is_tried else []
         hints = tried + hints
+        if not hints and found.first.stage in ("slot", "variable"):
+            hints = [str(setting) for setting in settings]
     verdict = DIFFERS if found.first is not None else ROUNDING
     if verdict == ROUNDING and _bitwise(a, b):
         verdict = EQUAL
@@ -206,6 +211,7 @@ def _outcome(
         noise=noise,
         notes=tuple(notes + _beyond_telling(found, span)),
         hints=tuple(dict.fromkeys(hints)),
+        settings=tuple(settings),
     )
 
 

@@ -15,6 +15,7 @@ def lines(outcome: Outcome) -> list[str]:
 
 
 def _verdict(outcome: Outcome) -> Iterator[str]:
+    but = "; but the optimizers' settings differ" if outcome.settings else ""
     if outcome.condition is not None:
         yield f"{CONDITION}: {shown(outcome.condition.message, None)}"
         yield f"  {outcome.condition.remedy}"
@@ -24,13 +25,15 @@ def _verdict(outcome: Outcome) -> Iterator[str]:
         yield f"{DIFFERS}: first at step {found.step}, {found.stage}{name}"
         yield from _where(found)
     elif outcome.verdict == EQUAL:
-        yield "equal: bitwise equal"
+        yield f"equal: bitwise equal{but}"
     else:
-        yield "equal: within what rounding explains"
+        yield f"equal: within what rounding explains{but}"
         yield (
             f"  the closest to its tolerance took {outcome.worst_share:.0%} of it: "
             f"{shown(outcome.worst_at)}"
         )
+    told = [str(s) for s in outcome.settings if str(s) not in outcome.hints]
+    yield from (f"  {shown(text, None)}" for text in told)
     yield from (f"hint: {shown(hint, None)}" for hint in outcome.hints)
     yield from (f"note: {shown(note, None)}" for note in outcome.notes)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from shared.tools.check.outcome import check
+from shared.tools.check.report import lines
 from shared.tools.record.session import Recording
 from shared.trace_recorder import Trace, TraceRecorder, read_trace
 
@@ -38,13 +39,33 @@ def trace(path: Path, optimizers: list[dict[str, Any]], **told: Any) -> Trace:
         ([NEW, dict(NEW, epsilon=1e-7)], []),  # which of the two is meant?
     ],
 )
-def test_settings_that_differ_are_noted(
+def test_settings_that_differ_are_said_beside_the_verdict(
     new: list[dict[str, Any]], said: list[str], tmp_path: Path
 ) -> None:
     outcome = check(trace(tmp_path / "a.npz", [OLD]), trace(tmp_path / "b.npz", new))
     assert outcome.exit_code == 0  # one step of these numbers is the same
-    assert len(outcome.notes) == len(said)
-    assert all(words in note for words, note in zip(said, outcome.notes, strict=True))
+    assert len(outcome.settings) == len(said)
+    told = [str(setting) for setting in outcome.settings]
+    assert all(words in text for words, text in zip(said, told, strict=True))
+    first = lines(outcome)[0]
+    assert first == "equal: bitwise equal" + (
+        "; but the optimizers' settings differ" if said else ""
+    )
+
+
+@pytest.mark.parametrize(("size", "share"), [(1e-2, "9.0e-06"), (1e-7, "4.5e-01")])
+def test_how_much_an_epsilon_matters_is_said(size: float, share: str, tmp_path: Path) -> None:
+    """By hand: 1 - (s + 1e-8) / (s + 1e-7) is 9.0e-6 at s = 1e-2 and 0.45 at 1e-7."""
+    value, moments = np.ones(3, F), {"w/Adam": np.full(3, size, F), "w/Adam_1": np.full(3, size**2)}
+    for name, optimizer in (("a", OLD), ("b", dict(NEW, epsilon=1e-7))):
+        with TraceRecorder(
+            tmp_path / name, every=1, flags={"recorder": {"optimizers": [optimizer]}}
+        ) as written:
+            written.record_initial({"w": value})
+            written.record(1, F(1), gradients={"w": value}, slots=moments, variables={"w": value})
+    found = check(read_trace(tmp_path / "a"), read_trace(tmp_path / "b")).settings
+    assert [setting.name for setting in found] == ["epsilon"]
+    assert f"changes the updates of step 1 by {share} of themselves" in found[0].effect
 
 
 @pytest.mark.parametrize(
