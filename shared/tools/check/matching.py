@@ -22,13 +22,13 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-# The names that TensorFlow 1 and Keras give one kind of slot.
+# The names that TensorFlow 1, its kernels and Keras give one kind of slot.
 _KINDS = (
-    {"m", "adam", "momentum", "accumulator", "velocity_m"},
+    {"m", "adam", "momentum", "accumulator", "accum", "velocity_m"},
     {"v", "adam_1", "velocity"},
-    {"rms", "rmsprop", "velocity"},
-    {"adagrad", "accumulator"},
-    {"momentum", "rmsprop_1", "velocity"},
+    {"rms", "rmsprop", "velocity", "ms"},
+    {"adagrad", "accumulator", "accum"},
+    {"momentum", "rmsprop_1", "velocity", "mom"},
 )
 
 

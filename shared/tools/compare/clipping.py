@@ -165,11 +165,14 @@ def _constant_norm(e: Evidence) -> Iterator[str]:
                 for s in steps
             ]
         )
-        # Several steps of one norm are a threshold; chance does not repeat six digits.
-        if np.ptp(norms) <= 1e-5 * norms[0] and np.ptp(unlike) > 1e-3 * unlike[0]:
+        # Several steps of one norm, and none above it, are a threshold; chance does not repeat six
+        # digits. At this step the other side's norm is above it.
+        most = norms.max()
+        at_most = norms >= most * (1 - 1e-5)
+        if at_most[0] and at_most.sum() >= 2 and unlike[0] > most * (1 + 1e-3):
             yield (
-                f"{word}'s gradients have the global norm {norms[0]:.4g} at each step: they are "
-                f"clipped there, {other}'s are not"
+                f"{word}'s gradients have the global norm {most:.4g} at {at_most.sum()} of "
+                f"{len(steps)} steps and never more: they are clipped there, {other}'s are not"
             )
             return
 

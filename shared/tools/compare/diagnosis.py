@@ -300,7 +300,7 @@ def _known_factor(e: Evidence, factor: float, of_loss: bool) -> str | None:
     batch = e.batch_size()
     known = {}
     if of_loss:
-        known = {2.0: "half of the squares against all", 0.5: "half of the squares against all"}
+        known = dict.fromkeys((2.0, 0.5), "a factor such as half of the squares against all")
     if batch is not None and batch > 1:
         known[float(batch)] = f"sum in B against mean in A, over a batch of {batch}"
         known[1 / batch] = f"mean in B against sum in A, over a batch of {batch}"

@@ -117,14 +117,17 @@ def known_losses(side: Values, step: int) -> Losses:
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
-def loss_of(side: Values, steps: list[int]) -> list[str]:
-    """Returns the formulas that give the recorded loss at each of the steps."""
+def loss_of(side: Values, steps: list[int], forward: Values | None = None) -> list[str]:
+    """Returns the formulas that give the recorded loss at each of the steps.
+
+    `forward` is where logits and batch are taken from; the side itself where None.
+    """
     fitting: set[str] | None = None
     for step in steps:
         loss = side.get("loss", "loss", step)
         if loss is None or not np.isfinite(loss).all():
             return []
-        known = known_losses(side, step)
+        known = known_losses(forward or side, step)
         here = {n for n, v in known.items() if abs(v - loss[0]) <= _SAME * abs(loss[0])}
         fitting = here if fitting is None else fitting & here
     return sorted(fitting or ())
@@ -149,18 +152,25 @@ def other_loss(e: Evidence) -> Iterator[str]:
         return
     steps = e.steps[:8]
     of_a, of_b = loss_of(e.in_a, steps), loss_of(e.in_b, steps)
+    if e.in_a.names("logits") and not e.in_b.names("logits") and _same_start(e):
+        # Nobody saw B's logits, as in a loop of TensorFlow 2: if its model is A's, they are A's.
+        of_b = loss_of(e.in_b, [e.step], forward=e.in_a)
     if of_a and of_b and not set(of_a) & set(of_b):
         yield f"A's loss is {of_a[0]}, B's is {of_b[0]}"
     elif not of_a and not of_b:
         yield from _beside_a_rest(e)
 
 
+def _same_start(e: Evidence) -> bool:
+    """Whether the two begin the step with the same trained variables."""
+    variables = [e.before("variable", n) for n in e.trained()]
+    return all(p is not None and relative_l2(*p) <= _SAME for p in variables)
+
+
 def _beside_a_rest(e: Evidence) -> Iterator[str]:
     """Looks for two formulas beside the same rest, such as a regularization of equal variables."""
     rest, losses = regularization(e, e.in_a), e.losses()
-    variables = [e.before("variable", n) for n in e.trained()]
-    equal = all(p is not None and relative_l2(*p) <= _SAME for p in variables)
-    if rest is None or rest <= 0 or losses is None or not equal:
+    if rest is None or rest <= 0 or losses is None or not _same_start(e):
         return
     known = known_losses(e.in_b, e.step)
     limit = _SAME * abs(float(losses[1][0]))

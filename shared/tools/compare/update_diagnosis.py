@@ -80,13 +80,24 @@ def decays(e: Evidence) -> Iterator[str]:
         of_a, of_b = (
             _decay(now, past, g**power) for now, past, g in zip(*states, gradient, strict=True)
         )
-        if of_a and of_b and abs(of_a - of_b) > SAME_FACTOR * (1 - of_a):
+        if not of_a or not of_b or not (_is_chosen(of_a) and _is_chosen(of_b)):
+            continue
+        if abs(of_a - of_b) > SAME_FACTOR * (1 - of_a):
             others = set(e.differing("slot")) - set(_alike(e))
             yield (
                 f"{e.tensor} is a {word} with decay {of_a:.6g} in A and {of_b:.6g} in B"
                 + ("" if others else "; slots of other kinds agree")
             )
             return
+
+
+def _is_chosen(decay: float) -> bool:
+    """Whether someone may have set this decay: 1 - decay has three digits, such as 0.0125.
+
+    After one step from zero any slot that is near a multiple of the gradient looks like a moment.
+    """
+    rest = 1 - decay
+    return abs(float(f"{rest:.3g}") - rest) <= 1e-4 * rest
 
 
 def other_gradient(e: Evidence) -> Iterator[str]:
@@ -163,8 +174,21 @@ def slot_factor(e: Evidence) -> Iterator[str]:
             f"B's {e.tensor} is {factor:.6g} times A's: Keras's momentum slot holds "
             "-learning_rate times TensorFlow 1's accumulator"
         )
-    elif not any(decays(e)) and not _is_square(e, factor):
+    elif any(decays(e)) or _is_square(e, factor):
+        return
+    elif _others_agree(e):
+        yield (
+            f"B's {e.tensor} is {factor:.6g} times A's, other slots agree: the learning rate, "
+            "which RMSProp's momentum slot holds, has that ratio"
+        )
+    else:
         yield f"B's {e.tensor} is {factor:.6g} times A's: the gradient enters with a factor"
+
+
+def _others_agree(e: Evidence) -> bool:
+    """Whether the variable has a slot of another kind, which moves and is the same in both."""
+    others = set(_slots_of(e, _variable_of(e, e.tensor) or "")) - set(_alike(e))
+    return any(e.moves(e.in_b, "slot", n) and n not in e.differing("slot") for n in others)
 
 
 def _is_square(e: Evidence, factor: float) -> bool:

@@ -37,7 +37,7 @@ MISTAKES = {
     "the whole square instead of half": (
         REFERENCE.but(loss_factor=2.0),
         ("loss", "loss", 1),
-        "B's loss is 2 times A's: half of the squares against all",
+        "B's loss is 2 times A's: a factor such as half of the squares against all",
     ),
     "a loss weight": (
         REFERENCE.but(loss_factor=3.7),
