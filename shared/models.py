@@ -173,7 +173,7 @@ PAIRS = {
     )
 }
 
-SCRIPTS = ("basics", "input_pipeline", "transfer")
+SCRIPTS = ("basics", "input_pipeline", "transfer", "estimator")
 """Pairs of files that print the same lines; models that are trained by a program are in PAIRS."""
 
 NOT_TIMED = {

@@ -42,6 +42,12 @@ ONLY_IN_TF1 = {
     "scaffold": "a Session of several workers is initialized by one of them",
     "KeepSession": "MonitoredTrainingSession hides the Session that a Saver needs",
     "after_create_session": "as KeepSession",
+    "LossRecorder": "a hook fetches what a step of TensorFlow 2 returns",
+    "before_run": "as LossRecorder",
+    "after_run": "as LossRecorder",
+    "logging_hook": "a hook logs what a loop of TensorFlow 2 logs in a line",
+    "model_fn": "an Estimator makes a graph of its own for each mode",
+    "evaluations": "an Estimator returns the last evaluation and writes the others to files",
 }
 ONLY_IN_TF2 = {
     "IMAGES": "signatures belong to the class, because its decorators need them",
@@ -201,7 +207,7 @@ def same_settings(tf1: str, tf2: str) -> list[str]:
 def imports(source: str, style: str) -> list[str]:
     """A style imports the standard library, NumPy, TensorFlow, `shared` and its own folder."""
     allowed = {"numpy", "tensorflow", "shared", style, "__future__"}
-    allowed |= {"argparse", "copy", "dataclasses", "functools", "os", "sys", "tempfile"}
+    allowed |= {"argparse", "copy", "dataclasses", "functools", "glob", "os", "sys", "tempfile"}
     return [
         f"imports {module}"
         for node in ast.walk(ast.parse(source))

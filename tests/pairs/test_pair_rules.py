@@ -123,7 +123,7 @@ def test_mathematics(model: str) -> None:
 def test_the_exceptions_are_used() -> None:
     names = {
         name.split(".")[-1]
-        for model in MODELS
+        for model in (*MODELS, *SCRIPTS)
         for style in ("tf1_style", "tf2_style")
         for name in pair_rules.public_names(source(style, model))
     }

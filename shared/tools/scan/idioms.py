@@ -57,7 +57,7 @@ def idioms_of(findings: Iterable[Finding]) -> list[Idiom]:
             name=name,
             lesson=_table()[name]["lesson"],
             concept=_table()[name]["concept"],
-            pair=_pair(tuple(_table()[name]["any"])),
+            pair=_pair(tuple(_table()[name]["any"]), _table()[name].get("pair")),
             count=count,
             first=first[name],
         )
@@ -80,8 +80,11 @@ def _shown_by(name: str) -> tuple[str, ...]:
 
 
 @functools.cache
-def _pair(keys: tuple[str, ...]) -> tuple[str, str] | None:
-    """The first line of the pair that uses most of these symbols, a model before a script."""
+def _pair(keys: tuple[str, ...], named: str | None = None) -> tuple[str, str] | None:
+    """The first line of the pair that uses most of these symbols, a model before a script.
+
+    With `named`, the first such line of the pair of that name.
+    """
     from shared.models import SCRIPTS
     from shared.tools.lookup.pair_lines import names_in_pairs, pair_lines
 
@@ -93,6 +96,8 @@ def _pair(keys: tuple[str, ...]) -> tuple[str, str] | None:
         for line in pair_lines(name)
         if any(f"tf.{name}" == key or f"tf.{name}".startswith(f"{key}.") for key in wanted)
     ]
+    if named:
+        lines = [line for line in lines if line.model == named]
     lines = [line for line in lines if line.model not in SCRIPTS] or lines
     if not lines:
         return None
