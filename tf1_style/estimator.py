@@ -160,7 +160,7 @@ def model_fn(features, labels, mode):
 def resumed(folder):
     """Returns the Estimator of a folder. Each call of it goes on from the newest checkpoint."""
     if not hasattr(tf, "estimator"):
-        found = f"tf.estimator: expected TensorFlow 1.15, found {tf.__version__}, which has none; "
+        found = f"tf.estimator: expected TensorFlow 1.15, found {tf.VERSION}, which has none; "
         raise UsageError(found + "`make tf115`, then .venv-tf115/bin/python -m tf1_style.estimator")
     # In silence: an old folder, left from another try, is not trained from the start.
     how = {"save_checkpoints_steps": SAVE_EVERY, "keep_checkpoint_max": KEPT}

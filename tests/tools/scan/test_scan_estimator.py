@@ -11,7 +11,7 @@ from shared.tools.lookup.pair_lines import pair_lines
 
 CODE = {
     # idiom: (a line that shows it, a symbol that the stage shown uses)
-    "Estimator": ("tf.estimator.Estimator(f)", "estimator.EstimatorSpec"),
+    "Estimator": ("tf.estimator.Estimator(f)", "estimator.ModeKeys.TRAIN"),
     "MonitoredSession and hooks": (
         "tf.train.MonitoredTrainingSession()",
         "train.SessionRunHook",
