@@ -117,6 +117,14 @@ def _adam(bound: float) -> tuple[Variant, ...]:
     )
 
 
+def _momentum(bound: float) -> tuple[Variant, ...]:
+    return (
+        Variant("tf1_style", "momentum"),
+        Variant("tf2_style", "TF1's momentum", "tf1"),
+        Variant("tf2_style", "Keras momentum", "keras", bound=bound),
+    )
+
+
 # Keras's Adam computes the same formula with other roundings: 1 - beta2 in Python's precision,
 # where TensorFlow 1's kernel has float32(1 - float32(0.999)), which makes each update 6.4e-6
 # smaller, and powers of beta afresh at every step. A line follows that directly, with a margin of
@@ -151,6 +159,16 @@ PAIRS = {
             run_steps=200,
         ),
         Pair(
+            "residual_network",
+            "ResidualNetwork",
+            "digits",
+            _momentum(_NETWORK_BOUND),
+            # In the first 20 steps a rounding either turns a unit around or does not; after 30 it
+            # always has, and the drifts of all starts are alike.
+            ParityRun(40, 10, bounded_steps=30, rounding_drift=1.2e-3),
+            run_steps=100,
+        ),
+        Pair(
             "recurrent_network",
             "RecurrentNetwork",
             "digits",
@@ -177,6 +195,7 @@ SCRIPTS = ("basics", "input_pipeline", "transfer", "estimator")
 """Pairs of files that print the same lines; models that are trained by a program are in PAIRS."""
 
 NOT_TIMED = {
+    "residual_network": "no peer has its batch normalization and averages written yet",
     "recurrent_network": "no peer has its LSTM written yet",
     "embeddings": "a batch is three arrays, and the ways that are timed take two",
     "adversarial": "two updates a step, which no peer makes",

@@ -24,10 +24,12 @@ class SummaryWriter:
         model = self.model
         # Operations like any other: a run that does not fetch them writes nothing. The tag is the
         # operation's name; where that is taken, even by a variable, TensorFlow 1 appends `_1`.
-        tf.summary.scalar("loss", model.batch_loss)
+        tf.summary.scalar("loss", getattr(model, "test_loss", model.batch_loss))
         if hasattr(model, "batch_correct"):
             tf.summary.scalar("accuracy", model.batch_correct / tf.shape(model.batch[0])[0])
-        tf.summary.scalar("learning_rate", model.config.learning_rate)
+        # A rate that falls is a node of the graph.
+        rate = getattr(model, "learning_rate", model.config.learning_rate)
+        tf.summary.scalar("learning_rate", rate)
         for name, parameter in model.parameters.items():
             if parameter.shape.ndims == 0:
                 tf.summary.scalar("line/" + name, parameter)

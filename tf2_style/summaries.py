@@ -29,7 +29,9 @@ class SummaryWriter:
         tf.summary.scalar("loss", loss)
         if accuracy is not None:
             tf.summary.scalar("accuracy", accuracy)
-        tf.summary.scalar("learning_rate", model.config.learning_rate)
+        # A rate that falls is a function of the step.
+        rate = getattr(model, "learning_rate", lambda step: model.config.learning_rate)
+        tf.summary.scalar("learning_rate", rate(model.global_step))
         for name, parameter in model.parameters.items():
             if parameter.shape.ndims == 0:
                 tf.summary.scalar("line/" + name, parameter)

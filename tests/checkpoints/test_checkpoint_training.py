@@ -39,6 +39,7 @@ SAME_KERNEL: list[tuple[str, str | None]] = [
     ("softmax_regression", None),
     ("mlp", "tf1"),
     ("cnn", "tf1"),
+    ("residual_network", "tf1"),
     ("recurrent_network", "tf1"),
     ("embeddings", "tf1"),
 ]

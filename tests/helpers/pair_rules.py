@@ -27,6 +27,7 @@ STAGES = [
 # The most lines of a file, by model.
 LINES = {"linear_regression": 200, "relu_regression": 200, "softmax_regression": 200}
 LINES.update(mlp=230, cnn=280)
+LINES.update(residual_network=280)
 LINES.update(recurrent_network=255)  # the TensorFlow 2 twin writes out the cell
 LINES.update(embeddings=220)
 LINES.update(adversarial=280)  # two networks
@@ -83,6 +84,9 @@ RENAMED_IN_TF2 = {
 # Where a pair's mathematics is written in another way on purpose: model -> stage -> reason.
 OTHER_MATHEMATICS = {
     "mlp": {"FORWARD": "TensorFlow 2 has Keras layers for what TensorFlow 1 writes out"},
+    "residual_network": {
+        "LOSS": "TensorFlow 1's layers collect the penalties that TensorFlow 2 adds"
+    },
     "recurrent_network": {"FORWARD": "TensorFlow 1 has a cell for what TensorFlow 2 writes out"},
     "adversarial": {
         "FORWARD": "TensorFlow 1 has layers in scopes for what TensorFlow 2 writes out"

@@ -29,7 +29,7 @@ from tf2_style.tf1_adam import TF1Adam
 
 STEPS = 3
 BATCH_SIZES = {"relu_regression": 20, "softmax_regression": 10, "mlp": 32, "cnn": 4}
-BATCH_SIZES.update(recurrent_network=8, embeddings=64, adversarial=8)
+BATCH_SIZES.update(residual_network=8, recurrent_network=8, embeddings=64, adversarial=8)
 # A quarter is kept: at a half, keep and drop probability could not be told apart. Powers of two
 # only: TensorFlow 2 may multiply by the reciprocal of a constant, which others round.
 SETTINGS: dict[str, dict[str, Any]] = {"cnn": {"keep_probability": 0.25}}

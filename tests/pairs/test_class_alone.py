@@ -27,6 +27,7 @@ HEAD = {
 PROGRAM = """
 class Settings:
     seed, learning_rate, optimizer, keep_probability = 0, 0.01, "keras", 0.5
+    decay_steps, decay_rate, weight_decay = 100, 0.5, 1e-4
     l2, clip_norm = 0.02, 1.0
     initial_weight, initial_bias = 0.5, 0.0
 

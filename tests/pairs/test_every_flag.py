@@ -24,6 +24,9 @@ OTHER: dict[str, Any] = {
     "keep_probability": 0.75,
     "l2": 0.5,
     "clip_norm": 0.3,
+    "decay_steps": 3,
+    "decay_rate": 0.3,
+    "weight_decay": 0.05,
     "seed": 3,
     "initial_weight": 0.7,
     "initial_bias": 0.3,
@@ -38,8 +41,8 @@ OTHER: dict[str, Any] = {
 # What changes no number that is trained: what is looked at instead is told in `observed`.
 BESIDE = {"checkpoint_every", "report_every", "trace_every", "trace_steps", "log_dir", "trace"}
 ELSEWHERE = {"checkpoint_dir", "optimizer"}  # a folder of its own; a choice that TF1 style lacks
-# A default is large for these few steps; the CNN's checkpoints are of 39 MB.
-SMALL: dict[str, Any] = {"batch_size": 4, "steps": STEPS}
+# A default is large for these few steps, in which a rate must fall, too.
+SMALL: dict[str, Any] = {"batch_size": 4, "steps": STEPS, "decay_steps": 2}
 
 
 def settings_of(name: str) -> list[str]:

@@ -194,8 +194,9 @@ def test_one_update(name: str, style: str, optimizer: str | None, step: int) -> 
 
 
 def test_every_pair_has_its_mathematics_here() -> None:
-    # Two networks trained in turn are held in tests/pairs/test_adversarial.py.
-    assert {*NUMPY_MODELS, "adversarial"} == set(PAIRS)
+    # Two networks trained in turn are held in tests/pairs/test_adversarial.py, batch normalization
+    # and averages in tests/pairs/test_residual_network.py.
+    assert {*NUMPY_MODELS, "adversarial", "residual_network"} == set(PAIRS)
 
 
 # ---- that it can fail --------------------------------------------------------------------------

@@ -24,6 +24,7 @@ QUICK = {
     "softmax_regression": "20",
     "mlp": "20",
     "cnn": "4",
+    "residual_network": "4",
     "recurrent_network": "6",
     "embeddings": "20",
     "adversarial": "4",

@@ -31,6 +31,7 @@ SCALARS = {
     "adversarial": {"loss", "accuracy", "learning_rate"},
     "mlp": {"loss", "accuracy", "learning_rate"},
     "embeddings": {"loss", "accuracy", "learning_rate"},
+    "residual_network": {"loss", "accuracy", "learning_rate"},
     "recurrent_network": {"loss", "accuracy", "learning_rate"},
 }
 

@@ -113,9 +113,9 @@ def describe(path: str | os.PathLike[str], parameters: object_based.BuiltWith = 
 
     Args:
         path: a prefix, a folder or a file; see `sources.open_source`.
-        parameters: names of the variables that a `TF1Adam` was built with, in that order: its
-            slots are numbered, and nothing in the file says whose they are. Of several, by the
-            path of each, such as "generator_optimizer".
+        parameters: names of the variables that a `TF1Adam` or a `TF1Momentum` was built with, in
+            that order: its slots are numbered, and nothing in the file says whose they are. Of
+            several, by the path of each, such as "generator_optimizer".
 
     Raises:
         CheckpointError: there is no checkpoint, or its index is damaged.

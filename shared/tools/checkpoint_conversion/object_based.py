@@ -15,6 +15,7 @@ from typing import Any
 
 from shared.tools.checkpoint_conversion.optimizers import (
     AVERAGE,
+    MOMENTUM,
     keras_family,
     keras_slot,
     referenced_slots,
@@ -85,8 +86,8 @@ def classify(graph: Any, parameters: BuiltWith = ()) -> Found:
 
     Args:
         graph: a TrackableObjectGraph.
-        parameters: the variables that a `TF1Adam` was built with, in that order; of several, by
-            the path of each.
+        parameters: the variables that a `TF1Adam` or a `TF1Momentum` was built with, in that
+            order; of several, by the path of each.
     """
     nodes = _Nodes(graph)
     roles: dict[str, Role] = {}
@@ -97,6 +98,8 @@ def classify(graph: Any, parameters: BuiltWith = ()) -> Found:
             optimizers.append(_keras(nodes, node, roles))
         elif {"m", "v", "beta1_power", "beta2_power"} <= set(children):
             optimizers.append(_tf1_adam(nodes, node, parameters, roles))
+        elif {"momentums", "global_step"} <= set(children):
+            optimizers.append(_tf1_momentum(nodes, node, parameters, roles))
         elif graph.nodes[node].slot_variables:
             optimizers.append(_referring(nodes, node, graph.nodes[node].slot_variables, roles))
     for local_name, kind in (("save_counter", SAVE_COUNTER), ("global_step", STEP), ("step", STEP)):
@@ -194,6 +197,17 @@ def _tf1_adam(nodes: _Nodes, node: int, parameters: BuiltWith, roles: dict[str, 
             owner = own[position] if position < len(own) else None
             roles[name] = Role(SLOT, slot, owner, path)
     return Optimizer("Adam", TF1_KERNEL, path)
+
+
+def _tf1_momentum(
+    nodes: _Nodes, node: int, parameters: BuiltWith, roles: dict[str, Role]
+) -> Optimizer:
+    path = nodes.paths.get(node, "")
+    own = parameters.get(path, ()) if isinstance(parameters, Mapping) else parameters
+    for position, name in nodes.listed(nodes.children[node]["momentums"]).items():
+        owner = own[position] if position < len(own) else None
+        roles[name] = Role(SLOT, MOMENTUM, owner, path, as_in_tf1=True)
+    return Optimizer("Momentum", TF1_KERNEL, path)
 
 
 def _referring(

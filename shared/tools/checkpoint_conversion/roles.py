@@ -14,7 +14,7 @@ SAVE_COUNTER = "save counter"  # how many files a tf.train.Checkpoint has saved
 
 KERAS = "Keras"
 TF1 = "TF1"
-TF1_KERNEL = "TF1's kernel"  # tf2_style/tf1_adam.py
+TF1_KERNEL = "TF1's kernel"  # tf2_style/tf1_adam.py and tf1_momentum.py
 
 
 @dataclasses.dataclass(frozen=True)

@@ -36,6 +36,7 @@ QUICK = {
     "softmax_regression": 12,
     "mlp": 12,
     "cnn": 3,
+    "residual_network": 12,  # before that, no rounding of Keras shows in a loss
     "recurrent_network": 4,
     "embeddings": 20,
     "adversarial": 6,
