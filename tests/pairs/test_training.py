@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from large_models import large_are_slow
 from random_batches import random_batches
 from shared.models import PAIRS, STYLES
 from shared.program.batches import inputs_of, total
@@ -20,7 +21,7 @@ def batches(name: str, steps: int, batch_size: int, seed: int = 0) -> tuple[Any,
     return random_batches(PAIRS[name].data, steps, batch_size, seed)
 
 
-@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("name", large_are_slow(PAIRS))
 def test_a_function_is_traced_once(name: str) -> None:
     model = PAIRS[name].create("tf2_style")
     for steps, batch_size in ((1, 3), (4, 7), (2, 3)):
@@ -48,7 +49,7 @@ def test_many_steps_equal_single_steps(name: str, style: str) -> None:
         assert np.array_equal(value, single.variables()[variable]), variable
 
 
-@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("name", large_are_slow(PAIRS))
 def test_both_styles_have_the_same_gradients_and_slots(name: str) -> None:
     stacked = batches(name, 2, BATCH[PAIRS[name].data])
     variant = PAIRS[name].variants[1]
