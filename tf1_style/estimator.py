@@ -30,8 +30,7 @@ BATCH, TEST_BATCH, SAVE_EVERY, LOG_EVERY, KEPT = 50, 300, 20, 20, 3
 
 def train_input():
     """Returns batches of images [50, 784] and labels [50, 10], from the first one on."""
-    # Called in a new graph by each call of `train`. So the data starts over: a run that is resumed
-    # at step 60 trains on the batches of step 1 again.
+    # Each call of `train` calls it in a new graph: the data starts over, also after a resume.
     digits = load_digits()
     images, labels = digits.train_images[:1000], digits.train_labels[:1000]
     # An order from NumPy: that of `shuffle(...).repeat()` is another one in TensorFlow 1.15.
@@ -115,7 +114,8 @@ def logging_hook(logged):
 
 def monitored_session(folder, last_step):
     """Trains until `last_step`, from the newest checkpoint of the folder on."""
-    recorder, logged = LossRecorder(), []
+    recorder = LossRecorder()
+    logged: list[float] = []
     with tf.Graph().as_default():
         batch = tf.data.make_one_shot_iterator(train_input()).get_next()
         _, train_op = Model().train_step(*batch)
@@ -170,7 +170,8 @@ def resumed(folder):
 def train_and_evaluate(folder, last_step):
     """Trains until `last_step`, and evaluates each new checkpoint."""
     estimator, before = resumed(folder), evaluations(folder)
-    recorder, logged = LossRecorder(), []
+    recorder = LossRecorder()
+    logged: list[float] = []
     hooks = [recorder, logging_hook(logged)]
     train = tf.estimator.TrainSpec(train_input, max_steps=last_step, hooks=hooks)
     # By default 100 batches are evaluated, and not before 600 seconds have passed since the last.
@@ -183,7 +184,7 @@ def train_and_evaluate(folder, last_step):
 
 def evaluations(folder):
     """Returns accuracy and loss of all evaluations by step, from the Estimator's event files."""
-    found = {}
+    found: dict[int, dict[str, float]] = {}
     for path in glob.glob(os.path.join(folder, "eval", "events*")):
         for event in tf.train.summary_iterator(path):
             for value in event.summary.value:
