@@ -13,7 +13,7 @@ import runpy
 import sys
 
 
-def main():
+def main() -> None:
     """Runs the jobs one after the other; says on standard error which one failed."""
     recorder, modules, jobs = sys.argv[1:]
     for name in modules.split(","):

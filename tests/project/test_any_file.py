@@ -105,7 +105,7 @@ def few_results() -> Any:
     return {**found, "rows": found["rows"][:2]}
 
 
-MARK = {"before": [], "record": None}
+MARK: dict[str, Any] = {"before": [], "record": None}
 CLUSTER = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}
 RECORD = {
     "format": 1,
@@ -176,7 +176,7 @@ READERS = {
 
 # ---- damage -------------------------------------------------------------------------------------
 
-VALUES = [
+VALUES: list[Any] = [
     *(None, True, 0, -1, 1.5, 2**63, 10**40, float("inf"), float("nan"), "", "/", "[/red]", "\0x"),
     *([], {}, [[]], [0, "a"], {"a": None}, {"": [1]}, "line\nbreak", "\x1b[31m", "ü" * 300),
 ]

@@ -10,6 +10,8 @@ quartiles are compared: what else the machine does can only add to the time of a
 from __future__ import annotations
 
 import argparse
+import functools
+import operator
 import statistics
 import tempfile
 import time
@@ -83,7 +85,7 @@ def _take_turns(recording: Recording, sessions: Any, plain_run: object, rounds: 
         pair = ("light", "plain") if number % 2 else ("plain", "light")
         for kind in ("full", "after", "settling", *pair):
             sessions.run = recorded_run if kind in ("full", "light") else plain_run
-            recording.is_full = lambda kind=kind: kind == "full"  # type: ignore[method-assign]
+            recording.is_full = functools.partial(operator.eq, kind, "full")  # type: ignore[method-assign]
             begin = time.perf_counter()
             step()
             if number >= _WARM_UP and kind in seconds:
