@@ -12,7 +12,7 @@ import pytest
 from shared.tools.child_process import tf115_environment
 from shared.tools.commands import main
 from shared.tools.record.one_file import source
-from tf115_environment import tf115_python
+from tf115_environment import require_tf115, tf115_python
 
 PROGRAMS = Path(__file__).resolve().parents[2] / "files" / "programs"
 Check = Callable[..., tuple[int, str]]
@@ -99,3 +99,17 @@ def test_noise_of_a_trace_recorded_without_is_refused(
     Run().record(Path(trace)).close()
     assert main(["check", "--old", trace, "--new", trace, "--noise-from", "old"]) == 2
     assert "expected a trace recorded with --noise SEED" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.tf115
+def test_an_altered_start_shows_that_two_gates_are_exchanged(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ports = str(PROGRAMS / "ports")
+    old = ["--old", f"{require_tf115()} rnn_old.py", "--old-folder", ports]
+    new = ["--new", f"{sys.executable} rnn_new.py 'first gates exchanged'", "--new-folder", ports]
+    assert main(["check", *old, *new, "--steps", "2", "--reruns", "0"]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "differs: first at step 1, loss" in said
+    assert "hint: B takes the first and the second gate of rnn/rnn/lstm_cell/kernel in" in said

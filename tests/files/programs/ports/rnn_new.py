@@ -22,6 +22,8 @@ def lstm(x):
         i, j, f, o = gates
         if MISTAKE == "Keras's gates":
             i, f, j, o = gates
+        if MISTAKE == "first gates exchanged":
+            j, i, f, o = gates
         c = c * tf.sigmoid(f + FORGET) + tf.sigmoid(i) * tf.tanh(j)
         h = tf.tanh(c) * tf.sigmoid(o)
     return h
