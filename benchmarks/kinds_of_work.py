@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import tempfile
 from typing import Any, Callable
@@ -25,7 +26,11 @@ def open_work(
     if work == "train":
         return way.open(workload, start)
     style = "tf1_style" if way.name in (REFERENCE, "tf115") else "tf2_style"
-    return WORKS[work](workload.create(style, way.optimizer), workload.pair)
+    model = workload.create(style, way.optimizer)
+    if work == "predict" and way.name in _PREDICTORS:
+        functions = importlib.import_module("benchmarks.runtimes.functions")
+        return _predict(model, workload.pair, getattr(functions, _PREDICTORS[way.name]))
+    return WORKS[work](model, workload.pair)
 
 
 def _evaluate(model: Any, pair: Pair) -> Running:
@@ -33,10 +38,17 @@ def _evaluate(model: Any, pair: Pair) -> Running:
     return repeated(lambda: model.evaluate(inputs, targets)["loss"], 1, model.variables)
 
 
-def _predict(model: Any, pair: Pair) -> Running:
+# Other calls than the model's own `predict`, by the runtime's name: each makes one of a model.
+_PREDICTORS = {"concrete": "concrete_predict", "function-xla": "compiled_predict"}
+
+
+def _predict(
+    model: Any, pair: Pair, predictor: Callable[..., Any] = lambda model, one: model.predict
+) -> Running:
     inputs, _ = test_data(model.config, pair)
     examples = [(inputs[index : index + 1],) for index in range(100)]
-    return cycled(lambda one: np.asarray(model.predict(one)), examples, model.variables)
+    predict = predictor(model, examples[0][0])
+    return cycled(lambda one: np.asarray(predict(one)), examples, model.variables)
 
 
 def _save(model: Any, pair: Pair) -> Running:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from benchmarks.models_and_batches import PAIRS, SETUPS, has_optimizers
 from benchmarks.runtimes import LIMITS, REFERENCE, RUNTIMES, Runtime, runtime_named
+from shared.models import IMAGES
 
 
 class Case(NamedTuple):
@@ -57,6 +58,8 @@ class Plan:
         leave_out = set()
         if not has_optimizers(PAIRS[model]):
             leave_out |= {way.name for way in RUNTIMES if way.optimizer == "tf1"}
+        if PAIRS[model].data not in IMAGES:  # a line's batches are all of its points
+            leave_out |= {way.name for way in RUNTIMES if way.function == "gathered"}
         if model == "cnn":
             # Convolutions by hand would be no fair peer, and XLA's loop runs each on one thread:
             # one such way, and JAX's, show that.
@@ -100,7 +103,10 @@ def other_cases(plan: Plan, model: str) -> list[Case]:
     """Evaluation, prediction, saving and restoring, in both styles."""
     ways = tuple(runtime_named(name) for name in _BOTH_STYLES)
     works = ("evaluate", "predict", "save", "restore") if plan.slow_ways else ("predict",)
-    return [case for work in works for case in cases_of(model, work, SETUPS[model].batch, ways)]
+    groups = dict.fromkeys(works, ways)
+    groups["predict"] += (runtime_named("concrete"), runtime_named("function-xla"))
+    batch = SETUPS[model].batch
+    return [case for work in works for case in cases_of(model, work, batch, groups[work])]
 
 
 def startup_cases(plan: Plan, model: str) -> list[Case]:

@@ -35,6 +35,8 @@ def speed_block(result: Result, ways: Sequence[str]) -> str:
         "|---" * (len(models) + 1) + "|",
     ]
     for way in ways:
+        if not any((way, model) in rows for model in models):
+            continue  # a way that was not timed in that run
         cells = [_cell(result, rows.get((way, model))) for model in models]
         lines.append(f"| {LABELS[way]} | " + " | ".join(cells) + " |")
     machine = result.about["machine"]

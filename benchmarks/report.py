@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.results import LABELS, Ratio, Result, Row, duration, is_limit, short
-from benchmarks.runtimes import DEFAULT, RUNTIMES
+from benchmarks.runtimes import DEFAULTS, RUNTIMES
 
 _BAR = 10
 TITLES = {
@@ -81,7 +81,7 @@ def training_table(result: Result, model: str, device: str) -> Table:
             _spread(ratio),
             _floors(result.over_floor(row)),
             bar(speed, speeds),
-            style="bold" if row.way == DEFAULT else "",
+            style="bold" if row.way == DEFAULTS.get(row.model) else "",
         )
     return table
 

@@ -205,6 +205,7 @@ class MLP:
 
 def train(model, run):
     """Trains until the last step; `run` hands out batches, reports, and saves on the way."""
+    # NumPy takes the rows of each batch; every run copies one into the Session.
     for images, labels in run.batches():  # [steps, batch, 784] and [steps, batch]
         run.report(model.train_steps(images, labels))
 

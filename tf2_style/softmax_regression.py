@@ -130,6 +130,7 @@ class SoftmaxRegression:
     @tf.function(input_signature=[IMAGES])
     def predict(self, images):
         """Returns the logits [n, 10] of images [n, 784]."""
+        # Called often with single examples: `get_concrete_function` skips looking up the trace.
         return self.forward(images)
 
     @tf.function(input_signature=[IMAGES, LABELS])
@@ -179,7 +180,8 @@ class SoftmaxRegression:
 
 def train(model, run):
     """Trains until the last step; `run` hands out batches, reports, and saves on the way."""
-    for images, labels in run.batches():  # [steps, batch, 784] and [steps, batch, 10]
+    # All examples become tensors once: a tf.function copies a NumPy array at every call.
+    for images, labels in run.batches(tf.constant, tf.gather):  # [steps, batch, ...] each
         run.report(model.train_steps(images, labels))
 
 

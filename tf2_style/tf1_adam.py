@@ -17,10 +17,10 @@ import tensorflow as tf
 from shared.program import setting
 
 
-def optimizer_flag():
+def optimizer_flag(default="keras"):
     """Returns the setting `--optimizer` of a model that trains with Adam."""
     return setting(
-        "keras",
+        default,
         "Adam of Keras, or of TensorFlow 1's kernel; their checkpoints differ",
         choices=["keras", "tf1"],
         to_restore=True,

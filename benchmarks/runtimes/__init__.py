@@ -43,7 +43,13 @@ _NUMPY, _JAX, _TORCH = (
 )
 REFERENCE = "session-feed"
 # The style files train in this way and with this optimizer unless told otherwise.
-DEFAULT = "many-steps"
+DEFAULTS = {
+    "linear_regression": "many-steps",
+    "relu_regression": "many-steps",
+    "softmax_regression": "gathered",
+    "mlp": "gathered-tf1",
+    "cnn": "gathered-tf1",
+}
 
 RUNTIMES: tuple[Runtime, ...] = (
     Runtime("tf115", "TensorFlow 1.15 Session", _SESSION, "feed", "tf115"),
@@ -56,8 +62,10 @@ RUNTIMES: tuple[Runtime, ...] = (
     Runtime("function-dataset", "tf.function, tf.data", _FUNCTION, "dataset", optimizer="keras"),
     Runtime("concrete", "ConcreteFunction", _FUNCTION, "concrete", optimizer="keras"),
     Runtime("function-xla", "XLA", _FUNCTION, "compiled", optimizer="keras"),
-    Runtime(DEFAULT, "many steps", _FUNCTION, "many_steps", optimizer="keras"),
+    Runtime("many-steps", "many steps", _FUNCTION, "many_steps", optimizer="keras"),
     Runtime("many-steps-tf1", "many steps, TF1's Adam", _FUNCTION, "many_steps", optimizer="tf1"),
+    Runtime("gathered", "many steps, gathered", _FUNCTION, "gathered", optimizer="keras"),
+    Runtime("gathered-tf1", "gathered, TF1's Adam", _FUNCTION, "gathered", optimizer="tf1"),
     Runtime("many-steps-kept", "many steps, data kept", _FUNCTION, "kept", optimizer="keras"),
     Runtime("many-steps-xla", "XLA, many steps", _FUNCTION, "compiled_loop", optimizer="keras"),
     Runtime(

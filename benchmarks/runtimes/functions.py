@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
@@ -56,9 +57,22 @@ def compiled(way: Runtime, workload: Workload) -> Running:
 
 
 def many_steps(way: Runtime, workload: Workload) -> Running:
-    """Many steps a call, with NumPy batches: what the style files do."""
+    """Many steps a call, with NumPy batches, which every call copies."""
     model = workload.create("tf2_style", way.optimizer)
     return _a_call(model, model.train_steps, workload.inputs, workload.targets)
+
+
+def gathered(way: Runtime, workload: Workload) -> Running:
+    """Many steps a call, rows gathered from examples kept as tensors; counts the gathering."""
+    model = workload.create("tf2_style", way.optimizer)
+    arrays = workload.inputs, workload.targets
+    kept = [tf.constant(array.reshape(-1, *array.shape[2:])) for array in arrays]
+    rows = np.arange(workload.steps * workload.batch).reshape(workload.steps, workload.batch)
+    return repeated(
+        lambda: model.train_steps(*(tf.gather(examples, rows) for examples in kept)),
+        workload.steps,
+        model.variables,
+    )
 
 
 def kept(way: Runtime, workload: Workload) -> Running:
@@ -71,6 +85,18 @@ def compiled_loop(way: Runtime, workload: Workload) -> Running:
     """Many steps a call, the loop and all compiled by XLA as one."""
     model = workload.create("tf2_style", way.optimizer)
     return _a_call(model, by_xla(model, "train_steps"), *_on_device(workload))
+
+
+def concrete_predict(model: Any, one: np.ndarray) -> Callable[..., Any]:
+    """`predict` of one example as a ConcreteFunction, which takes tensors."""
+    predict = model.predict.get_concrete_function()
+    return lambda inputs: predict(tf.constant(inputs))
+
+
+def compiled_predict(model: Any, one: np.ndarray) -> Callable[..., Any]:
+    """Likewise, compiled by XLA for the shape of `one`."""
+    predict = by_xla(model, "predict").get_concrete_function(tf.constant(one))
+    return lambda inputs: predict(tf.constant(inputs))
 
 
 def by_xla(model: Any, name: str) -> Callable[..., Any]:

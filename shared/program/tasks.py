@@ -41,9 +41,12 @@ class Task:
 
         They depend on the settings and on the steps alone, so that a resumed run sees the same.
         """
-        examples = self.training(data)
-        rows = batch_rows(len(examples[0]), config.batch_size, steps, config.seed)
-        return tuple(array[rows] for array in examples)
+        rows = self.rows(data, config, steps)
+        return tuple(array[rows] for array in self.training(data))
+
+    def rows(self, data: Any, config: Any, steps: range) -> np.ndarray:
+        """Returns which examples each step trains on, int64 [steps, batch]."""
+        return batch_rows(len(self.training(data)[0]), config.batch_size, steps, config.seed)
 
     def metrics(self, model: Any, data: Any) -> Mapping[str, float]:
         """Returns the metrics of a model by name."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Mapping
+import operator
+from typing import Any, Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -30,10 +31,26 @@ class TrainingRun:
         self._named: dict[str, float] = {}  # the last losses of a model that has several
         self._has_saved = False
 
-    def batches(self) -> Iterator[Batch]:
-        """Yields stacked batches [steps, batch, ...] until the last step."""
+    def batches(
+        self,
+        keep: Callable[[np.ndarray], Any] | None = None,
+        take: Callable[[Any, np.ndarray], Any] = operator.getitem,
+    ) -> Iterator[Batch]:
+        """Yields stacked batches [steps, batch, ...] until the last step.
+
+        Args:
+            keep: is given each array of all training examples once, and returns it as `take` wants
+                it; for a task whose batches are rows of them. None: NumPy arrays are yielded.
+            take: returns the rows [steps, batch] of what `keep` returned.
+        """
+        task = self.program.task
+        kept = None if keep is None else [keep(array) for array in task.training(self.data)]
         for steps in self.parts():
-            yield self._batches(steps)
+            if kept is None:
+                yield self._batches(steps)
+            else:
+                rows = task.rows(self.data, self.config, steps)
+                yield tuple(take(array, rows) for array in kept)
 
     def parts(self) -> Iterator[range]:
         """Yields the steps of each call until the last step, for a model that feeds itself.

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from benchmarks.models_and_batches import SETUPS, Workload, has_optimizers, make_workload
+from benchmarks.plan import FULL
 from benchmarks.processes import Processes, why_not
-from benchmarks.runtimes import LIMITS, REFERENCE, RUNTIMES, Runtime, runtime_named
-from shared.models import NOT_TIMED, PAIRS
+from benchmarks.runtimes import DEFAULTS, LIMITS, REFERENCE, RUNTIMES, Runtime, runtime_named
+from shared.models import IMAGES, NOT_TIMED, PAIRS
 
 STEPS = 4
 # Ways differ from the Session by the order of sums (XLA, NumPy, JAX, PyTorch) and by how Keras's
@@ -116,3 +117,31 @@ def test_names_and_labels_tell_ways_apart() -> None:
     ways = (*RUNTIMES, *LIMITS)
     assert len({way.name for way in ways}) == len({way.label for way in ways}) == len(ways)
     assert max(len(way.label) for way in ways) <= 27  # what the table has room for
+
+
+def test_the_defaults_are_those_of_the_style_files() -> None:
+    assert list(DEFAULTS) == list(SETUPS)
+    for model, name in DEFAULTS.items():
+        config = PAIRS[model].module("tf2_style").Config()
+        way = runtime_named(name)
+        assert not has_optimizers(PAIRS[model]) or way.optimizer == config.optimizer, model
+        ways = FULL.training_ways(model)
+        assert way in ways
+        assert (runtime_named("gathered") in ways) == (PAIRS[model].data in IMAGES)
+
+
+@pytest.mark.parametrize("model", ["softmax_regression", "mlp"])
+def test_other_calls_predict_the_same(model: str) -> None:
+    from benchmarks.runtimes.functions import compiled_predict, concrete_predict
+
+    workload = make_workload(model, batch=20, steps=STEPS)
+    created = workload.create("tf2_style")
+    created.train_steps(workload.inputs, workload.targets)
+    one = workload.inputs[0][:1]
+    expected = np.asarray(created.predict(one))
+    assert np.asarray(concrete_predict(created, one)(one)).tobytes() == expected.tobytes()
+    compiled = np.asarray(compiled_predict(created, one)(one))
+    # A sum of 784 products in another order is apart by roundings of 2**-24 each.
+    assert np.abs(compiled - expected).max() <= 2e-5 * np.abs(expected).max()
+    other = np.asarray(compiled_predict(created, one)(workload.inputs[0][1:2]))
+    assert np.abs(other - expected).max() > 1e-2 * np.abs(expected).max()
