@@ -99,7 +99,7 @@ def compiled_predict(model: Any, one: np.ndarray) -> Callable[..., Any]:
     return lambda inputs: predict(tf.constant(inputs))
 
 
-def by_xla(model: Any, name: str) -> Callable[..., Any]:
+def by_xla(model: Any, name: str) -> Any:
     """The method of this name compiled by XLA, for the shapes it is called with."""
     method = getattr(type(model), name).python_function
     return tf.function(lambda *batch: method(model, *batch), jit_compile=True)
