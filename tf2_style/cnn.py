@@ -166,7 +166,7 @@ class CNN:
     @tf.function(input_signature=[IMAGES, LABELS], autograph=False)
     def train_step(self, images, labels):
         """Updates the parameters on one batch; returns its loss from before the update."""
-        # No `if` or loop depends on a tensor: tracing without AutoGraph takes a third of the time.
+        # No `if` or loop depends on a tensor: tracing without AutoGraph takes half the time.
         loss, gradients = self.differentiate(images, labels)
         self.update(gradients)  # runs because it is called; nothing has to fetch it
         return loss
