@@ -106,6 +106,7 @@ def disagreements(name: str, before: Results, after: Results) -> Iterator[str]:
             yield label
 
 
+@pytest.mark.slow
 def test_before_and_after_give_the_same_numbers(
     measured: tuple[dict[str, Results], dict[str, Results]],
 ) -> None:
@@ -127,6 +128,7 @@ def test_a_snippet_that_computes_something_else_is_noticed() -> None:
     assert not list(disagreements("minimize", {"weights": [1.0]}, {"weights": [1.0]}))
 
 
+@pytest.mark.slow
 @pytest.mark.tf115
 def test_the_snippets_before_run_under_tensorflow_115(
     measured: tuple[dict[str, Results], dict[str, Results]], tmp_path: Path
@@ -192,6 +194,7 @@ def cell(result: object) -> str:
     return ", ".join(texts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONCEPTS)
 def test_the_table_of_a_page_is_what_was_measured(
     name: str, measured: tuple[dict[str, Results], dict[str, Results]]
