@@ -61,8 +61,8 @@ class SoftmaxRegression:
         # The name is the key in the checkpoint. The value exists once the initializer has run.
         self.weights = tf.get_variable("weights", initializer=np.zeros([784, 10], np.float32))
         self.biases = tf.get_variable("biases", initializer=np.zeros([10], np.float32))
-        self.parameters = {"weights": self.weights, "biases": self.biases}
         self.global_step = tf.train.get_or_create_global_step()
+        self.parameters = {"weights": self.weights, "biases": self.biases}
 
     # ---- FORWARD -------------------------------------------------------------------------------
     def forward(self, images):

@@ -52,8 +52,8 @@ class SoftmaxRegression:
         # A variable holds its value at once. Its name is only for people to read.
         self.weights = tf.Variable(np.zeros([784, 10], np.float32), name="weights")
         self.biases = tf.Variable(np.zeros([10], np.float32), name="biases")
-        self.parameters = {"weights": self.weights, "biases": self.biases}
         self.global_step = tf.Variable(0, dtype=tf.int64, name="global_step")
+        self.parameters = {"weights": self.weights, "biases": self.biases}
 
     # ---- FORWARD -------------------------------------------------------------------------------
     def forward(self, images):
