@@ -82,7 +82,10 @@ def test_json_has_the_state_and_the_lines(capsys: pytest.CaptureFixture[str]) ->
     assert placeholder["anchor"] == "tf-placeholder"
     assert "INPUTS" in {use["stage"] for use in placeholder["pairs"]}
     assert dense["state"]["code"] == "legacy keras"
-    assert {use["file"] for use in dense["pairs"]} == {"tf1_style/adversarial.py"}
+    assert {use["file"] for use in dense["pairs"]} == {
+        "tf1_style/adversarial.py",
+        "tf1_style/residual_network.py",
+    }
 
 
 def test_json_of_all_does_not_try_them(capsys: pytest.CaptureFixture[str]) -> None:
