@@ -154,17 +154,21 @@ def _change(old: Row | None, new: Row) -> str | None:
     if old.steps != new.steps:
         return None
     assert old.curve_difference and new.curve_difference is not None
-    if not _is_alike(new.curve_difference / old.curve_difference, old.model):
+    if not _is_alike(old.curve_difference, new.curve_difference, old.model):
         return f"printed {_number(old)}, found {_number(new)}"
     return None
 
 
-def _is_alike(ratio: float, model: str) -> bool:
+def _is_alike(old: float, new: float, model: str) -> bool:
     # A network amplifies roundings, and which ones there are is the processor's: the CNN compiled
-    # by XLA was 4e-4 off on one and 2e-5 on another. The bound holds beside it.
-    is_network = PAIRS[model].parity.rounding_drift is not None
-    factor = MAGNITUDE**2 if is_network else MAGNITUDE
-    return 1 / factor < ratio < factor
+    # by XLA was 4e-4 off on one and 2e-5 on another. Below what one rounding grows to, a rounding
+    # decides: Keras's momentum leaves the residual network 3e-7 off, or 7e-4 where a unit turns
+    # around. The bound holds beside it.
+    drift = PAIRS[model].parity.rounding_drift
+    if drift is not None and max(old, new) <= drift:
+        return True
+    factor = MAGNITUDE if drift is None else MAGNITUDE**2
+    return 1 / factor < new / old < factor
 
 
 # ---- renewing -------------------------------------------------------------------------------

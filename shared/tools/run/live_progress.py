@@ -51,9 +51,9 @@ class LiveProgress(Progress):
         quarters = 4 * self._step // self._last_step
         if not self._console.is_terminal and quarters > self._lines_shown:
             self._lines_shown = quarters
-            steps = f"{self._step:>6} of {self._last_step:>6}"
+            steps = f"{self._step:>5} of {self._last_step:>5}"
             self._console.print(
-                f"{self._title:<32} {steps}  {loss_text:<14} {rate_text:>14}", soft_wrap=True
+                f"{self._title:<35} {steps} {loss_text:<14} {rate_text:>14}", soft_wrap=True
             )
 
     def warn(self, text: str) -> None:
