@@ -20,7 +20,7 @@ import tensorflow.compat.v1 as tf
 from shared.data.batch_order import batch_rows
 from shared.data.digits import load_digits
 from shared.errors import UsageError
-from shared.program.script import run_sections
+from shared.program.sections import run_sections
 
 LEARNING_RATE, MOMENTUM, KEEP, SEED = 0.1, 0.9, 0.8, 7
 BATCH, TEST_BATCH, SAVE_EVERY, LOG_EVERY, KEPT = 50, 300, 20, 20, 3

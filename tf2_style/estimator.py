@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from shared.data.batch_order import batch_rows
 from shared.data.digits import load_digits
-from shared.program.script import run_sections
+from shared.program.sections import run_sections
 from tf2_style.tf1_momentum import TF1Momentum
 
 LEARNING_RATE, MOMENTUM, KEEP, SEED = 0.1, 0.9, 0.8, 7

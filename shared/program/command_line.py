@@ -52,7 +52,7 @@ def run(
         "evaluate": lambda: _print_metrics(evaluate(config)),
         "predict": lambda: _print_columns(predict(config)),
     }
-    return run_until_closed(lambda: _exit_code(commands[command]))
+    return exit_code_of(commands[command])
 
 
 def _train(train: Callable[[Any], Any], config: Any) -> None:
@@ -63,6 +63,11 @@ def _train(train: Callable[[Any], Any], config: Any) -> None:
     _print_metrics(result.metrics)
     if len(result.losses):  # else nothing was trained, and nothing saved
         print("checkpoint saved in " + config.checkpoint_dir)
+
+
+def exit_code_of(command: Callable[[], None]) -> int:
+    """Runs a command; returns 0, 2 after one line of an error, 130 when stopped by a signal."""
+    return run_until_closed(lambda: _exit_code(command))
 
 
 def _exit_code(command: Callable[[], None]) -> int:

@@ -1,19 +1,20 @@
-"""The program around a pair of scripts that reads old files and prints what it makes of them."""
+"""The program around a pair of scripts that prints what each of its sections comes to."""
 
 from __future__ import annotations
 
 import argparse
 import inspect
 import os
-import sys
-from typing import Callable, Mapping, Sequence
+import tempfile
+from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
-from shared.errors import CheckpointError, SuiteError, UsageError
-from shared.program.display import one_line
+from shared.errors import CheckpointError, UsageError
+from shared.program.command_line import exit_code_of
 
 Results = Mapping[str, np.ndarray]
+Training = Callable[[str, int], Mapping[str, Any]]
 
 
 def print_sections(
@@ -36,14 +37,20 @@ def print_sections(
     """
     has_trained = "trained" in inspect.signature(old_model).parameters
     flags = vars(_flags(description, has_trained).parse_args(arguments))
+    return exit_code_of(lambda: _print_all(old_model, sections, **flags))
+
+
+def _print_all(
+    old_model: Callable[..., str], sections: Sequence[Callable[[str], Results]], **flags: Any
+) -> None:
+    trained = flags.get("trained")
+    if trained and not os.path.exists(trained + ".index"):
+        raise UsageError(f"--trained: expected a checkpoint, found none at {trained}")
     try:
-        if flags.get("trained") and not os.path.exists(flags["trained"] + ".index"):
-            raise UsageError(f"--trained: expected a checkpoint, found none at {flags['trained']}")
-        _print(sections, old_model(flags.pop("old"), **flags))
-    except (SuiteError, OSError, ValueError) as error:  # a ValueError of TensorFlow: names, shapes
-        print(f"error: {one_line(str(error))}", file=sys.stderr)
-        return 2
-    return 0
+        path = old_model(flags.pop("old"), **flags)
+    except (OSError, ValueError) as error:  # a ValueError of TensorFlow: names, shapes
+        raise UsageError(str(error)) from error
+    _print(sections, path)
 
 
 def _print(sections: Sequence[Callable[[str], Results]], path: str) -> None:
@@ -68,8 +75,7 @@ def _is_of_files(error: Exception) -> bool:
 
 
 def _flags(description: str, has_trained: bool) -> argparse.ArgumentParser:
-    as_written = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=description, formatter_class=as_written)
+    parser = _parser(description)
     folder = "folder of the old model's files (default: %(default)s)"
     parser.add_argument("--old", default="checkpoints/transfer", metavar="FOLDER", help=folder)
     if has_trained:
@@ -82,3 +88,44 @@ def _in_short(name: str, values: np.ndarray) -> str:
     if name == "losses":
         return f"{values[0]:.6f} to {values[-1]:.6f}"
     return f"mean square {np.square(values, dtype=np.float64).mean():.6f}"
+
+
+def run_sections(
+    description: str | None,
+    sections: Sequence[tuple[Training, int]],
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Trains in every way, each in a folder that is removed afterwards, and prints the numbers.
+
+    Args:
+        description: the script's docstring.
+        sections: a function that takes a folder and the step to train until, and that step. The
+            same function gets the same folder again. It returns `logged`, a list of losses, `kept`,
+            the steps of the checkpoints in the folder, and maybe `evaluations`: loss and accuracy
+            by step.
+        arguments: the command line without the program's name; by default `sys.argv`.
+
+    Returns:
+        The exit code: 0, or 2 where a section cannot run; the sections before it are printed.
+    """
+    _parser(description).parse_args(arguments)
+    return exit_code_of(lambda: _train(sections))
+
+
+def _train(sections: Sequence[tuple[Training, int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for train, last_step in sections:
+            print(f"{train.__name__} until step {last_step}", flush=True)
+            _show(train(os.path.join(folder, train.__name__), last_step))
+
+
+def _show(found: Mapping[str, Any]) -> None:
+    print("  losses logged: " + ", ".join(f"{loss:.4f}" for loss in found["logged"]))
+    for step, numbers in sorted(found.get("evaluations", {}).items()):
+        print("  step {}: loss {loss:.4f}, accuracy {accuracy:.4f}".format(step, **numbers))
+    print("  checkpoints kept: " + ", ".join(map(str, found["kept"])))
+
+
+def _parser(description: str | None) -> argparse.ArgumentParser:
+    as_written = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(description=description, formatter_class=as_written)

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 from shared.data.digits import load_digits
-from shared.program.script import run_sections
+from shared.program.sections import run_sections
 from shared.tools.child_process import tf115_environment
 from shared.tools.commands import main as pairs_command
 from shared.tools.compare.distances import relative_l2

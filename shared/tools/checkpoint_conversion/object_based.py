@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from shared.tools.checkpoint_conversion.optimizers import (
@@ -188,13 +188,11 @@ def _keras(nodes: _Nodes, node: int, roles: dict[str, Role]) -> Optimizer:
 def _tf1_adam(nodes: _Nodes, node: int, parameters: BuiltWith, roles: dict[str, Role]) -> Optimizer:
     children = nodes.children[node]
     path = nodes.names[children["beta1_power"]].rpartition("/")[0]
-    own = parameters.get(path, ()) if isinstance(parameters, Mapping) else parameters
     for beta in (1, 2):
         name = nodes.names[children[f"beta{beta}_power"]]
         roles[name] = Role(BETA_POWER, optimizer=path, beta=beta)
     for list_name, slot in _TF1_ADAM_LISTS.items():
-        for position, name in nodes.listed(children[list_name]).items():
-            owner = own[position] if position < len(own) else None
+        for name, owner in _owned(nodes, children[list_name], path, parameters):
             roles[name] = Role(SLOT, slot, owner, path)
     return Optimizer("Adam", TF1_KERNEL, path)
 
@@ -203,11 +201,18 @@ def _tf1_momentum(
     nodes: _Nodes, node: int, parameters: BuiltWith, roles: dict[str, Role]
 ) -> Optimizer:
     path = nodes.paths.get(node, "")
-    own = parameters.get(path, ()) if isinstance(parameters, Mapping) else parameters
-    for position, name in nodes.listed(nodes.children[node]["momentums"]).items():
-        owner = own[position] if position < len(own) else None
+    for name, owner in _owned(nodes, nodes.children[node]["momentums"], path, parameters):
         roles[name] = Role(SLOT, MOMENTUM, owner, path, as_in_tf1=True)
     return Optimizer("Momentum", TF1_KERNEL, path)
+
+
+def _owned(
+    nodes: _Nodes, slots: int, path: str, parameters: BuiltWith
+) -> Iterator[tuple[str, str | None]]:
+    """Yields the keys of a list of slots, with the variables that the optimizer was built with."""
+    own = parameters.get(path, ()) if isinstance(parameters, Mapping) else parameters
+    for position, name in nodes.listed(slots).items():
+        yield name, own[position] if position < len(own) else None
 
 
 def _referring(

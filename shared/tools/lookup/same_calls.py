@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import functools
 import json
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.tools.child_process import tf115_environment
+from shared.tools.child_process import TF115_PYTHON, run_module, tf115_environment
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,7 +23,6 @@ else:
 
 CALLS_FILE = Path(__file__).with_name("same_calls.toml")
 PARAMETERS_FILE = Path(__file__).with_name("same_calls.json")
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True)
@@ -108,18 +106,12 @@ def parameters_now(python: str, python_tf115: str) -> dict[str, Any]:
 
 
 def _printed(python: str) -> dict[str, list[str]]:
-    done = subprocess.run(
-        [python, "-m", "shared.tools.lookup.parameters", *same_calls()],
-        cwd=ROOT,
-        env=tf115_environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found: dict[str, list[str]] = json.loads(done.stdout)
+    names, module = [*same_calls()], "shared.tools.lookup.parameters"
+    printed = run_module(python, module, names, tf115_environment(), "parameters of functions")
+    found: dict[str, list[str]] = json.loads(printed)
     return found
 
 
 if __name__ == "__main__":
-    table = parameters_now(sys.executable, str(ROOT / ".venv-tf115/bin/python"))
+    table = parameters_now(sys.executable, str(TF115_PYTHON))
     PARAMETERS_FILE.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")

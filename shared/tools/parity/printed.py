@@ -161,13 +161,11 @@ def _change(old: Row | None, new: Row) -> str | None:
 
 def _is_alike(old: float, new: float, model: str) -> bool:
     # A network amplifies roundings, and which ones there are is the processor's: the CNN compiled
-    # by XLA was 4e-4 off on one and 2e-5 on another. Below what one rounding grows to, a rounding
-    # decides: Keras's momentum leaves the residual network 3e-7 off, or 7e-4 where a unit turns
-    # around. The bound holds beside it.
-    drift = PAIRS[model].parity.rounding_drift
-    if drift is not None and max(old, new) <= drift:
+    # by XLA was 4e-4 off on one and 2e-5 on another. The bound holds beside it.
+    run = PAIRS[model].parity
+    if run.turns and run.rounding_drift is not None and max(old, new) <= run.rounding_drift:
         return True
-    factor = MAGNITUDE if drift is None else MAGNITUDE**2
+    factor = MAGNITUDE if run.rounding_drift is None else MAGNITUDE**2
     return 1 / factor < new / old < factor
 
 
