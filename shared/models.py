@@ -124,8 +124,8 @@ def _adam(bound: float) -> tuple[Variant, ...]:
 def _momentum(bound: float) -> tuple[Variant, ...]:
     return (
         Variant("tf1_style", "momentum"),
-        Variant("tf2_style", "TF1's momentum", "tf1"),
-        Variant("tf2_style", "Keras momentum", "keras", bound=bound),
+        Variant("tf2_style", "TF1 kernel", "tf1"),
+        Variant("tf2_style", "Keras SGD", "keras", bound=bound),
     )
 
 

@@ -25,6 +25,7 @@ from shared.tools.commands import main
 from shared.tools.commands.run import _source_for
 from shared.tools.compare.distances import relative_l2, symmetric_distance
 from shared.tools.run import results_folder
+from shared.tools.run.report import _COLUMNS
 from shared.tools.run.verdict import compare_runs
 
 ROOT = Path(__file__).parents[2]
@@ -180,6 +181,12 @@ def test_plots_are_pictures(models: list[str], finished: tuple[Path, str]) -> No
         pixels = matplotlib.image.imread(picture)
         assert pixels.shape[1] == 840  # 7 inches of 120 dots
         assert pixels[..., :3].std() > 0.05  # not blank
+
+
+def test_each_optimizer_fits_its_column() -> None:
+    (width,) = (size for title, size, _ in _COLUMNS if title == "optimizer")
+    labels = {variant.label for pair in PAIRS.values() for variant in pair.variants}
+    assert max(map(len, labels)) <= width
 
 
 # What goes wrong.
