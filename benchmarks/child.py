@@ -1,7 +1,8 @@
 """What runs in another process: real TensorFlow 1.15 on Python 3.7, or a peer.
 
 Run as `python -m benchmarks.child`. Takes one JSON object a line on standard input and answers
-each with one on standard output, so that rounds here alternate with rounds in other processes.
+each with one on standard output, so that rounds here alternate with rounds in other processes. An
+exception is answered by its name and first line, under "error".
 """
 
 from __future__ import annotations
@@ -61,7 +62,12 @@ def main() -> None:
     child = Child()
     for line in sys.stdin:
         request = json.loads(line)
-        answer = getattr(child, request.pop("do"))(**request)
+        try:
+            answer = getattr(child, request.pop("do"))(**request)
+        except Exception as error:
+            # TensorFlow 1's errors end in the lines that built the graph: the first line says what.
+            message = str(error).strip().split("\n")[0]
+            answer = {"error": type(error).__name__ + ": " + message}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

@@ -64,8 +64,13 @@ def _save(model: Any, pair: Pair) -> Running:
 
 def _restore(model: Any, pair: Pair) -> Running:
     folder = tempfile.TemporaryDirectory(prefix="benchmark-")
-    model.save(folder.name)
-    return repeated(lambda: len(model.restore(folder.name)), 1, model.variables)
+    path = model.save(folder.name)
+
+    def restore() -> int:
+        model.restore(path)
+        return len(folder.name)  # the closure keeps the folder, as above
+
+    return repeated(restore, 1, model.variables)
 
 
 def test_data(config: Any, pair: Pair) -> tuple:

@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib
 
 from benchmarks.results import LABELS, Result, Row, is_limit, short
-from benchmarks.runtimes import REFERENCE, RUNTIMES
+from benchmarks.runtimes import DEFAULTS, REFERENCE, RUNTIMES
 from shared.atomic_files import write_whole
 
 matplotlib.use("Agg")  # draws into files, needs no display
@@ -24,7 +24,7 @@ _FAMILIES = {
 _LINES = {
     REFERENCE: ("#D55E00", "o", "-"),
     "function": ("#56B4E9", "s", "--"),
-    "many-steps": ("#0072B2", "^", "-"),
+    **dict.fromkeys(DEFAULTS.values(), ("#0072B2", "^", "-")),  # a model has one of them
     "many-steps-xla": ("#009E73", "D", "-."),
     "function-xla": ("#009E73", "D", "-."),
 }

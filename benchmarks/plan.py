@@ -6,7 +6,7 @@ import dataclasses
 from typing import NamedTuple
 
 from benchmarks.models_and_batches import PAIRS, SETUPS, has_optimizers
-from benchmarks.runtimes import LIMITS, REFERENCE, RUNTIMES, Runtime, runtime_named
+from benchmarks.runtimes import DEFAULTS, LIMITS, REFERENCE, RUNTIMES, Runtime, runtime_named
 from shared.models import IMAGES
 
 
@@ -70,7 +70,7 @@ class Plan:
     def growing_ways(self, model: str) -> tuple[Runtime, ...]:
         """The ways that are timed at every batch size."""
         xla = "function-xla" if model == "cnn" else "many-steps-xla"
-        return tuple(runtime_named(name) for name in (REFERENCE, "function", "many-steps", xla))
+        return tuple(runtime_named(name) for name in (REFERENCE, "function", DEFAULTS[model], xla))
 
 
 FULL = Plan(7, 0.15, 3, (1, 8, 64, 512, 4096), (100, 1000, 10_000, 100_000), 300, 2, True)
@@ -113,7 +113,7 @@ def startup_cases(plan: Plan, model: str) -> list[Case]:
     """Importing, building and the first call, of the smallest and the largest graph."""
     if model not in (("softmax_regression", "cnn") if plan.slow_ways else ("softmax_regression",)):
         return []
-    ways = tuple(runtime_named(name) for name in ("tf115", REFERENCE, "many-steps"))
+    ways = tuple(runtime_named(name) for name in ("tf115", REFERENCE, DEFAULTS[model]))
     batch = SETUPS[model].batch
     return [case for work in STARTUP_WORKS for case in cases_of(model, work, batch, ways)]
 

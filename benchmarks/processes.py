@@ -153,6 +153,8 @@ class _Process:
         if not answer:
             raise SuiteError(f"{self._name}: expected a measurement, found: {self._last_line()}")
         parsed: dict[str, Any] = json.loads(answer)
+        if "error" in parsed:
+            raise SuiteError(f"{self._name}: expected a measurement, found: {parsed['error']}")
         return parsed
 
     def _last_line(self) -> str:

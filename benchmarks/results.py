@@ -181,10 +181,14 @@ def is_limit(row: Row) -> bool:
 # --- Files ---
 
 
-def from_pytest_benchmark(path: Path, command: str, quick: bool) -> Result:
-    """Reads what one run of the suites left."""
+def from_pytest_benchmark(path: Path, command: str, quick: bool) -> Result | None:
+    """Reads what one run of the suites left; None if nothing was measured."""
+    if not path.exists():
+        return None
     document = json.loads(path.read_text(encoding="utf-8"))
-    benchmarks = document["benchmarks"]
+    benchmarks = [found for found in document["benchmarks"] if found["stats"].get("data")]
+    if not benchmarks:
+        return None
     infos = [benchmark["extra_info"] for benchmark in benchmarks]
     rows = [_row(benchmark["extra_info"], benchmark["stats"]["data"]) for benchmark in benchmarks]
     about = {

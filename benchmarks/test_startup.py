@@ -12,6 +12,7 @@ import pytest
 from benchmarks.plan import STARTUP_WORKS, Case, startup_cases
 from benchmarks.processes import why_not
 from benchmarks.replay import CLOCK
+from benchmarks.runtimes import REFERENCE
 from shared.tools.child_process import TF115_PYTHON, run_module, tf115_environment
 
 CASES = startup_cases
@@ -46,7 +47,7 @@ def start_once(way: str, model: str) -> dict[str, float]:
     is_tf115 = way == "tf115"
     python = str(TF115_PYTHON) if is_tf115 else sys.executable
     environment = tf115_environment() if is_tf115 else dict(os.environ)
-    style = "tf2_style" if way == "many-steps" else "tf1_style"
+    style = "tf1_style" if way in ("tf115", REFERENCE) else "tf2_style"
     output = run_module(python, "benchmarks.startup", [style, model], environment, "its times")
     times: dict[str, float] = json.loads(output.splitlines()[-1])
     return times

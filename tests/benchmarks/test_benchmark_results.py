@@ -327,13 +327,40 @@ def test_the_table_is_shown_where_the_pictures_find_no_room(
     def full(*path: Any, **settings: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("shared.tools.commands.bench._measure", lambda *_: fixture_result())
+    measure = "shared.tools.commands.bench._measure"
+    monkeypatch.setattr(measure, lambda *_: (fixture_result(), None))
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", full)
     assert main(["bench", "--json", str(tmp_path / "a.json")]) == 2
     printed = capsys.readouterr()
     assert "fastest in TensorFlow 2: many steps" in printed.out
     assert printed.err.startswith("error: --json ") and printed.err.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_what_was_measured_is_kept_when_another_way_fails(
+    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    info = {
+        **{"model": "cnn", "work": "train", "way": "function", "device": "cpu", "batch": 50},
+        **{"machine": ABOUT["machine"], "versions": ABOUT["versions"], "conditions": {}},
+    }
+    measured = [{"extra_info": info, "stats": {"data": [0.5]}}][:count]
+
+    def run_group(command: list[str], **settings: Any) -> subprocess.CompletedProcess[str]:
+        (name,) = [word for word in command if word.startswith("--benchmark-json=")]
+        document = {"datetime": "2026-01-02T03", "benchmarks": measured}
+        Path(name.partition("=")[2]).write_text(json.dumps(document))
+        return subprocess.CompletedProcess(command, 1, "E   OSError: no more threads\n", None)
+
+    monkeypatch.setattr("shared.tools.commands.bench.run_group", run_group)
+    code = main(["bench", "cnn", "--json", str(tmp_path / "a.json")])
+    found = capsys.readouterr()
+    last = found.err.splitlines()[-1]
+    assert last.endswith("expected all to be measured, found: OSError: no more threads")
+    assert code == (1 if measured else 2)
+    assert (tmp_path / "a.json").exists() == bool(measured)
+    assert ("500 ms" in found.out) == bool(measured)
 
 
 def test_a_result_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
@@ -359,7 +386,9 @@ def test_single_calls_are_kept_as_medians_of_rounds_and_a_p99(tmp_path: Path) ->
     path = tmp_path / "benchmarks.json"
     document = {"datetime": "2026-01-02T03", "benchmarks": [{"extra_info": info, "stats": stats}]}
     path.write_text(json.dumps(document))
-    (found,) = from_pytest_benchmark(path, "pairs bench", quick=True).rows
+    result = from_pytest_benchmark(path, "pairs bench", quick=True)
+    assert result
+    (found,) = result.rows
     assert (found.seconds, found.p99) == ((2.0, 4.0), 9.0)
 
 

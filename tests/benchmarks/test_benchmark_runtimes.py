@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.kinds_of_work import WORKS
 from benchmarks.models_and_batches import SETUPS, Workload, has_optimizers, make_workload
 from benchmarks.plan import FULL
 from benchmarks.processes import Processes, why_not
 from benchmarks.runtimes import DEFAULTS, LIMITS, REFERENCE, RUNTIMES, Runtime, runtime_named
+from shared.errors import SuiteError
 from shared.models import IMAGES, NOT_TIMED, PAIRS
 
 STEPS = 4
@@ -128,6 +130,31 @@ def test_the_defaults_are_those_of_the_style_files() -> None:
         ways = FULL.training_ways(model)
         assert way in ways
         assert (runtime_named("gathered") in ways) == (PAIRS[model].data in IMAGES)
+
+
+@pytest.mark.parametrize("name", ["tf115", REFERENCE, "function"])
+def test_all_other_work_is_done_in_every_style(name: str, processes: Processes) -> None:
+    way = runtime_named(name)
+    if why_not(way):
+        pytest.skip("real TensorFlow 1.15 is not here")
+    workload = make_workload("linear_regression", batch=20, steps=STEPS)
+    start = workload.create("tf1_style").variables()
+    for work in WORKS:
+        timed = processes.open(way, work, workload)
+        assert len(timed.seconds_each(2)) == 2, work
+        values = timed.variables()
+        assert all(np.array_equal(start[key], values[key]) for key in start), work
+        timed.close()
+
+
+def test_an_exception_in_another_process_is_told_by_its_first_line(processes: Processes) -> None:
+    if why_not(runtime_named("tf115")):
+        pytest.skip("real TensorFlow 1.15 is not here")
+    workload = make_workload("linear_regression", batch=20, steps=STEPS)
+    with pytest.raises(SuiteError, match="tf115: expected a measurement, found: KeyError: 'sing'"):
+        processes.open(runtime_named("tf115"), "sing", workload)
+    # The process lives on, and measures what comes next.
+    assert processes.open(runtime_named("tf115"), "evaluate", workload).seconds(1) > 0
 
 
 @pytest.mark.parametrize("model", ["softmax_regression", "mlp"])

@@ -25,7 +25,8 @@ _EPILOG = """\
 `pairs bench compare OLD.json NEW.json` shows what changed between two runs
 beyond the noise of both. A speed is a ratio to the Session with feed_dict in
 the same rounds; the spread is its lowest and its highest in any round. Floors
-is the time over the shortest that the machine could take.
+is the time over the shortest that the machine could take. Exit code 1: a part
+could not be measured; what was, is kept.
 """
 
 
@@ -71,7 +72,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from benchmarks.results import joined, write_result
 
     command = _command(arguments)
-    runs = [_measure(models, device, arguments.quick, command) for device in devices]
+    runs, failures = _measure_all(models, devices, arguments.quick, command)
     result = joined(runs)
     console = Console(width=min(Console().width, 80))
     report.print_report(result, console)  # first, for what comes now can fail
@@ -79,7 +80,9 @@ def execute(arguments: argparse.Namespace) -> int:
     drawn = pictures.draw_all(result, path.with_suffix("")) if _is_file(path) else []
     for written in (path, *drawn):
         console.print(f"wrote {written}", soft_wrap=True, highlight=False, markup=False)
-    return 0
+    for failure in failures:
+        print(f"error: {failure}", file=sys.stderr)
+    return 1 if failures else 0
 
 
 def _compare(arguments: argparse.Namespace) -> int:
@@ -152,8 +155,29 @@ def _command(arguments: argparse.Namespace) -> str:
     return shlex.join(words)
 
 
-def _measure(models: list[str], device: str, quick: bool, command: str) -> Result:
-    """Runs the suites in a process of their own, which decides what devices TensorFlow sees."""
+def _measure_all(
+    models: list[str], devices: list[str], quick: bool, command: str
+) -> tuple[list[Result], list[str]]:
+    """The result of each device, and what could not be measured: that takes nothing from the rest.
+
+    Raises:
+        SuiteError: nothing was measured.
+    """
+    found = [_measure(models, device, quick, command) for device in devices]
+    results = [result for result, _ in found if result is not None]
+    failures = [failure for _, failure in found if failure is not None]
+    if not results:
+        raise SuiteError(failures[0])
+    return results, failures
+
+
+def _measure(
+    models: list[str], device: str, quick: bool, command: str
+) -> tuple[Result | None, str | None]:
+    """Runs the suites in a process of their own, which decides what devices TensorFlow sees.
+
+    Returns what was measured, None for nothing; and a line on what failed, or None.
+    """
     from benchmarks.processes import ENVIRONMENT
     from benchmarks.results import from_pytest_benchmark
 
@@ -165,11 +189,11 @@ def _measure(models: list[str], device: str, quick: bool, command: str) -> Resul
         words += ["-p", "no:cacheprovider", f"--benchmark-json={path}", f"--device={device}"]
         words += [f"--model={model}" for model in models] + (["--quick"] if quick else [])
         process = run_group(words, cwd=ROOT, env=environment, stdout=PIPE, text=True)
+        failure = None
         if process.returncode != 0 or not path.exists():
-            raise SuiteError(
-                f"benchmarks: expected all to be measured, found: {_failure(process.stdout)}"
-            )
-        return from_pytest_benchmark(path, command, quick)
+            cause = _failure(process.stdout)
+            failure = f"benchmarks, {device}: expected all to be measured, found: {cause}"
+        return from_pytest_benchmark(path, command, quick), failure
 
 
 def _failure(output: str) -> str:
