@@ -36,13 +36,16 @@ def draw_all(result: Result, stem: Path) -> list[Path]:
     for device in result.about["conditions"]:
         ending = "" if device == "cpu" else f"-{device}"
         if result.select("train", device=device):
-            written += _save(_ratios(result, device), stem, f"ratios{ending}", result.digest)
+            written += save_picture(_ratios(result, device), stem, f"ratios{ending}", result.digest)
         if result.select("train by batch", device=device):
-            written += _save(_batches(result, device), stem, f"batches{ending}", result.digest)
+            written += save_picture(
+                _batches(result, device), stem, f"batches{ending}", result.digest
+            )
     return written
 
 
-def _save(figure: plt.Figure, stem: Path, name: str, digest: str) -> list[Path]:
+def save_picture(figure: plt.Figure, stem: Path, name: str, digest: str) -> list[Path]:
+    """Writes a figure as `stem`-`name`.svg and .png, with the digest of what it shows."""
     paths = [stem.with_name(f"{stem.name}-{name}.{kind}") for kind in ("svg", "png")]
     # Without a date and with fixed ids, the same result gives the same file.
     with matplotlib.rc_context({"svg.hashsalt": "pairs", "svg.fonttype": "path"}):
@@ -58,7 +61,7 @@ def _models(result: Result, work: str, device: str) -> list[str]:
     return list(dict.fromkeys(row.model for row in result.select(work, device=device)))
 
 
-def _panels(count: int, height: float) -> tuple[plt.Figure, list[plt.Axes]]:
+def panels(count: int, height: float) -> tuple[plt.Figure, list[plt.Axes]]:
     """A figure of `count` panels in two columns, each `height` inches high."""
     columns = min(2, count)
     lines = -(-count // columns)
@@ -72,8 +75,8 @@ def _panels(count: int, height: float) -> tuple[plt.Figure, list[plt.Axes]]:
 def _ratios(result: Result, device: str) -> plt.Figure:
     """One panel a model: each way's speed as a ratio to the Session, with its spread."""
     models = _models(result, "train", device)
-    figure, panels = _panels(len(models), 5.0)
-    for axes, model in zip(panels, models, strict=True):
+    figure, places = panels(len(models), 5.0)
+    for axes, model in zip(places, models, strict=True):
         _draw_ratios(axes, result, model, device)
     handles = [
         plt.Line2D([], [], color=color, lw=8, label=name) for name, color in _FAMILIES.values()
@@ -118,8 +121,8 @@ def _family(row: Row) -> str:
 def _batches(result: Result, device: str) -> plt.Figure:
     """One panel a model: the time of a step against the batch size, and the floor."""
     models = _models(result, "train by batch", device)
-    figure, panels = _panels(len(models), 4.0)
-    for axes, model in zip(panels, models, strict=True):
+    figure, places = panels(len(models), 4.0)
+    for axes, model in zip(places, models, strict=True):
         _draw_batches(axes, result, model, device)
     figure.suptitle(f"Time of a training step against the batch size ({device})")
     return figure

@@ -1,32 +1,33 @@
-"""Writes the speed table of docs/speed.md: run as `python -m benchmarks.readme`.
+"""Writes the speed tables of docs/speed.md: run as `python -m benchmarks.readme`.
 
-The table and the pictures come from the result file that stands in the repository; a test holds
-that they agree. A new one is made by `pairs bench --json benchmarks/results/readme.json`.
+The tables and the pictures come from the result files that stand in the repository; tests hold
+that they agree. A new one is made by `pairs bench --json benchmarks/results/readme.json`, and the
+profiles by `pairs bench --profile --json benchmarks/results/profile.json`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from pathlib import Path
 
 from benchmarks.pictures import draw_all
-from benchmarks.results import LABELS, Result, Row, read_result, short
+from benchmarks.profile_report import digest_of, draw_profiles, read_profiles
+from benchmarks.results import LABELS, Result, Row, duration, read_result, short
 from benchmarks.runtimes import RUNTIMES
 from shared.tools.child_process import ROOT
 
 RESULT = ROOT / "benchmarks" / "results" / "readme.json"
+PROFILES = ROOT / "benchmarks" / "results" / "profile.json"
 GUIDE = ROOT / "docs" / "speed.md"
-_BEGIN, _END = "<!-- speed: written by python -m benchmarks.readme -->", "<!-- end of speed -->"
+_MARKS = "<!-- {0}: written by python -m benchmarks.readme -->", "<!-- end of {0} -->"
 
 
-def documents() -> dict[Path, tuple[str, ...]]:
-    """The files that hold a speed table, and the ways that each shows."""
-    return {GUIDE: tuple(way.name for way in RUNTIMES)}
+def blocks(result: Result) -> dict[str, str]:
+    """The Markdown of each table of the page, by the name in its marks."""
+    return {"speed": speed_block(result), "prediction": prediction_block(result)}
 
 
-def speed_block(result: Result, ways: Sequence[str]) -> str:
-    """The Markdown between the two marks of a file: a line for each way, a column a model."""
+def speed_block(result: Result) -> str:
+    """A line for each way of training, a column a model."""
     models = list(dict.fromkeys(row.model for row in result.select("train", device="cpu")))
     rows = {(row.way, row.model): row for row in result.select("train", device="cpu")}
     heading = [f"{model}, batch {rows['session-feed', model].batch}" for model in models]
@@ -34,17 +35,39 @@ def speed_block(result: Result, ways: Sequence[str]) -> str:
         "| speed, Session = 1 | " + " | ".join(heading) + " |",
         "|---" * (len(models) + 1) + "|",
     ]
-    for way in ways:
+    for way in (way.name for way in RUNTIMES):
         if not any((way, model) in rows for model in models):
             continue  # a way that was not timed in that run
         cells = [_cell(result, rows.get((way, model))) for model in models]
         lines.append(f"| {LABELS[way]} | " + " | ".join(cells) + " |")
-    machine = result.about["machine"]
-    source = (
-        f"Measured by `{result.about['command']}` on {machine['processor']}, "
-        f"{machine['cores']} cores: the median of the rounds, and the lowest to the highest."
+    return "\n".join(
+        [*lines, "", f"{_source(result)}: the median of the rounds, and the lowest to the highest."]
     )
-    return "\n".join([*lines, "", source])
+
+
+def prediction_block(result: Result) -> str:
+    """A line for each way of predicting one example, a column a model."""
+    found = result.select("predict", device="cpu")
+    models = list(dict.fromkeys(row.model for row in found))
+    rows = {(row.way, row.model): row for row in found}
+    lines = [
+        "| one example: speed, 99th percentile | " + " | ".join(models) + " |",
+        "|---" * (len(models) + 1) + "|",
+    ]
+    for way in dict.fromkeys(row.way for row in found):
+        shown = [rows.get((way, model)) for model in models]
+        cells = [
+            f"{_cell(result, row)}, {duration(row.p99)}" if row and row.p99 else "-"
+            for row in shown
+        ]
+        lines.append(f"| {LABELS[way]} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", f"{_source(result)}."])
+
+
+def _source(result: Result) -> str:
+    machine = result.about["machine"]
+    command = result.about["command"]
+    return f"Measured by `{command}` on {machine['processor']}, {machine['cores']} cores"
 
 
 def _cell(result: Result, row: Row | None) -> str:
@@ -52,25 +75,28 @@ def _cell(result: Result, row: Row | None) -> str:
     return f"{short(ratio.median)} ({ratio.spread})" if ratio else "-"
 
 
-def with_speed_block(text: str, block: str) -> str:
-    """A file's text with the block between its marks replaced.
+def with_blocks(text: str, result: Result) -> str:
+    """A page's text with all that stands between marks replaced.
 
     Raises:
-        ValueError: the text has no such marks.
+        ValueError: the text lacks the marks of a table.
     """
-    pattern = re.compile(re.escape(_BEGIN) + ".*?" + re.escape(_END), re.DOTALL)
-    if not pattern.search(text):
-        raise ValueError(f"no marks {_BEGIN} and {_END}")
-    return pattern.sub(lambda match: f"{_BEGIN}\n{block}\n{_END}", text)
+    for name, block in blocks(result).items():
+        begin, end = (mark.format(name) for mark in _MARKS)
+        pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+        if not pattern.search(text):
+            raise ValueError(f"no marks {begin} and {end}")
+        text = pattern.sub(lambda match, all=f"{begin}\n{block}\n{end}": all, text)
+    return text
 
 
 def main() -> None:
-    """Writes the block of each file, and the pictures beside the result."""
+    """Writes the tables of the page, and the pictures beside the results."""
     found = read_result(RESULT)
-    for path, ways in documents().items():
-        text = with_speed_block(path.read_text(encoding="utf-8"), speed_block(found, ways))
-        path.write_text(text, encoding="utf-8")
+    GUIDE.write_text(with_blocks(GUIDE.read_text(encoding="utf-8"), found), encoding="utf-8")
     draw_all(found, RESULT.with_suffix(""))
+    profiles = read_profiles(PROFILES)
+    draw_profiles(profiles, PROFILES.with_suffix(""), digest_of(profiles))
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def training_table(result: Result, model: str, device: str) -> Table:
     rows = [row for row in result.select("train", model, device) if not is_limit(row)]
     rows.sort(key=lambda row: _slowness(result, row))
     title = f"{model}: a training step at batch {rows[0].batch}, {device}"
-    table = _table(title)
+    table = plain_table(title)
     table.add_column("way", no_wrap=True)
     for heading in ("time", "speed", "spread", "floors"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -147,7 +147,7 @@ def other_tables(result: Result) -> Iterator[Table]:
 
 def _other_table(result: Result, rows: list[Row], title: str) -> Table:
     has_p99 = any(row.p99 for row in rows)
-    table = _table(title)
+    table = plain_table(title)
     table.add_column("model", no_wrap=True)
     table.add_column("way", no_wrap=True)
     for heading in (*(("p50", "p99") if has_p99 else ("time",)), "speed", "spread"):
@@ -160,7 +160,8 @@ def _other_table(result: Result, rows: list[Row], title: str) -> Table:
     return table
 
 
-def _table(title: str) -> Table:
+def plain_table(title: str) -> Table:
+    """A table without columns yet, as all of these reports look."""
     return Table(
         title=title,
         title_justify="left",
@@ -173,7 +174,7 @@ def _table(title: str) -> Table:
 
 def _length_table(rows: list[Row]) -> Table:
     title = "A longer run: time a step, and growth of the process"
-    table = _table(title)
+    table = plain_table(title)
     for heading in ("model", "way", "steps", "time", "grown by"):
         is_text = heading in ("model", "way")
         table.add_column(heading, justify="left" if is_text else "right", no_wrap=True)

@@ -545,13 +545,17 @@ def test_the_command_compares_two_files(tmp_path: Path, capsys: pytest.CaptureFi
 # --- The page of speed ---
 
 
-@pytest.mark.parametrize("path", readme.documents(), ids=lambda path: path.name)
-def test_the_page_shows_the_committed_result(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    block = readme.speed_block(read_result(readme.RESULT), readme.documents()[path])
-    assert readme.with_speed_block(text, block) == text, "run python -m benchmarks.readme"
-    other = readme.speed_block(fixture_result(), readme.documents()[path])
-    assert readme.with_speed_block(text, other) != text  # another result would be noticed
+def test_the_page_shows_the_committed_result() -> None:
+    text = readme.GUIDE.read_text(encoding="utf-8")
+    found = read_result(readme.RESULT)
+    assert readme.with_blocks(text, found) == text, "run python -m benchmarks.readme"
+    for name in readme.blocks(found):  # another result would be noticed in each
+        assert readme.blocks(found)[name] != readme.blocks(fixture_result())[name]
+
+
+def test_a_page_without_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="no marks <!-- speed: written by"):
+        readme.with_blocks("# Speed\n", fixture_result())
 
 
 def test_the_committed_pictures_were_drawn_from_the_committed_result() -> None:

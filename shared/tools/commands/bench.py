@@ -47,6 +47,11 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--quick", action="store_true", help="a part that takes two minutes")
     parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="shows instead which operations a step of the default way spends its time in",
+    )
+    parser.add_argument(
         "--device", default="cpu", choices=["cpu", "gpu", "all"], help="default: cpu"
     )
     parser.add_argument(
@@ -65,6 +70,8 @@ def execute(arguments: argparse.Namespace) -> int:
     models = _models(arguments.models)
     path = _result_path(arguments.json)
     _require_suites()
+    if arguments.profile:
+        return _profile(models, path, arguments)
     devices = _devices(arguments.device)
     from rich.console import Console
 
@@ -78,8 +85,7 @@ def execute(arguments: argparse.Namespace) -> int:
     report.print_report(result, console)  # first, for what comes now can fail
     write_result(result, path)
     drawn = pictures.draw_all(result, path.with_suffix("")) if _is_file(path) else []
-    for written in (path, *drawn):
-        console.print(f"wrote {written}", soft_wrap=True, highlight=False, markup=False)
+    _say_written(path, drawn, console)
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
     return 1 if failures else 0
@@ -95,6 +101,33 @@ def _compare(arguments: argparse.Namespace) -> int:
     old, new = (read_result(Path(file)) for file in files)
     print_comparison(old, new)
     return 0
+
+
+def _profile(models: list[str], path: Path, arguments: argparse.Namespace) -> int:
+    if arguments.quick or arguments.device != "cpu":
+        raise UsageError("--profile: expected neither --quick nor another device than cpu")
+    from rich.console import Console
+
+    from benchmarks.profile_report import digest_of, draw_profiles, print_profiles, write_profiles
+    from benchmarks.step_profile import about, profile_default
+
+    console = Console(width=min(Console().width, 80))
+    profiles = []
+    for number, model in enumerate(models, 1):
+        print(f"{number} of {len(models)}: {model}", file=sys.stderr, flush=True)
+        profiles.append(profile_default(model))
+    print_profiles(profiles, console)
+    write_profiles(profiles, about(_command(arguments)), path)
+    drawn = []
+    if _is_file(path):
+        drawn = draw_profiles(profiles, path.with_suffix(""), digest_of(profiles))
+    _say_written(path, drawn, console)
+    return 0
+
+
+def _say_written(path: Path, drawn: Sequence[Path], console: Any) -> None:
+    for written in (path, *drawn):
+        console.print(f"wrote {written}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _timed() -> list[str]:
@@ -150,6 +183,7 @@ def _devices(asked: str) -> list[str]:
 def _command(arguments: argparse.Namespace) -> str:
     words = ["pairs", "bench", *arguments.models]
     words += ["--quick"] if arguments.quick else []
+    words += ["--profile"] if arguments.profile else []
     words += ["--device", arguments.device] if arguments.device != "cpu" else []
     words += ["--json", str(arguments.json)] if arguments.json else []
     return shlex.join(words)
