@@ -86,7 +86,8 @@ def with_blocks(text: str, result: Result) -> str:
         pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
         if not pattern.search(text):
             raise ValueError(f"no marks {begin} and {end}")
-        text = pattern.sub(lambda match, all=f"{begin}\n{block}\n{end}": all, text)
+        head, tail = pattern.split(text, maxsplit=1)
+        text = f"{head}{begin}\n{block}\n{end}{tail}"
     return text
 
 

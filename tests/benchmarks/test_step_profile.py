@@ -88,10 +88,11 @@ def test_the_lines_of_a_profile_add_up_to_the_step(capsys: pytest.CaptureFixture
     lines = lines_of(profile)
     assert len(lines) == 12
     assert sum(seconds for *_, seconds in lines) == pytest.approx(profile.profiled_seconds)
-    assert lines[-2:] == [
-        ("4 other operations", 4.0, pytest.approx(4e-6)),
-        (REST, None, pytest.approx(86e-6)),
+    assert [(name, calls) for name, calls, _ in lines[-2:]] == [
+        ("4 other operations", 4.0),
+        (REST, None),
     ]
+    assert [seconds for *_, seconds in lines[-2:]] == pytest.approx([4e-6, 86e-6])
     print_profiles([profile], Console(width=80))
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
