@@ -1,0 +1,95 @@
+"""Calls: what they use, what they give, and `getattr` and imports that are written as calls."""
+
+from __future__ import annotations
+
+import ast
+
+from shared.tools.scan import signs
+from shared.tools.scan.chains import Chains
+from shared.tools.scan.facts import Unresolved
+from shared.tools.scan.nodes import is_none, last_name, place_of, short_text, tensorflow_path
+from shared.tools.scan.values import (
+    OTHER,
+    Constant,
+    Instance,
+    Value,
+    attribute,
+    method,
+    returned,
+)
+
+
+class Calls(Chains):
+    """The handler of calls."""
+
+    def call(self, node: ast.Call) -> Value:
+        """Returns what a call gives, and adds the use that it is with its arguments."""
+        function = node.func
+        special = self.special_call(node)
+        if special is not None:
+            return special
+        before = len(self.facts.uses)
+        if isinstance(function, ast.Attribute):
+            value = self.chain(function, is_called=True)
+        else:
+            value = self.visit(function)
+        if len(self.facts.uses) > before:
+            self.add_arguments(node)
+        for argument in node.args:
+            given = self.visit(argument)
+            if given == "tf" and isinstance(argument, ast.Name):
+                self.facts.unresolved.append(
+                    Unresolved(place_of(argument), argument.id, "TensorFlow itself is passed on")
+                )
+        for word in node.keywords:
+            self.visit(word.value)
+            if word.arg == "updates_collections" and is_none(word.value):
+                self.facts.updates_in_place = True
+        signs.call(self.sign, node, value, self.loops)
+        is_partial = (
+            isinstance(function, (ast.Name, ast.Attribute)) and last_name(function) == "partial"
+        )
+        if is_partial and node.args and isinstance(node.args[0], (ast.Name, ast.Attribute)):
+            return self.value_of(node.args[0])
+        return returned(value)
+
+    def special_call(self, node: ast.Call) -> Value:
+        """`getattr`, `import_module` and `__import__`; None where it is none of them."""
+        name = last_name(node.func)
+        if name == "getattr" and len(node.args) >= 2:
+            return self.getattr_call(node)
+        if name in ("import_module", "__import__") and node.args:
+            text = self.visit(node.args[0])
+            path = tensorflow_path(text.text) if isinstance(text, Constant) else None
+            if path is not None and path != "tf":
+                self.add(node, path, ast.unparse(node), "import")
+            if path is not None and name == "__import__":
+                return "tf"
+            return path
+        return None
+
+    def getattr_call(self, node: ast.Call) -> Value:
+        """Returns what `getattr(a, "b")` stands for, and adds the use that it is."""
+        base, wanted = node.args[:2]
+        value = self.visit(base) if not isinstance(base, ast.Attribute) else self.value_of(base)
+        text = self.visit(wanted)
+        for argument in node.args[2:]:
+            self.visit(argument)
+        if not isinstance(value, (str, Instance)):
+            if isinstance(base, ast.Attribute) and value is None:
+                self.visit(base)
+            return None
+        written = short_text(node)
+        if not isinstance(text, Constant):
+            of = value if isinstance(value, str) else value.of
+            self.facts.unresolved.append(
+                Unresolved(place_of(node), written, f"the name in {of} is computed when it runs")
+            )
+            return OTHER
+        names = text.text.split(".")
+        found: Value = value
+        for name in names:
+            found = method(found, name) if isinstance(found, Instance) else attribute(found, name)
+        if isinstance(found, str):
+            self.add(node, found, written, "getattr")
+        return found
