@@ -7,13 +7,17 @@ the scope that holds them, when its names are bound. Nothing is executed.
 from __future__ import annotations
 
 import ast
+from dataclasses import fields, replace
 
 from shared.tools.scan.calls import Calls
 from shared.tools.scan.expressions import Expressions
 from shared.tools.scan.facts import Facts
 from shared.tools.scan.imports import Imports
 from shared.tools.scan.modules import ModuleIndex
+from shared.tools.scan.parameters import Known, Parameters
 from shared.tools.scan.values import Instance, Reference, Several
+
+_MOST_VISITS = 4  # of one file: each learns the classes of parameters that the last one needed
 
 
 def analyze(tree: ast.Module, facts: Facts, modules: ModuleIndex) -> None:
@@ -22,16 +26,28 @@ def analyze(tree: ast.Module, facts: Facts, modules: ModuleIndex) -> None:
     Raises:
         RecursionError: the tree is too deep.
     """
-    analysis = _Analysis(facts, modules)
-    analysis.module(tree)
-    analysis.handlers.clear()  # they hold the analysis, and it them
+    known: Known = {}
+    for _ in range(_MOST_VISITS):
+        seen = replace(
+            facts, uses=[], unresolved=[], signs=[], exports={}, wildcards=[], imports=set()
+        )
+        parameters = Parameters(known)
+        analysis = _Analysis(seen, modules, parameters)
+        analysis.module(tree)
+        analysis.handlers.clear()  # they hold the analysis, and it them
+        more = parameters.plain() if seen.unresolved else known
+        if more == known:
+            break
+        known = more
+    for field in fields(seen):
+        setattr(facts, field.name, getattr(seen, field.name))
 
 
 class _Analysis(Imports, Calls, Expressions):
     """Knows which handler visits which kind of node."""
 
-    def __init__(self, facts: Facts, modules: ModuleIndex) -> None:
-        super().__init__(facts, modules)
+    def __init__(self, facts: Facts, modules: ModuleIndex, parameters: Parameters) -> None:
+        super().__init__(facts, modules, parameters)
         self.handlers = {
             ast.Import: self.import_,
             ast.ImportFrom: self.import_from,

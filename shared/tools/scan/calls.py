@@ -8,6 +8,7 @@ from shared.tools.scan import signs
 from shared.tools.scan.chains import Chains
 from shared.tools.scan.facts import Unresolved
 from shared.tools.scan.nodes import is_none, last_name, place_of, short_text, tensorflow_path
+from shared.tools.scan.parameters import Function, Given, given_by, is_other
 from shared.tools.scan.values import (
     OTHER,
     Constant,
@@ -32,19 +33,25 @@ class Calls(Chains):
         if isinstance(function, ast.Attribute):
             value = self.chain(function, is_called=True)
         else:
+            self.callee = function
             value = self.visit(function)
         if len(self.facts.uses) > before:
             self.add_arguments(node)
+        values = []
         for argument in node.args:
             given = self.visit(argument)
+            values.append(given)
             if given == "tf" and isinstance(argument, ast.Name):
                 self.facts.unresolved.append(
                     Unresolved(place_of(argument), argument.id, "TensorFlow itself is passed on")
                 )
+        words: dict[str | None, Value] = {}
         for word in node.keywords:
-            self.visit(word.value)
+            words[word.arg] = self.visit(word.value)
             if word.arg == "updates_collections" and is_none(word.value):
                 self.facts.updates_in_place = True
+        if not is_other(value):
+            self.give(function, given_by(node, values, words))
         signs.call(self.sign, node, value, self.loops)
         is_partial = (
             isinstance(function, (ast.Name, ast.Attribute)) and last_name(function) == "partial"
@@ -52,6 +59,20 @@ class Calls(Chains):
         if is_partial and node.args and isinstance(node.args[0], (ast.Name, ast.Attribute)):
             return self.value_of(node.args[0])
         return returned(value)
+
+    def give(self, function: ast.expr, given: Given) -> None:
+        """Notes what a call gives a function, method or class of this module."""
+        if isinstance(function, ast.Name):
+            found = self.function_of(function.id)
+            if isinstance(found, Function):
+                self.parameters.calls[found].append(given)
+            elif isinstance(found, ast.ClassDef):
+                self.parameters.construct(found, given)
+        elif isinstance(function, ast.Attribute):
+            named = function.value.id if isinstance(function.value, ast.Name) else ""
+            if isinstance(self.function_of(named), ast.ClassDef) and given.positional:
+                given = Given(given.positional[1:], given.named)  # Base.method(self, ...)
+            self.parameters.by_attribute[function.attr].append(given)
 
     def special_call(self, node: ast.Call) -> Value:
         """`getattr`, `import_module` and `__import__`; None where it is none of them."""

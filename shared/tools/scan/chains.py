@@ -7,6 +7,7 @@ import builtins
 
 from shared.tools.scan.facts import Unresolved
 from shared.tools.scan.nodes import place_of, short_text
+from shared.tools.scan.parameters import Function
 from shared.tools.scan.scopes import Walker
 from shared.tools.scan.suspects import suspect
 from shared.tools.scan.values import (
@@ -29,6 +30,9 @@ class Chains(Walker):
     def name(self, node: ast.Name) -> Value:
         """Returns what a name stands for, and adds the use that it is."""
         found, value = self.look_up(node.id)
+        function = self.function_of(node.id) if value is None else None
+        if isinstance(function, Function) and node is not self.callee:
+            self.parameters.escaped.add(function)
         if not found:
             value = self.unbound(node, node.id, [])
         elif (isinstance(value, str) and value != "tf") or (
@@ -56,6 +60,8 @@ class Chains(Walker):
 
     def chain(self, node: ast.Attribute, is_called: bool = False) -> Value:
         """Returns what `a.b.c` stands for, and adds the use that it is."""
+        if not is_called:
+            self.parameters.handed_on.add(node.attr)
         names = [node.attr]
         base: ast.expr = node.value
         lowest = node

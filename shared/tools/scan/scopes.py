@@ -10,6 +10,7 @@ from typing import Any
 from shared.tools.scan.facts import Arguments, Facts, Sign, Use
 from shared.tools.scan.modules import ModuleIndex
 from shared.tools.scan.nodes import children, place_of
+from shared.tools.scan.parameters import Function, Parameters
 from shared.tools.scan.values import OTHER, Value, merged
 
 Names = dict[str, Value]
@@ -23,6 +24,7 @@ class Scope:
         self.is_class = is_class
         self.later: list[Callable[[], None]] = []  # the bodies of functions
         self.globals: set[str] = set()
+        self.functions: dict[str, Function | ast.ClassDef | None] = {}  # None: several of a name
 
     def get(self, name: str) -> tuple[bool, Value]:
         """Returns whether the scope binds a name, and what it stands for."""
@@ -43,14 +45,16 @@ class SelfAttributes:
 class Walker:
     """Visits the nodes of a file, each by its handler, and keeps what names stand for."""
 
-    def __init__(self, facts: Facts, modules: ModuleIndex) -> None:
+    def __init__(self, facts: Facts, modules: ModuleIndex, parameters: Parameters) -> None:
         """Begins at the top of a module; what is found is added to `facts`."""
+        self.parameters = parameters
         self.facts = facts
         self.modules = modules
         self.scopes = [Scope()]
         self.selves: list[SelfAttributes | None] = [None]
         self.self_names: list[str] = [""]
         self.loops = 0
+        self.callee: ast.AST | None = None  # the name that is called, while it is visited
         self.handlers: dict[type, Callable[[Any], Any]] = {}
 
     # ---- walking ----
@@ -107,6 +111,24 @@ class Walker:
         if name in scope.globals:
             scope = self.scopes[0]
         scope.layers[-1][name] = value
+        scope.functions.pop(name, None)
+
+    def bind_function(self, node: Function | ast.ClassDef) -> None:
+        """Lets a name stand for a function or class of this module."""
+        functions = self.scopes[-1].functions
+        is_second = node.name in functions
+        self.bind(node.name, None)
+        functions[node.name] = None if is_second else node
+
+    def function_of(self, name: str) -> Function | ast.ClassDef | None:
+        """Returns the function or class of this module that a name stands for; None if unknown."""
+        innermost = self.scopes[-1]
+        for scope in reversed(self.scopes):
+            if scope.is_class and scope is not innermost:
+                continue
+            if scope.get(name)[0]:
+                return scope.functions.get(name)
+        return None
 
     def bind_target(self, target: ast.AST, value: Value) -> None:
         """Binds the names on the left of an assignment."""

@@ -88,30 +88,34 @@ class Statements(Chains):
         for decorator in node.decorator_list:
             self.visit(decorator)
         arguments = node.args
-        for default in [*arguments.defaults, *arguments.kw_defaults]:
+        plain = [*arguments.posonlyargs, *arguments.args]
+        with_default = [*plain[len(plain) - len(arguments.defaults) :], *arguments.kwonlyargs]
+        for argument, default in zip(
+            with_default, [*arguments.defaults, *arguments.kw_defaults], strict=True
+        ):
             if default is not None:
-                self.visit(default)
-        self.bind(node.name, None)
+                self.parameters.defaults[node, argument.arg] = self.visit(default)
+        self.bind_function(node)
         is_method = self.scopes[-1].is_class
+        self.parameters.define(node, is_method)
         attributes = self.selves[-1]
         self_name = self.self_names[-1]
         if is_method:
-            plain = [*arguments.posonlyargs, *arguments.args]
             self_name = plain[0].arg if plain else ""
 
         def body() -> None:
             self.selves.append(attributes)
             self.self_names.append(self_name)
             with self.scope(Scope()):
-                self.bind_parameters(arguments)
+                self.bind_parameters(arguments, node)
                 self.block(node.body)
             self.self_names.pop()
             self.selves.pop()
 
         self.scopes[-1].later.append(body)
 
-    def bind_parameters(self, arguments: ast.arguments) -> None:
-        """Binds parameters: objects of their declared classes, or unknown."""
+    def bind_parameters(self, arguments: ast.arguments, function: ast.AST | None = None) -> None:
+        """Binds parameters: objects of their declared class, or of that which all calls give."""
         every = [
             *arguments.posonlyargs,
             *arguments.args,
@@ -121,7 +125,8 @@ class Statements(Chains):
         for argument in every:
             annotation = argument.annotation
             declared = self.visit(annotation) if annotation is not None else None
-            self.bind(argument.arg, instance_of(declared))
+            given = self.parameters.known.get((function, argument.arg)) if function else None
+            self.bind(argument.arg, instance_of(declared) or given)
 
     def class_(self, node: ast.ClassDef) -> None:
         """Visits a class, and then the uses of attributes that a later method binds."""
@@ -142,4 +147,5 @@ class Statements(Chains):
         for attribute_node, names, is_called in attributes.waiting:
             value = attributes.bound.get(attribute_node.attr)
             self.follow(attribute_node, value, names, is_called, ast.unparse(attribute_node))
-        self.bind(node.name, None)
+        self.bind_function(node)
+        self.parameters.define_class(node)
