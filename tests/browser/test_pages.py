@@ -15,7 +15,7 @@ KINDS = [
     "pairs/relu_regression.html",
     "pitfalls.html",
     "ladder/index.html",
-    "ladder/rung-4-native.html",
+    "ladder/rung-5-native.html",
     "own-model.html",
     "reference/parity.html",
     "tests.html",

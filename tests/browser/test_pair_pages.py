@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = "pairs/softmax_regression.html"
-LADDER = "ladder/rung-4-native.html"
+LADDER = "ladder/rung-5-native.html"
 
 
 @pytest.mark.parametrize("width", [1000, 1440, 1920])

@@ -15,7 +15,8 @@ from shared.tools.child_process import ROOT, TF115_PYTHON, tf115_environment
 
 FOLDER = ROOT / "docs" / "guide" / "ladder"
 RUNGS = sorted(path.parent.name for path in FOLDER.glob("*/train.py"))
-ORIGINAL, UPGRADED, COMPAT = RUNGS[:3]
+ORIGINAL, UPGRADED, COMPAT, LEGACY = RUNGS[:4]
+SCRIPTS = ("train", "reuse", "layers")
 _TIME = re.compile(r"(\d+) us a step")
 
 
@@ -152,41 +153,44 @@ def run_scripts(turns: list[dict[str, Script]]) -> dict[str, Run]:
 
 
 def main() -> None:
-    """Writes the runs of `train.py` and `reuse.py` of each rung that could be run."""
+    """Writes the runs of the scripts of each rung that could be run."""
     with tempfile.TemporaryDirectory(prefix="ladder-") as folder:
         print(json.dumps(measure(RUNGS, Path(folder))))
 
 
 def measure(rungs: list[str], folder: Path) -> dict[str, dict[str, object]]:
-    """Runs `train.py` of the rungs, then `reuse.py` of those that change it.
+    """Runs `train.py` of the rungs, then `reuse.py` and `layers.py` of those that have it.
 
     Rung 1 is run as 2to3 leaves it, under TensorFlow 1.15, and left out where that is missing.
 
     Raises:
         RuntimeError: a process failed otherwise than by an error of its script.
     """
-    train: dict[str, Script] = {}
-    reuse: dict[str, Script] = {}
+    turns: dict[str, dict[str, Script]] = {script: {} for script in SCRIPTS}
     for rung in rungs:
         python = str(TF115_PYTHON) if rung == ORIGINAL else sys.executable
         if not Path(python).exists():
             continue
         place = folder / rung
         place.mkdir()
-        # Rung 3 turns eager mode off, for all that its process runs.
-        process = rung if rung in (ORIGINAL, COMPAT) else "native"
-        train[rung] = Script(script_of(rung, "train"), place, python, process)
-        if (FOLDER / rung / "reuse.py").exists() and rung != UPGRADED:
-            reuse[f"{rung} reuse"] = Script(script_of(rung, "reuse"), place, python, process)
-    runs = run_scripts([train, reuse])
+        # Rung 3 turns eager mode off and rung 4 Keras 3, for all that their process runs.
+        process = rung if rung in (ORIGINAL, COMPAT, LEGACY) else "native"
+        for script in SCRIPTS:
+            has_it = (FOLDER / rung / f"{script}.py").exists()
+            if script == "train" or (has_it and rung != UPGRADED):
+                turns[script][f"{rung} {script}"] = Script(
+                    script_of(rung, script), place, python, process
+                )
+    runs = run_scripts(list(turns.values()))
     return {
         rung: {
-            "train": dataclasses.asdict(runs[rung]),
-            "reuse": dataclasses.asdict(runs[f"{rung} reuse"])
-            if f"{rung} reuse" in reuse
-            else None,
+            script: dataclasses.asdict(runs[f"{rung} {script}"])
+            if f"{rung} {script}" in runs
+            else None
+            for script in SCRIPTS
         }
-        for rung in train
+        for rung in rungs
+        if f"{rung} train" in runs
     }
 
 

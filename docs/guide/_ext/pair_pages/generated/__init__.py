@@ -25,7 +25,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "own-correction": own_model.correction,
     **{f"own-{name}": partial(own_model.step, name) for name in own_model.NAMES},
     "ladder": ladder.summary,
-    **{f"rung-{number}": partial(ladder.rung, number) for number in range(1, 8)},
+    **{f"rung-{number}": partial(ladder.rung, number) for number in range(1, 9)},
 }
 
 

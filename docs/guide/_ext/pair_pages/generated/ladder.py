@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from measuring.ladder import FOLDER, ORIGINAL, RUNGS, UPGRADED
+from measuring.ladder import COMPAT, FOLDER, LEGACY, ORIGINAL, RUNGS, SCRIPTS, UPGRADED
 from pair_pages.markdown_text import code, escaped, table
 from pair_pages.numbers.measured import measured
 from pair_pages.side_by_side.hunks import Hunk, parts
@@ -17,7 +17,7 @@ from pair_pages.side_by_side.tables import CodeTables
 from shared.tools.compare.distances import relative_l2
 
 Runs = Mapping[str, Any]
-_SESSION = RUNGS[2]  # what speeds are compared with
+_SESSION = COMPAT  # what speeds are compared with
 
 
 def summary() -> str:
@@ -35,10 +35,11 @@ _CHANGES = {
     "1_original": "as written in 2018",
     "2_upgraded": "2to3 and tf_upgrade_v2",
     "3_compat_v1": "compat.v1",
-    "4_native": "native, same kernel",
-    "5_keras": "Adam of Keras",
-    "6_many_steps": "many steps a call",
-    "7_xla": "XLA",
+    "4_legacy_keras": "legacy Keras",
+    "5_native": "native, same kernel",
+    "6_keras": "Adam of Keras",
+    "7_many_steps": "many steps a call",
+    "8_xla": "XLA",
 }
 
 
@@ -69,7 +70,9 @@ def _code(name: str) -> str:
 
 
 def _files(name: str) -> list[str]:
-    return [file for file in ("train.py", "reuse.py") if (FOLDER / name / file).exists()]
+    """The files of a rung to show; the script with a layer is that of rung 4."""
+    shown = [f"{script}.py" for script in SCRIPTS if script != "layers" or name == LEGACY]
+    return [file for file in shown if (FOLDER / name / file).exists()]
 
 
 def _text(name: str, file: str) -> str:
@@ -77,8 +80,9 @@ def _text(name: str, file: str) -> str:
 
 
 def _text_before(name: str, file: str) -> str:
-    """What a rung starts from: of rung 2, what 2to3 made, because its result goes no further."""
-    before = RUNGS[RUNGS.index(name) - 1]
+    """Of the last rung that has the file: of rung 2 what 2to3 made, as it goes no further."""
+    earlier = RUNGS[: RUNGS.index(name)]
+    before = next(each for each in reversed(earlier) if (FOLDER / each / file).exists())
     if before == UPGRADED:
         file = file.replace(".py", "_after_2to3.py")
     return _text(before, file)
@@ -106,11 +110,17 @@ def _output(runs: Runs, name: str) -> str:
     if name not in runs:
         return "Not run: `make tf115` installs the TensorFlow 1.15 that it needs.\n"
     lines = []
-    for script in ("train", "reuse"):
-        if run := runs[name][script]:
-            lines += [f"$ python {script}.py", *run["lines"]]
-            lines += [run["error"]] if run["error"] else []
+    for script in SCRIPTS:
+        if script == "layers" and name == LEGACY:
+            lines += ["# without the switch:", *_printed(runs[COMPAT][script], script)]
+            lines += ["# with the switch:"]
+        if (run := runs[name][script]) and (script != "layers" or name == LEGACY):
+            lines += _printed(run, script)
     return code("\n".join(lines), "text")
+
+
+def _printed(run: Mapping[str, Any], script: str) -> list[str]:
+    return [f"$ python {script}.py", *run["lines"], *filter(None, [run["error"]])]
 
 
 def _comparison(runs: Runs, name: str) -> str:
