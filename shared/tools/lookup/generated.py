@@ -39,8 +39,8 @@ def answer(name: str) -> Symbol | None:
     """Returns the answer for a canonical name; None when neither TensorFlow has it.
 
     It is the entry of this name, or of another name that TensorFlow 1.15 had for the same thing,
-    or for a class's member that of the class above; else one made from the recorded state, in
-    which the nearest family says what became of its like.
+    or for a class's member that of the class above; else one made from the recorded state. A
+    family never answers for its members: what is known of the whole is said to be of the whole.
     """
     if name in symbols():
         return symbols()[name]
@@ -134,7 +134,8 @@ def _change(name: str, found: Recorded, kind: str, family: Symbol | None) -> str
     if kind == "renamed":
         return f"The same {_what(name)} under another name."
     if found.code == "gone" and family is not None:
-        return f"No replacement in TensorFlow 2. {family.change}"
+        of_all = "" if family.name == "contrib" else f" Of tf.{family.name} as a whole: "
+        return f"Gone; no replacement of its own is known.{of_all or ' '}{family.change}"
     other = next(iter(known_names.aliases(name)), None)
     hint = f" tf.{other} was the same {_what(name)}." if other and found.code == "gone" else ""
     return _CHANGE.get(found.code, _CHANGE.get(kind, "")).format(what=_what(name)) + hint

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from shared.tensorflow_loading import load_tensorflow
 from shared.tools.child_process import tf115_environment
 from shared.tools.lookup import known_names, legacy_keras
-from shared.tools.lookup.index import close_matches, find
+from shared.tools.lookup.generated import answer
+from shared.tools.lookup.index import close_matches, find, symbols
 from shared.tools.lookup.states import STATES, WORKS, state
 from shared.tools.lookup.walk import walk
 from tf115_environment import require_tf115
@@ -90,6 +92,37 @@ def test_the_recorded_states_are_what_trying_shows() -> None:
 )
 def test_names_without_an_entry_have_the_kind_of_their_state(name: str, expected: str) -> None:
     assert kind(name) == expected
+
+
+OF_ITS_OWN = "no replacement of its own is known"
+
+
+def answers_for_a_child(name: str) -> bool:
+    """Whether a name of tf.contrib, without an entry, is answered with what its family has."""
+    found = answer(name)
+    assert found is not None
+    own = known_names.recorded(name)
+    assert own is not None
+    if found.is_specific or own.renamed or own.upgraded or found.kind != "gone":
+        return False  # an entry, a name that is still there, or what tf_upgrade_v2 writes
+    says_so = OF_ITS_OWN in found.change
+    return bool(found.tf2) or not says_so or found.is_family
+
+
+def test_no_family_of_contrib_answers_for_a_child() -> None:
+    names = [name for name in known_names.what_it_is() if name.startswith("contrib.")]
+    assert len(names) > 4000
+    assert [name for name in names if answers_for_a_child(name)] == []
+    for name in names:
+        found = answer(name)
+        assert found is not None and found.kind and (found.tf2 or found.change), name
+
+
+def test_a_family_that_answers_for_its_children_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    family = symbols()["contrib.layers"]
+    answered = replace(family, name="contrib.layers.GDN", tf2="tf_slim.layers", is_specific=False)
+    monkeypatch.setattr(sys.modules[__name__], "answer", lambda name: answered)
+    assert answers_for_a_child("contrib.layers.GDN")
 
 
 def test_a_name_from_inside_tensorflow_leads_to_its_public_one() -> None:
