@@ -327,7 +327,7 @@ class TraceRecorder:
             step: number of the step, counted from 1; each must exceed the one before.
             loss: scalar, as the model computed it: its dtype is kept.
             batch: the arrays fed, in order, or name -> array.
-            logits: the model's output for the batch, before the update.
+            logits: the model's output for the batch, before the update; several by name.
             gradients: variable's name -> array.
             slots: name -> array, after the update, such as "weights/m".
             variables: name -> array, after the update.
@@ -341,7 +341,9 @@ class TraceRecorder:
             for name, value in _named_batch(batch):
                 self._record_tensor(step, "batch", name, value)
             if logits is not None:
-                self._record_tensor(step, "logits", "logits", logits)
+                several = logits if isinstance(logits, Mapping) else {"logits": logits}
+                for name, value in several.items():
+                    self._record_tensor(step, "logits", name, value)
             self._record_loss(step, loss)
             for stage, tensors in (
                 ("gradient", gradients),

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
+from shared.tools.compare.known_models import forget_bias, gates_exchanged
 from shared.tools.compare.rounding import Tolerance, distance
 from shared.tools.compare.search import Difference
 from shared.tools.compare.values import Values
 
 Start = dict[str, np.ndarray]
 Rerun = Callable[[Mapping[str, np.ndarray]], Values]
-_GATES = ("first", "second", "third", "fourth")
 _DECAYS = (0.9, 0.99, 0.999)
 _EPSILONS = (1e-3, 1e-5)
 
@@ -86,21 +86,11 @@ class Experiments:
                 changed = dict(start)
                 for name in (bias, *kernels):
                     changed[name] = _blocks(start[name], order)
-                yield (
-                    changed,
-                    f"B takes the {_GATES[first]} and the {_GATES[second]} gate of "
-                    f"{', '.join(kernels)} in the other's place: with these blocks exchanged it "
-                    "gives A's numbers (TensorFlow 1 has i, j, f, o and Keras i, f, c, o)",
-                )
+                yield changed, gates_exchanged(first, second, kernels)
             for gate, amount in itertools.product(range(4), (1.0, -1.0)):
                 changed = {**start, bias: start[bias].copy()}
                 changed[bias].reshape(4, -1)[gate] += amount
-                word = "B lacks the forget bias" if amount > 0 else "B adds a forget bias again"
-                yield (
-                    changed,
-                    f"{word}: with {amount:+g} in the {_GATES[gate]} fourth of {bias} it gives A's "
-                    "numbers",
-                )
+                yield changed, forget_bias(amount, gate, bias)
 
     # ---- batch normalization ------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from shared.errors import UsageError
+from shared.tools.compare.distances import relative_l2
 from shared.tools.compare.values import Readable, Values
 from shared.trace_recorder import TensorInfo
 
@@ -225,9 +227,10 @@ def rename(a: Values, b: Values, mapping: Matching) -> Renamed:
         for slot_a, slot_b in _match_slots(a, b, of_a, of_b):
             names["slot", slot_a] = slot_b
             names["initial", f"slot/{slot_a}"] = f"slot/{slot_b}"
-    for stage in ("batch", "logits"):
-        for of_a, of_b in _match_stage(a, b, stage):
-            names[stage, of_a] = of_b
+    for of_a, of_b in _match_batch(a, b):
+        names["batch", of_a] = of_b
+    for of_a, of_b in _match_logits(a, b):
+        names["logits", of_a] = of_b
     return Renamed(b.trace, {key: name for key, name in names.items() if (key[0], name) in has})
 
 
@@ -244,14 +247,14 @@ def _match_slots(a: Values, b: Values, of_a: str, of_b: str) -> list[tuple[str, 
     return list(found.items())
 
 
-def _match_stage(a: Values, b: Values, stage: str) -> list[tuple[str, str]]:
-    """Matches tensors by equal digests at the first common step, then by name, then alone."""
+def _match_batch(a: Values, b: Values) -> list[tuple[str, str]]:
+    """Matches batch tensors by equal digests at the first common step, then by name and place."""
     steps = sorted(set(a.steps) & set(b.steps))
     first = steps[0] if steps else -1
-    in_a, in_b = a.names(stage), b.names(stage)
+    in_a, in_b = a.names("batch"), b.names("batch")
 
     def digest(side: Values, name: str) -> bytes | None:
-        records = side.trace.records(stage, name)
+        records = side.trace.records("batch", name)
         found = records[records["step"] == first]
         return found[0]["digest"].tobytes() if found.size else None
 
@@ -267,11 +270,41 @@ def _match_stage(a: Values, b: Values, stage: str) -> list[tuple[str, str]]:
             found[name] = name
     left_a = [n for n in in_a if n not in found]
     left_b = [n for n in in_b if n not in found.values()]
-    if stage == "batch":
-        found.update(_in_order(a, b, left_a, left_b))
-    elif len(left_a) == 1 and len(left_b) == 1:
-        found[left_a[0]] = left_b[0]
+    found.update(_in_order(a, b, left_a, left_b))
     return list(found.items())
+
+
+def _match_logits(a: Values, b: Values) -> list[tuple[str, str]]:
+    """Matches logits: the only ones, else those that are nearest at the first common step.
+
+    Two programs may compute their cross entropies in another order. Where one has more of them,
+    only logits that agree are taken for the same.
+    """
+    in_a, in_b = a.names("logits"), b.names("logits")
+    if len(in_a) == 1 and len(in_b) == 1:
+        return [(in_a[0], in_b[0])]
+    steps = sorted(set(a.steps) & set(b.steps))
+    apart = sorted(
+        (distance, name, other)
+        for name, other in itertools.product(in_a, in_b)
+        if steps and (distance := _logits_apart(a, b, name, other, steps[0])) is not None
+    )
+    found: dict[str, str] = {}
+    for distance, name, other in apart:
+        agrees = len(in_a) == len(in_b) or distance <= _SAME_LOGITS
+        if agrees and name not in found and other not in found.values():
+            found[name] = other
+    return list(found.items())
+
+
+_SAME_LOGITS = 1e-3  # relative L2; rounding moves first logits by 1e-5 at most, other ones by parts
+
+
+def _logits_apart(a: Values, b: Values, name: str, other: str, step: int) -> float | None:
+    x, y = a.get("logits", name, step), b.get("logits", other, step)
+    if x is None or y is None or x.shape != y.shape:
+        return None
+    return relative_l2(x, y)
 
 
 def _in_order(a: Values, b: Values, in_a: list[str], in_b: list[str]) -> dict[str, str]:

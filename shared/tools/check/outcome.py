@@ -158,6 +158,17 @@ def _of_recording(side: str, trace: Readable) -> list[str]:
     return [f"recording the {side} program: {text}" for text in warnings]
 
 
+def _unseen_logits(a: Values, b: Values) -> list[str]:
+    """Says that logits are not compared, where only one recording found them."""
+    counts = len(a.names("logits")), len(b.names("logits"))
+    if counts[0] and not counts[1]:
+        return [
+            "the new program's logits were not seen and are not compared: what it differentiates "
+            "holds no softmax or sigmoid cross-entropy that its tape or function shows"
+        ]
+    return []
+
+
 def _nothing_common(steps: Sequence[int], matching: Matching) -> Condition | None:
     if not steps:
         return Condition("steps", "the two runs have no step in common", "record both from step 1")
@@ -181,6 +192,7 @@ def _outcome(
     settings = differing(a.trace, b.trace)
     notes = list(found.notes)
     notes += [*_of_recording("old", a.trace), *_of_recording("new", b.trace)]
+    notes += _unseen_logits(a, b)
     if noise:
         notes.append(
             f"the gradients of {', '.join(noise)} are what rounding leaves of sums that cancel (a "

@@ -27,7 +27,14 @@ from shared.tools.compare.evidence import (
     common_factor,
     common_law,
 )
-from shared.tools.compare.loss_laws import other_loss, regularization
+from shared.tools.compare.known_models import other_model
+from shared.tools.compare.loss_laws import (
+    constant_labels,
+    exchanged_labels,
+    other_loss,
+    regularization,
+)
+from shared.tools.compare.norm_epsilon import norm_epsilon
 from shared.tools.compare.result import Comparison, Reason
 from shared.tools.compare.rounding import Tolerance
 from shared.tools.compare.search import Difference
@@ -277,6 +284,22 @@ def _rescaled_logits(e: Evidence) -> Iterator[str]:
         )
 
 
+def _softmax_twice(e: Evidence) -> Iterator[str]:
+    """B's logits are the softmax, or the sigmoid, of A's."""
+    pair = e.whole("logits", e.tensor)
+    if pair is None or pair[0].ndim == 0 or pair[0].size < 2:
+        return
+    z, found = pair
+    shifted = np.exp(z - z.max(axis=-1, keepdims=True))
+    for word, given in (
+        ("softmax", shifted / shifted.sum(axis=-1, keepdims=True)),
+        ("sigmoid", 1 / (1 + np.exp(-z))),
+    ):
+        if z.shape[-1] + (word == "sigmoid") > 1 and relative_l2(given, found) <= ROUNDING:
+            yield (f"B's logits are the {word} of A's: the cross-entropy of a {word} taken twice")
+            return
+
+
 def _loss_factor(e: Evidence) -> Iterator[str]:
     pair = e.losses()
     if pair is None or not (pair[0][0] and pair[1][0] and np.isfinite(pair).all()):
@@ -337,23 +360,86 @@ def _l2_in_loss(e: Evidence) -> Iterator[str]:
 
 def _l2_words(e: Evidence, factor: float, names: list[str], squares: float) -> str:
     """Says what either side's loss holds of the squares, where its formula is known."""
-    rests = regularization(e, e.in_a), regularization(e, e.in_b)
+    held = _held_of_squares(e, factor, squares)
     of = f"of {', '.join(names)}"
-    if rests[0] is not None and rests[1] is not None and squares:
-        a, b = 2 * rests[0] / squares, 2 * rests[1] / squares
+    if held is not None:
+        a, b = held
         small = 1e-2 * abs(factor)
-        if abs(b - a - factor) <= small and abs(b) <= small:
+        if abs(b) <= small:
             return f"B leaves out the L2 term {of}: A has {a / 2:.4g} times the sum of squares"
-        if abs(b - a - factor) <= small and abs(a) <= small:
+        if abs(a) <= small:
             return f"B adds an L2 term {of} that A has not: {b / 2:.4g} times the sum of squares"
-        if abs(b - a - factor) <= small and abs(b / a - 2) < 0.02:
+        if abs(b / a - 2) < 0.02:
             return f"B's L2 term {of} is twice A's: tf.nn.l2_loss halves the squares, Keras not"
-        if abs(b - a - factor) <= small and abs(a / b - 2) < 0.02:
+        if abs(a / b - 2) < 0.02:
             return f"B's L2 term {of} is half of A's: tf.nn.l2_loss halves the squares"
     return (
         f"B's loss is A's plus {factor / 2:.6g} times the squares {of}, and its gradients agree "
         "with that: L2 regularization in one only, or halved in one (as tf.nn.l2_loss does)"
     )
+
+
+def _held_of_squares(e: Evidence, factor: float, squares: float) -> tuple[float, float] | None:
+    """Returns twice what A's loss and B's hold of the sum of squares, which are apart by `factor`.
+
+    The formula of either loss tells it, if its logits were recorded; the other follows.
+    """
+    rests = regularization(e, e.in_a), regularization(e, e.in_b)
+    found = [None if rest is None or not squares else 2 * rest / squares for rest in rests]
+    if found[0] is None and found[1] is None:
+        return None
+    a = found[0] if found[0] is not None else found[1] - factor  # type: ignore[operator]
+    b = found[1] if found[1] is not None else a + factor
+    return (a, b) if abs(b - a - factor) <= 1e-2 * abs(factor) else None
+
+
+def _sum_beside_l2(e: Evidence) -> Iterator[str]:
+    """Looks for a sum against a mean beside an L2 term that both have: g_B = n g_A + rest w."""
+    pair, batch = e.losses(), e.batch_size()
+    trained = e.trained()
+    if pair is None or not trained or batch is None or batch < 2:
+        return
+    gradients = [e.whole("gradient", n) for n in trained]
+    befores = [e.before("variable", n) for n in trained]
+    if any(p is None for p in (*gradients, *befores)):
+        return
+    known = [(g, b[0]) for g, b in zip(gradients, befores, strict=True) if g and b]
+    for factor, text in ((float(batch), "sum in B against mean in A"), (1 / batch, "mean in B")):
+        decayed = _decayed(e, known, factor)
+        if decayed is None:
+            continue
+        rate, squares = decayed
+        rest = float(pair[1][0] - factor * pair[0][0])
+        if abs(rest - rate * squares / 2) <= ROUNDING * factor * abs(float(pair[0][0])) * 4:
+            more = text if factor > 1 else f"{text} against sum in A"
+            yield (
+                f"but for an L2 term that both have, B's loss and gradients are {factor:.6g} times "
+                f"A's: {more}, over a batch of {batch}"
+            )
+            return
+
+
+def _decayed(
+    e: Evidence, known: list[tuple[Pair, np.ndarray]], factor: float
+) -> tuple[float, float] | None:
+    """Fits g_B - factor g_A = rate * w for the variables with an L2 term, and 0 for the others.
+
+    Returns:
+        The rate, of the sign that an L2 term of both has, and the sum of their squares.
+    """
+    xs, ys, noises = [], [], []
+    for (a, b), w in known:
+        left, noise = b - factor * a, ROUNDING * max(1.0, factor) * float(np.linalg.norm(a))
+        if float(np.linalg.norm(left)) > noise:
+            if w.shape != left.shape:
+                return None
+            xs.append(w.ravel())
+            ys.append(left.ravel())
+            noises.append(noise / 2)
+    law = common_law(xs, ys, noises) if xs else None
+    if law is None or law.factor * (1 - factor) <= 0:
+        return None
+    return law.factor, float(sum((x**2).sum() for x in xs))
 
 
 def _untrained(e: Evidence) -> Iterator[str]:
@@ -465,12 +551,26 @@ SUSPECTS: dict[str, tuple[Suspect, ...]] = dict.fromkeys(STAGES, ())
 SUSPECTS["initial"] = (_transposed, _other_start)
 SUSPECTS["batch"] = (_batch_order, _other_batch)
 SUSPECTS["logits"] = (
+    _softmax_twice,
     _first_of(_before_update, _one_step_off),
     _transposed,
-    _rescaled_logits,
-    after_averages,
+    _first_of(other_model, _rescaled_logits),
+    _first_of(norm_epsilon, after_averages),
 )
-SUSPECTS["loss"] = (_first_of(_other_order, _mask_only, _loss_factor, _l2_in_loss, other_loss),)
+SUSPECTS["loss"] = (
+    _first_of(
+        _other_order,
+        _mask_only,
+        _loss_factor,
+        _l2_in_loss,
+        _sum_beside_l2,
+        other_loss,
+        exchanged_labels,
+        constant_labels,
+        norm_epsilon,
+        other_model,
+    ),
+)
 SUSPECTS["gradient"] = (
     _one_step_off,
     _transposed,

@@ -89,6 +89,16 @@ def _record(options: Any, recording: Recording) -> Any:
                 "stateless_truncated_normal_v2",
                 recording.noise.hook_stateless,
             ),
+            (
+                "tensorflow.python.ops.gen_nn_ops",
+                "sparse_softmax_cross_entropy_with_logits",
+                eager.hook_softmax,
+            ),
+            (
+                "tensorflow.python.ops.nn_impl",
+                "sigmoid_cross_entropy_with_logits_v2",
+                eager.hook_sigmoid,
+            ),
             ("tensorflow.python.eager.backprop", "GradientTape", eager.hook_tape),
             (
                 "tensorflow.python.eager.polymorphic_function.polymorphic_function",

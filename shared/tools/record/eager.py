@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.tools.record.graphs import dense, kinds
+from shared.tools.record.graphs import MOST_LOGITS, dense, kinds, logits_behind, numbered
 from shared.tools.record.laws import SelfCheck
 from shared.tools.record.session import Recording
 
@@ -34,6 +34,7 @@ class Eager:
         self._data: list[np.ndarray] = []
         self._depth = 0
         self._tapes = 0
+        self._logits: list[Any] = []  # of the forward pass that an eager tape watches
 
     def hook_variables(self, module: Any) -> None:
         """Remembers each eager variable, without keeping it alive."""
@@ -170,9 +171,11 @@ class Eager:
 
         def enter(tape: Any) -> Any:
             if not self._depth and module.context.executing_eagerly():
-                if self._was_applied:
+                if self._was_applied or any(p.get("inside") for p in self._pending):
                     self._finish()
                 self._prepare()
+            if not self._tapes:
+                self._logits = []
             self._tapes += 1
             return plain_enter(tape)
 
@@ -182,6 +185,31 @@ class Eager:
 
         module.GradientTape.gradient = gradient
         module.GradientTape.__enter__, module.GradientTape.__exit__ = enter, leave
+
+    def hook_softmax(self, module: Any) -> None:
+        """Learns the logits of softmax cross entropies that eager code computes under a tape."""
+        for name in (
+            "softmax_cross_entropy_with_logits",
+            "sparse_softmax_cross_entropy_with_logits",
+        ):
+            self._hook_logits(module, name, "features")
+
+    def hook_sigmoid(self, module: Any) -> None:
+        """Learns the logits of sigmoid cross entropies likewise."""
+        self._hook_logits(module, "sigmoid_cross_entropy_with_logits", "logits")
+
+    def _hook_logits(self, module: Any, name: str, role: str) -> None:
+        plain = getattr(module, name)
+
+        @functools.wraps(plain)
+        def cross_entropy(*arguments: Any, **options: Any) -> Any:
+            logits = options.get(role, arguments[0] if arguments else None)
+            is_seen = any(logits is known for known in self._logits)
+            if self._tapes and not self._depth and hasattr(logits, "numpy") and not is_seen:
+                self._logits.append(logits)
+            return plain(*arguments, **options)
+
+        setattr(module, name, cross_entropy)
 
     def hook_function(self, module: Any) -> None:
         """Closes the step before when the next call of a `tf.function` begins."""
@@ -288,8 +316,14 @@ class Eager:
     def _saw(self, targets: Any, sources: Any, found: Any) -> None:
         pairs = [(g, s) for s, g in zip(sources, found) if g is not None and hasattr(s, "assign")]
         self._of_tape += [g for g, _ in pairs]
-        label = getattr(targets[0], "name", "") if not hasattr(targets[0], "numpy") else ""
-        self._tell(self._add, label.split(":")[0] or "loss", [targets[0]], pairs)
+        is_eager = hasattr(targets[0], "numpy")
+        label = getattr(targets[0], "name", "") if not is_eager else ""
+        if is_eager:
+            logits, self._logits = self._logits, []
+        else:
+            logits = list(logits_behind(targets[0].graph, targets[:1]).values())
+        add = functools.partial(self._add, len(logits))
+        self._tell(add, label.split(":")[0] or "loss", [targets[0]] + logits, pairs)
 
     def applied(self, pairs: list[Any]) -> None:
         """Takes note of what an optimizer of TensorFlow 1 applies in eager code."""
@@ -337,16 +371,16 @@ class Eager:
                 whole[self._name(variable)] = dense(copied, like) if is_full else None
         return whole
 
-    def _add(self, label: str, stores: Any, sparse: Any, values: Any) -> None:
+    def _add(self, count: int, label: str, stores: Any, sparse: Any, values: Any) -> None:
         names = set(self._names(stores))
         if any(names & set(p["gradients"]) for p in self._pending):
             self._finish(inside=self._depth > 0)
         if not self.recording.has_initial:
             self._prepare(late=True)
-        whole = self._dense(stores, sparse, values[1:])
-        loss = np.array(values[0])
+        whole = self._dense(stores, sparse, values[1 + count :])
+        loss, logits = np.array(values[0]), [np.array(value) for value in values[1 : 1 + count]]
         step = {"name": label, "loss": loss, "gradients": whole, "applied": set()}
-        self._pending.append(step)
+        self._pending.append(dict(step, logits=logits, inside=self._depth > 0))
 
     def _replace(self, label: str, stores: Any, sparse: Any, values: Any) -> None:
         names = set(self._names(stores))
@@ -393,6 +427,7 @@ class Eager:
             self.recording.initial(*self._split(self._initial))
         alive = self._alive() if self.recording.is_full() and not inside else {}
         variables, slots = self._split({n: v.numpy() for n, v in alive.items()})
+        logits = _distinct([z for p in pending for z in p.get("logits", [])])
         self.recording.record(
             {
                 (p["name"] + "_" + str(i) if i else p["name"]): p["loss"]
@@ -400,7 +435,7 @@ class Eager:
                 if "loss" in p
             },
             {str(i): array for i, array in enumerate(data)},
-            None,
+            numbered(logits) if len(logits) <= MOST_LOGITS else {},
             {n: g for p in pending for n, g in p["gradients"].items()},
             slots,
             variables,
@@ -460,6 +495,15 @@ def _is_number(tensor: Any) -> bool:
         "variant",
         "resource",
     )
+
+
+def _distinct(logits: list[np.ndarray]) -> list[np.ndarray]:
+    """Returns arrays without repeats: two losses of one step may share their logits."""
+    found: list[np.ndarray] = []
+    for array in logits:
+        if not any(array.shape == o.shape and (array == o).all() for o in found):
+            found.append(array)
+    return found
 
 
 def _is_array(value: Any) -> bool:

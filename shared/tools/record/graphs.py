@@ -16,6 +16,7 @@ _ASSIGN = re.compile("(Assign(Add|Sub)?(VariableOp)?|(Resource)?Scatter(Add|Sub|
 _STORES = ("Variable", "VariableV2", "VarHandleOp")
 _DATA = ("IteratorGetNext", "QueueDequeue", "ReaderRead")
 _GIVEN = ("Placeholder", "IteratorGetNext", "QueueDequeue", "ReaderRead")
+MOST_LOGITS = 4
 _SAME = ("Identity", "ReadVariableOp", "Enter", "RefEnter", "Switch", "RefSwitch", "RefIdentity")
 
 
@@ -179,14 +180,13 @@ class Graphs:
         seen["batch"].update((name(t), fed(t, v)) for t, v in given.items() if is_plain(v))
         order = [name(t) for t in in_order(list(given) + plan.data)]
         values = self._variables(session) if is_full else {}
-        logits = list(seen["logits"].values())
         variables, slots = self._split(session, values)
         noise = self.recording.noise
         noise.drawn = max(plan.random_operations, len(plan.noise))
         self.recording.record(
             seen["losses"],
             collections.OrderedDict((n, seen["batch"][n]) for n in order if n in seen["batch"]),
-            logits[0] if logits else None,
+            seen["logits"],
             {n: dense(g, values.get(n)) for n, g in seen["gradients"].items()},
             slots,
             variables,
@@ -309,7 +309,7 @@ class Graphs:
             "gradients": {
                 n: g for n, g in gradients.items() if all(graph.is_fetchable(t) for t in g)
             },
-            "logits": logits_behind(graph, losses),
+            "logits": logits_behind(graph, list(losses.values())),
         }
         plan.data = [
             tensor
@@ -413,14 +413,42 @@ def source_of(source: Any) -> Any:
     return source if source.type in _STORES else None
 
 
-def logits_behind(graph: Any, losses: dict[str, Any]) -> dict[str, Any]:
-    """Returns the input of the one softmax cross entropy behind the losses, if there is one."""
-    found = {}
-    for loss in losses.values():
-        for operation in ancestors([loss.op]):
-            if operation.type.endswith("SoftmaxCrossEntropyWithLogits"):
-                found[operation.inputs[0].op.name] = operation.inputs[0]
-    return found if len(found) == 1 and all(map(graph.is_fetchable, found.values())) else {}
+def logits_behind(graph: Any, targets: Any) -> dict[str, Any]:
+    """Returns the logits of the cross entropies behind some losses: "logits", "logits_1" and so on.
+
+    They are found in the graph, in the order in which the program made the cross entropies; none
+    where there are more than `MOST_LOGITS`, such as one for each step of an unrolled sequence.
+    """
+    found: dict[str, Any] = collections.OrderedDict()
+    for operation in sorted(ancestors([loss.op for loss in targets]), key=lambda o: o._id):
+        logits = logits_of(operation)
+        if logits is not None:
+            found.setdefault(logits.name, logits)
+    if len(found) > MOST_LOGITS or not all(map(graph.is_fetchable, found.values())):
+        return {}
+    return numbered(list(found.values()))
+
+
+def numbered(logits: list[Any]) -> dict[str, Any]:
+    """Returns logits by the names that a trace has for them."""
+    names = ["logits_" + str(i) if i else "logits" for i in range(len(logits))]
+    return collections.OrderedDict(zip(names, logits))
+
+
+def logits_of(operation: Any) -> Any:
+    """Returns the logits of which an operation computes a cross entropy, or None.
+
+    The sigmoid's has no operation of its own: it is (relu - logits * labels) + log1p(exp(...)).
+    """
+    if operation.type.endswith("SoftmaxCrossEntropyWithLogits"):
+        return operation.inputs[0]
+    if operation.type not in ("Add", "AddV2"):
+        return None
+    left, right = (tensor.op for tensor in operation.inputs)
+    if right.type != "Log1p" or right.inputs[0].op.type != "Exp" or left.type != "Sub":
+        return None
+    product = left.inputs[1].op
+    return product.inputs[0] if product.type == "Mul" else None
 
 
 def in_order(tensors: list[Any]) -> list[Any]:

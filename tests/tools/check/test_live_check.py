@@ -111,5 +111,5 @@ def test_an_altered_start_shows_that_two_gates_are_exchanged(
     new = ["--new", f"{sys.executable} rnn_new.py 'first gates exchanged'", "--new-folder", ports]
     assert main(["check", *old, *new, "--steps", "2", "--reruns", "0"]) == 1
     said = " ".join(capsys.readouterr().out.split())
-    assert "differs: first at step 1, loss" in said
+    assert "differs: first at step 1, logits" in said
     assert "hint: B takes the first and the second gate of rnn/rnn/lstm_cell/kernel in" in said

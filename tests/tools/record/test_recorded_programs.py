@@ -164,3 +164,19 @@ def test_a_tensor_of_another_form_is_left_out_and_said(
     trace = read_trace(tmp_path / "a.npz")
     assert trace.records("batch", "x")["step"].tolist() == [1, 3]
     assert "batch x has the dtype float32 and 2 dimensions at step 2" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_logits_under_a_tape_are_those_that_the_program_prints(tmp_path: Path) -> None:
+    trace, printed = recorded(tmp_path, sys.executable, "logits_of_tapes", "--every", "1")
+    assert printed == run(sys.executable, PROGRAMS / "logits_of_tapes.py").stdout
+    lines = [line.split(None, 1) for line in printed.splitlines()]
+    places = [(1, "logits"), (2, "logits"), (2, "logits_1"), (3, "logits"), (4, "logits")]
+    assert [word for word, _ in lines] == ["eager", "function", "function", "sigmoid", "fit"]
+    for (step, name), (_, numbers) in zip(places, lines, strict=True):
+        found = trace.whole("logits", name, step).ravel()[:3].tolist()
+        if step != 4:  # `fit` multiplies in a graph, whose sums may be those of another kernel
+            assert found == eval(numbers)
+        np.testing.assert_allclose(found, eval(numbers), rtol=1e-6)
+    assert trace.steps.tolist() == [1, 2, 3, 4, 5]
+    assert trace.whole_steps("logits", "logits") == [1, 2, 3, 4]  # a loss of squares has none

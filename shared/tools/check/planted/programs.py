@@ -64,12 +64,24 @@ def _mlp_old(x: Mapping, v: Mapping) -> Side:
     return Side(logits, [(_cross_entropy(x["y"], logits) + decay, list(_MLP))], {})
 
 
+def _labels_of(y: Any, mistake: str) -> Any:
+    if mistake == "labels of the row before":
+        return tf.roll(y, 1, axis=0)
+    if mistake == "labels reversed":
+        return y[::-1]
+    if mistake == "labels shuffled":
+        return tf.gather(y, np.random.RandomState(9).permutation(_BATCH))
+    return y[:, ::-1] if mistake == "classes exchanged" else y
+
+
 def _mlp_new(x: Mapping, v: Mapping, mistake: str) -> Side:
     before = tf.matmul(x["x"], v["w1"])
     before += tf.stop_gradient(v["b1"]) if mistake == "bias left out of training" else v["b1"]
     hidden = keras.activations.relu(before)
     logits = tf.matmul(hidden, v["w2"]) + v["b2"]
-    loss = _cross_entropy(x["y"], logits)
+    loss = _cross_entropy(_labels_of(x["y"], mistake), logits)
+    if mistake == "sum beside L2":
+        loss *= float(_BATCH)
     if mistake == "from_logits forgotten":
         loss = tf.reduce_mean(keras.losses.categorical_crossentropy(x["y"], logits))
     if mistake == "softmax twice":
@@ -354,6 +366,38 @@ EMBEDDING_ADAM = Program(
 )
 
 
+# ---- the sum of a row's embeddings ------------------------------------------------------------
+
+
+def _words(step: int) -> Arrays:
+    rng = np.random.RandomState(350 + step)
+    ids = rng.randint(0, 40, (_BATCH, 3)).astype(np.int32)
+    return {"ids": ids, "y": np.eye(4, dtype=np.float32)[rng.randint(0, 4, _BATCH)]}
+
+
+def _bag_old(x: Mapping, v: Mapping) -> Side:
+    found = tf.reduce_sum(tf.nn.embedding_lookup(v["table"], x["ids"]), 1)
+    logits = tf.matmul(found, v["out"])
+    return Side(logits, [(_cross_entropy(x["y"], logits), list(_TABLE))], {})
+
+
+def _bag_new(x: Mapping, v: Mapping, mistake: str) -> Side:
+    combine = tf.reduce_mean if mistake == "mean of the embeddings" else tf.reduce_sum
+    logits = tf.matmul(combine(tf.gather(v["table"], x["ids"]), 1), v["out"])
+    return Side(logits, [(_cross_entropy(x["y"], logits), list(_TABLE))], {})
+
+
+BAG = Program(
+    "sum of embeddings",
+    _TABLE,
+    _words,
+    _bag_old,
+    lambda step: v1.train.GradientDescentOptimizer(0.1),
+    _bag_new,
+    lambda mistake: keras.optimizers.SGD(0.1),
+)
+
+
 # ---- an LSTM over sequences of several lengths ----------------------------------------------
 
 _HIDDEN, _TIME = 5, 4
@@ -403,7 +447,7 @@ def _lstm_old(x: Mapping, v: Mapping) -> Side:
 
 def _lstm_new(x: Mapping, v: Mapping, mistake: str) -> Side:
     order = {"Keras's order of gates": "ifjo", "gates in another order": "fjio"}
-    forget = 0.0 if mistake == "forget bias lost" else 1.0
+    forget = {"forget bias lost": 0.0, "forget bias twice": 2.0}.get(mistake, 1.0)
     logits = _cell(x["x"], v, order.get(mistake, "ijfo"), forget)
     return Side(logits, [(_masked(x, logits, mistake), list(_LSTM))], {})
 
@@ -485,7 +529,7 @@ LSTM = Program(
 )
 
 _ALL = [MLP, SCHEDULE, CLIPPING, MOMENTUM, RMSPROP, NORM]
-_ALL += [EMBEDDING_ADAM, EMBEDDING_MOMENTUM, LSTM, GAN]
+_ALL += [EMBEDDING_ADAM, EMBEDDING_MOMENTUM, BAG, LSTM, GAN]
 PROGRAMS = {program.name: program for program in _ALL}
 _W = ("w1", "b1", "w2", "b2")
 _M = tuple(f"{name}/m" for name in _W)
@@ -517,7 +561,12 @@ MISTAKES = [
         ("L2 not halved", 1, "loss", _LOSS, "L2 term of w1, w2 is twice A's"),
         ("L2 halved again", 1, "loss", _LOSS, "L2 term of w1, w2 is half of A's"),
         ("sum instead of mean", 1, "loss", _LOSS, "sum in B against mean in A"),
+        ("sum beside L2", 1, "loss", _LOSS, "over a batch of 16"),
         ("loss weighted", 1, "loss", _LOSS, "1.5 times A's"),
+        ("labels of the row before", 1, "loss", _LOSS, "each row has those of the row before"),
+        ("labels reversed", 1, "loss", _LOSS, "rows are in reverse order"),
+        ("labels shuffled", 1, "loss", _LOSS, None),
+        ("classes exchanged", 1, "loss", _LOSS, "the last class stands for the first"),
     ),
     *_of(
         SCHEDULE,
@@ -574,10 +623,15 @@ MISTAKES = [
         ("learning rate", 1, "variable", tuple(_TABLE), "have the ratio 2"),
     ),
     *_of(
+        BAG,
+        ("mean of the embeddings", 1, "logits", _LOGITS, "A sums the 3 embeddings of table"),
+    ),
+    *_of(
         LSTM,
         ("Keras's order of gates", 1, "logits", _LOGITS, "the second and the third gate"),
         ("gates in another order", 1, "logits", _LOGITS, "the first and the third gate"),
         ("forget bias lost", 1, "logits", _LOGITS, "B lacks the forget bias"),
+        ("forget bias twice", 1, "logits", _LOGITS, "B adds a forget bias again"),
         ("mask forgotten", 1, "loss", _LOSS, "B's is the mean of the softmax cross-entropy"),
         ("averaged over all positions", 1, "loss", _LOSS, "averaged over all positions"),
         ("beta2 0.99", 1, "slot", tuple(f"{n}/v" for n in _LSTM), "0.999 in A and 0.99 in B"),
