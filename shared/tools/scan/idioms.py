@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _FILE = Path(__file__).with_name("idioms.toml")
 
+# The symbol at whose use a pair shows what the code of a behaviour does.
+_SHOWN_AT = {"feed-dict": "tf.placeholder", "saver-of-some-variables": "tf.train.Saver"}
+
 
 @dataclass(frozen=True)
 class Idiom:
@@ -88,8 +91,7 @@ def _pair(keys: tuple[str, ...], named: str | None = None) -> tuple[str, str] | 
     from shared.models import SCRIPTS
     from shared.tools.lookup.pair_lines import names_in_pairs, pair_lines
 
-    # What a loop with feed_dict does, the pairs show at the call of Session.run.
-    wanted = ["tf.placeholder" if key == "feed-dict" else key for key in keys]
+    wanted = [_SHOWN_AT.get(key, key) for key in keys]
     lines = [
         line
         for name in sorted(names_in_pairs())

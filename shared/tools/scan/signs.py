@@ -19,6 +19,7 @@ _SCHEDULES = re.compile(
     r"|piecewise_constant|cosine_decay|cosine_decay_restarts|linear_cosine_decay"
     r"|noisy_linear_cosine_decay|piecewise_constant_decay)$"
 )
+_ALL_VARIABLES = {"global_variables", "all_variables"}
 _SEEDS = {"tf.set_random_seed", "tf.random.set_random_seed"}
 _FLAGS = re.compile(r"^tf\.(app\.)?flags\.(DEFINE_\w+)$")
 BATCH_NORM = re.compile(
@@ -78,10 +79,20 @@ def call(add: Add, node: ast.Call, function: Value, loops: int) -> None:
         add(node, "seed", "seed=")
     if flag := _FLAGS.match(function):
         add(node, "flags", flag[2])
+    if function == "tf.train.Saver" and _is_partial(node.args, words):
+        add(node, "saver-of-some-variables", "Saver(var_list)")
     if reader := _READERS.get(function):
         add(node, reader, function)
     if function in ("tf.placeholder", "tf.placeholder_with_default") and _is_bool(words, node.args):
         add(node, "training-placeholder", function)
+
+
+def _is_partial(arguments: Sequence[ast.expr], words: dict[str | None, ast.expr]) -> bool:
+    """Whether a Saver is given variables, and not all of them."""
+    given = arguments[0] if arguments else words.get("var_list")
+    if given is None or (isinstance(given, ast.Constant) and given.value is None):
+        return False
+    return not (isinstance(given, ast.Call) and last_name(given.func) in _ALL_VARIABLES)
 
 
 def assignment(add: Add, node: ast.Assign, value: Value) -> None:

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 CODE = {
     # idiom: (a line that shows it, the stage of both files of `transfer`)
     "weights of another checkpoint": ('tf.train.init_from_checkpoint("m", {"/": "a/"})', "FREEZE"),
+    "Saver of some variables": ("tf.train.Saver(var_list=features)", "RESTORE"),
     "graph of a .meta file": ('tf.train.import_meta_graph("model.meta")', "META"),
     "frozen graph": ("tf.import_graph_def(graph_def)", "FROZEN"),
 }
@@ -45,4 +46,4 @@ def test_a_script_is_shown_only_where_no_model_shows_an_idiom() -> None:
     table = idioms._table()
     pairs = {name: idioms._pair(tuple(entry["any"])) for name, entry in table.items()}
     scripts = {name for name, pair in pairs.items() if pair and "transfer" in pair[0]}
-    assert scripts == {*CODE}
+    assert scripts == {*CODE} - {"Saver of some variables"}  # models have a Saver of all of them
