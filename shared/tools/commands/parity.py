@@ -22,7 +22,7 @@ runtimes:
   function    tf.function, one call a step: equal bits
   many-steps  tf.function, many steps a call: equal bits
   eager       no graph, fewer steps: equal bits
-  keras       tf.function with Keras's Adam: bounded
+  keras       tf.function with Keras's Adam or SGD: bounded
   xla         compiled by XLA, the noise of dropout fed: bounded
   tf115       real TensorFlow 1.15, where `make tf115` has built it: bounded
   gpu         tf.function on a GPU without TF32, where there is one: bounded

@@ -26,7 +26,7 @@ RUNTIMES = {
     "function": "tf.function a step",
     "many-steps": "many steps a call",
     "eager": "eager",
-    "keras": "Keras Adam",
+    "keras": "Keras optimizer",  # in the rows of a model, which one: see `candidate_of`
     "xla": "XLA, masks fed",
     "tf115": "TensorFlow 1.15",
     "gpu": "GPU, TF32 off",
@@ -119,6 +119,14 @@ def steps_of(pair: Pair, runtime: str, asked: int | None = None) -> int:
     return steps if asked or fewer is None else min(steps, fewer)
 
 
+def candidate_of(runtime: str, pair: Pair) -> str:
+    """What runs a model under a runtime, as people read it: Keras's optimizer by its own name."""
+    if runtime == "keras":
+        labels = [variant.label for variant in pair.variants if not variant.is_same_kernel]
+        return labels[0] if labels else RUNTIMES[runtime]
+    return RUNTIMES[runtime]
+
+
 def _path(folder: Path, pair: Pair, runtime: str) -> Path:
     return folder / f"{pair.name}-{runtime}.npz"
 
@@ -136,7 +144,7 @@ def _rows_of(
     for runtime in runtimes:
         skipped = _why_not(runtime, pair)
         if skipped:
-            yield Row(pair.name, REFERENCE, RUNTIMES[runtime], skipped=skipped)
+            yield Row(pair.name, REFERENCE, candidate_of(runtime, pair), skipped=skipped)
             continue
         candidate = _path(folder, pair, runtime)
         if candidate in elsewhere:
@@ -157,7 +165,7 @@ def _rows_of(
 
 def _why_not(runtime: str, pair: Pair) -> str | None:
     if runtime == "keras" and all(variant.is_same_kernel for variant in pair.variants):
-        return "no Adam in this model"
+        return "no second optimizer in this model"
     return WHY_NOT_ELSEWHERE.get(runtime, lambda: None)()
 
 
@@ -195,7 +203,7 @@ def row(pair: Pair, runtime: str, a: Trace, b: Trace) -> Row:
     return Row(
         pair.name,
         REFERENCE,
-        RUNTIMES[runtime],
+        candidate_of(runtime, pair),
         steps=found.steps,
         bitwise=found.bitwise,
         max_ulp=found.max_ulp,

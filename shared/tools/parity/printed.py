@@ -14,7 +14,7 @@ from pathlib import Path
 from shared.atomic_files import write_text
 from shared.errors import UsageError
 from shared.models import PAIRS
-from shared.tools.parity.matrix import RUNTIMES, Row
+from shared.tools.parity.matrix import RUNTIMES, Row, candidate_of
 from shared.tools.parity.report import NOT_RUN, result, to_json
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -39,9 +39,10 @@ def compact(rows: Sequence[Row], measured_on: str) -> str:
     lines = ["| runtime | " + " | ".join(f"`{model}`" for model in models) + " |"]
     lines.append("|---" * (len(models) + 1) + "|")
     lines.append("| steps | " + " | ".join(f"{steps[model]:,}" for model in models) + " |")
-    for runtime in RUNTIMES.values():
-        found = [_short(cells[runtime, model], steps[model]) for model in models]
-        lines.append(f"| {runtime} | " + " | ".join(found) + " |")
+    for runtime, label in RUNTIMES.items():
+        of_models = [cells[candidate_of(runtime, PAIRS[model]), model] for model in models]
+        found = [_short(cell, steps[cell.model]) for cell in of_models]
+        lines.append(f"| {label} | " + " | ".join(found) + " |")
     return "\n".join([*lines, "", *_remarks(rows, measured_on)])
 
 

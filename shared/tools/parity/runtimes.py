@@ -34,7 +34,7 @@ def eager(pair: Pair) -> Run:
 
 
 def keras(pair: Pair) -> Run:
-    """One call of a tf.function a step, with Keras's Adam."""
+    """One call of a tf.function a step, with Keras's optimizer in place of TF1's kernel."""
     model = pair.create("tf2_style", "keras")
     return _run(model, _loop(model.train_step))
 

@@ -39,11 +39,10 @@ def test_a_file_holds_the_matrix_of_the_results(file: str) -> None:
 
 def test_the_results_are_of_every_model_and_runtime_with_its_steps_and_bound() -> None:
     rows, measured_on = read_results()
-    keys = [(row.model, row.candidate) for row in rows]
-    assert keys == [(name, label) for name in PAIRS for label in RUNTIMES.values()], RENEW
-    by_label = {label: runtime for runtime, label in RUNTIMES.items()}
-    for row in rows:
-        pair, runtime = PAIRS[row.model], by_label[row.candidate]
+    runs = [(pair, runtime) for pair in PAIRS.values() for runtime in RUNTIMES]
+    keys = [(pair.name, matrix.candidate_of(runtime, pair)) for pair, runtime in runs]
+    assert keys == [(row.model, row.candidate) for row in rows], RENEW
+    for row, (pair, runtime) in zip(rows, runs, strict=True):
         if row.skipped:
             assert runtime == "gpu" or row.skipped == matrix._why_not(runtime, pair)
             continue
@@ -59,6 +58,14 @@ def test_the_results_are_of_every_model_and_runtime_with_its_steps_and_bound() -
 def test_the_whole_matrix_is_found_again(tmp_path: Path) -> None:
     rows = list(measure(list(PAIRS.values()), list(RUNTIMES), None, tmp_path))
     assert no_longer_holds(read_results()[0], rows) == []
+
+
+def test_a_row_names_the_optimizer_of_keras_that_its_model_has() -> None:
+    found = {name: matrix.candidate_of("keras", pair) for name, pair in PAIRS.items()}
+    assert found.pop("residual_network") == "Keras SGD"  # with momentum
+    for name in ("linear_regression", "softmax_regression"):  # one optimizer, in every row
+        assert found.pop(name) == "Keras optimizer"
+    assert set(found.values()) == {"Keras Adam"}
 
 
 def test_bitwise_rows_run_in_full_and_bounded_ones_while_they_can_be_told_apart() -> None:
