@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import json
@@ -337,14 +338,14 @@ def test_the_right_loop_has_no_difference(right: list[Found], loops: list[Found]
 
 
 def convert(source: str, target: str, to: str, templates: tuple[str, str], folder: Path) -> None:
-    """Converts with the map that `pairs checkpoint map` proposes, and two lines for the slots."""
-    lines = "".join(f'"{name}" = "{other}"\n' for name, other in NAMES.items())
-    tf1_path, tf2_path = templates
-    (folder / "map.toml").write_text(
-        f'[templates]\ntf1 = "{tf1_path}"\ntf2 = "{tf2_path}"\n[variables]\n{lines}'
-    )
+    """Converts with the map that `pairs checkpoint map` proposes, without an edit."""
+    proposed = folder / "map.toml"
+    with proposed.open("w") as file, contextlib.redirect_stdout(file):
+        assert pairs_command(["checkpoint", "map", *templates]) == 0
+    lines = [f'"{name}" = "{other}"\n' for name, other in NAMES.items()]
+    assert all(line in proposed.read_text() for line in lines)
     command = ["checkpoint", "convert", source, target, "--to", to]
-    assert pairs_command([*command, "--map", str(folder / "map.toml")]) == 0
+    assert pairs_command([*command, "--map", str(proposed)]) == 0
 
 
 def test_a_converted_checkpoint_goes_on_in_the_other_style(
