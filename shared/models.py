@@ -209,7 +209,7 @@ NOT_TIMED = {
 SEVERAL_WORKERS = ("several_workers",)
 """Pairs of files that train as several processes; `pairs workers` starts them."""
 
-TOPICS = ("checkpoints", "export", "summaries")
+TOPICS = ("checkpoints", "export", "slots", "summaries")
 """Pairs of modules that tell once per style what is the same for every model."""
 
 

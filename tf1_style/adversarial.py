@@ -16,7 +16,7 @@ import tensorflow.compat.v1 as tf
 from shared import legacy_keras  # noqa: F401  brings tf.layers back in TensorFlow 2.21
 from shared.data.initial_values import glorot_uniform
 from shared.program import GENERATED_DIGITS, ImageSettings, Program, setting
-from tf1_style import checkpoints, export, summaries
+from tf1_style import checkpoints, export, slots, summaries
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,15 +199,10 @@ class Adversarial:
 
     def slot_variables(self):
         """Returns the optimizers' slots by name: `m` and `v`, powers of beta of each network."""
-        slots = {}
-        for network, optimizer in self.optimizers.items():
-            for name, parameter in self.networks[network].items():
-                slots[name + "/m"] = optimizer.get_slot(parameter, "m")
-                slots[name + "/v"] = optimizer.get_slot(parameter, "v")
-            with self.graph.as_default():  # `variables` looks in the default graph only
-                powers = optimizer.variables()[:2]  # by name; of the second: beta1_power_1 ...
-            slots[network + "/beta1_power"], slots[network + "/beta2_power"] = powers
-        return slots
+        found = {}
+        for name, parameters in self.networks.items():
+            found.update(slots.of_adam(self.optimizers[name], parameters, scope=name + "/"))
+        return found
 
     def slots(self):
         """Returns the value of every optimizer slot by name."""

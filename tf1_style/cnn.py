@@ -15,7 +15,7 @@ import tensorflow.compat.v1 as tf
 
 from shared.data.initial_values import truncated_normal
 from shared.program import DIGITS, ImageSettings, Program, setting
-from tf1_style import checkpoints, export, summaries
+from tf1_style import checkpoints, export, slots, summaries
 
 
 @dataclasses.dataclass(frozen=True)
@@ -218,14 +218,7 @@ class CNN:
 
     def slot_variables(self):
         """Returns the optimizer slots by name: `m` and `v` of each parameter, powers of beta."""
-        slots = {
-            name + "/" + slot: self.optimizer.get_slot(parameter, slot)
-            for name, parameter in self.parameters.items()
-            for slot in ("m", "v")
-        }
-        with self.graph.as_default():  # `variables` looks in the default graph only
-            powers = {variable.op.name: variable for variable in self.optimizer.variables()}
-        return dict(slots, **{name: powers[name] for name in ("beta1_power", "beta2_power")})
+        return slots.of_adam(self.optimizer, self.parameters)
 
     def slots(self):
         """Returns the value of every optimizer slot by name."""

@@ -14,7 +14,7 @@ import tensorflow.compat.v1 as tf
 from shared import legacy_keras  # noqa: F401  brings RNN cells back in TensorFlow 2.21
 from shared.data.initial_values import glorot_uniform
 from shared.program import DIGITS, ImageSettings, Program, setting
-from tf1_style import checkpoints, export, summaries
+from tf1_style import checkpoints, export, slots, summaries
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +114,6 @@ class RecurrentNetwork:
     # ---- LOSS ----------------------------------------------------------------------------------
     def loss(self, logits, labels):
         """Returns the mean cross-entropy of the batch, a scalar."""
-        # From logits: -sum(labels * log(softmax)) is NaN as soon as a softmax rounds to 0.
         # `_v2` lets gradients reach the labels; TF1's function without it does not.
         losses = tf.nn.softmax_cross_entropy_with_logits_v2(labels=labels, logits=logits)
         return tf.reduce_mean(losses)
@@ -192,14 +191,7 @@ class RecurrentNetwork:
 
     def slot_variables(self):
         """Returns the optimizer slots by name: `m` and `v` of each parameter, powers of beta."""
-        slots = {
-            name + "/" + slot: self.optimizer.get_slot(parameter, slot)
-            for name, parameter in self.parameters.items()
-            for slot in ("m", "v")
-        }
-        with self.graph.as_default():  # `variables` looks in the default graph only
-            powers = {variable.op.name: variable for variable in self.optimizer.variables()}
-        return dict(slots, **{name: powers[name] for name in ("beta1_power", "beta2_power")})
+        return slots.of_adam(self.optimizer, self.parameters)
 
     def slots(self):
         """Returns the value of every optimizer slot by name."""

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from shared.data.initial_values import glorot_uniform
 from shared.program import GENERATED_DIGITS, ImageSettings, Program, setting
-from tf2_style import checkpoints, export, summaries, tf1_adam
+from tf2_style import checkpoints, export, slots, summaries, tf1_adam
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,38 +44,31 @@ class Adversarial:
     IMAGES = tf.TensorSpec([None, 784], tf.float32, name="images")
     NOISE_BATCHES = tf.TensorSpec([None, None, 32], tf.float32, name="noise_batches")
     IMAGE_BATCHES = tf.TensorSpec([None, None, 784], tf.float32, name="image_batches")
-    # Function arguments replace placeholders. With a signature a tf.function is traced once;
-    # without one it is traced again for every new batch size.
+    # Function arguments replace placeholders; with a signature a tf.function is traced once.
 
     # ---- PARAMETERS ----------------------------------------------------------------------------
     def create_parameters(self):
         """Creates the variables of both networks, in the order of the updates, and the step."""
-        self.random = np.random.RandomState(self.config.seed)
-        self.parameters: dict = {}
-        self.averages: dict = {}
-        self.create_dense("generator/hidden", 32, 128, norm="generator/norm")
-        self.create_dense("generator/output", 128, 784)
-        self.create_dense("discriminator/hidden", 784, 128, norm="discriminator/norm")
-        self.create_dense("discriminator/output", 128, 1)
+        self.random, networks, self.averages = np.random.RandomState(self.config.seed), {}, {}
+        networks["generator"] = self.create_network("generator", 32, 784)
+        networks["discriminator"] = self.create_network("discriminator", 784, 1)
         # Plain dicts take the place of scopes, in the order of the updates.
-        self.networks = {
-            network: {n: p for n, p in self.parameters.items() if n.startswith(network + "/")}
-            for network in ("discriminator", "generator")
-        }
+        self.networks = {name: networks[name] for name in ("discriminator", "generator")}
         self.parameters = {**self.networks["discriminator"], **self.networks["generator"]}
         self.global_step = tf.Variable(0, dtype=tf.int64, name="global_step")
 
-    def create_dense(self, name, inputs, units, norm=None):
-        """Creates the kernel of a layer, and a bias or what normalizes it."""
-        kernel = glorot_uniform([inputs, units], self.random)
-        self.parameters[name + "/kernel"] = tf.Variable(kernel)
-        if norm is None:
-            self.parameters[name + "/bias"] = tf.Variable(tf.zeros([units]))
-            return
-        self.parameters[norm + "/gamma"] = tf.Variable(tf.ones([units]))
-        self.parameters[norm + "/beta"] = tf.Variable(tf.zeros([units]))
-        self.averages[norm + "/moving_mean"] = tf.Variable(tf.zeros([units]))
-        self.averages[norm + "/moving_variance"] = tf.Variable(tf.ones([units]))
+    def create_network(self, name, inputs, outputs):
+        """Returns the parameters of a network with 128 hidden units; creates its averages too."""
+        kernels = [glorot_uniform(s, self.random) for s in ([inputs, 128], [128, outputs])]
+        self.averages[name + "/norm/moving_mean"] = tf.Variable(tf.zeros([128]))
+        self.averages[name + "/norm/moving_variance"] = tf.Variable(tf.ones([128]))
+        return {
+            name + "/hidden/kernel": tf.Variable(kernels[0]),
+            name + "/norm/gamma": tf.Variable(tf.ones([128])),
+            name + "/norm/beta": tf.Variable(tf.zeros([128])),
+            name + "/output/kernel": tf.Variable(kernels[1]),
+            name + "/output/bias": tf.Variable(tf.zeros([outputs])),
+        }
 
     # ---- FORWARD -------------------------------------------------------------------------------
     def forward(self, noise, training=False, moves=False):
@@ -214,16 +207,10 @@ class Adversarial:
 
     def slot_variables(self):
         """Returns the optimizers' slots by name: `m` and `v`, powers of beta of each network."""
-        slots = {}
-        for network, optimizer in self.optimizers.items():
-            names = [f"{name}/{s}" for name in self.networks[network] for s in "mv"]
-            # Two numbers first, then the slots: Keras knows them by position.
-            for name, slot in zip(names, optimizer.variables[2:]):
-                slots[name] = slot
-            if self.config.optimizer == "tf1":  # Keras computes the powers from its step count
-                powers = optimizer.variables[:2]
-                slots[network + "/beta1_power"], slots[network + "/beta2_power"] = powers
-        return slots
+        found = {}
+        for name, parameters in self.networks.items():
+            found.update(slots.of_adam(self.optimizers[name], parameters, scope=name + "/"))
+        return found
 
     def slots(self):
         """Returns the value of every optimizer slot by name."""

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from shared.data.initial_values import truncated_normal
 from shared.program import DIGITS, ImageSettings, Program, setting
-from tf2_style import checkpoints, export, summaries, tf1_adam
+from tf2_style import checkpoints, export, slots, summaries, tf1_adam
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,12 +215,7 @@ class CNN:
 
     def slot_variables(self):
         """Returns the optimizer slots by name: `m` and `v` of each parameter, powers of beta."""
-        names = [name + "/" + slot for name in self.parameters for slot in ("m", "v")]
-        # Both optimizers list two numbers first, then their slots: Keras knows them by position.
-        slots = dict(zip(names, self.optimizer.variables[2:]))
-        if self.config.optimizer == "tf1":  # Keras computes the powers from its step count
-            slots.update(self.optimizer.powers())
-        return slots
+        return slots.of_adam(self.optimizer, self.parameters)
 
     def slots(self):
         """Returns the value of every optimizer slot by name."""

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from shared.data.initial_values import glorot_uniform
 from shared.program import DIGITS, ImageSettings, Program, setting
-from tf2_style import checkpoints, export, summaries, tf1_adam
+from tf2_style import checkpoints, export, slots, summaries, tf1_adam
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +44,7 @@ class RecurrentNetwork:
     LABELS = tf.TensorSpec([None, 10], tf.float32, name="labels")
     IMAGE_BATCHES = tf.TensorSpec([None, None, 784], tf.float32, name="image_batches")
     LABEL_BATCHES = tf.TensorSpec([None, None, 10], tf.float32, name="label_batches")
-    # Function arguments replace placeholders. With a signature a tf.function is traced once;
-    # without one it is traced again for every new batch size.
+    # Function arguments replace placeholders; with a signature a tf.function is traced once.
 
     # ---- PARAMETERS ----------------------------------------------------------------------------
     def create_parameters(self):
@@ -115,7 +114,6 @@ class RecurrentNetwork:
     # ---- LOSS ----------------------------------------------------------------------------------
     def loss(self, logits, labels):
         """Returns the mean cross-entropy of the batch, a scalar."""
-        # From logits: -sum(labels * log(softmax)) is NaN as soon as a softmax rounds to 0.
         # This is TF1's `_v2`, which lets gradients reach the labels.
         losses = tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits)
         return tf.reduce_mean(losses)
@@ -202,12 +200,7 @@ class RecurrentNetwork:
 
     def slot_variables(self):
         """Returns the optimizer slots by name: `m` and `v` of each parameter, powers of beta."""
-        names = [name + "/" + slot for name in self.parameters for slot in ("m", "v")]
-        # Both optimizers list two numbers first, then their slots: Keras knows them by position.
-        slots = dict(zip(names, self.optimizer.variables[2:]))
-        if self.config.optimizer == "tf1":  # Keras computes the powers from its step count
-            slots.update(self.optimizer.powers())
-        return slots
+        return slots.of_adam(self.optimizer, self.parameters)
 
     def slots(self):
         """Returns the value of every optimizer slot by name."""

@@ -1,0 +1,20 @@
+"""What Adam keeps beside the parameters, the TensorFlow 1 way: slots that are asked for by name.
+
+Twin:  tf2_style/slots.py
+"""
+
+from __future__ import annotations
+
+
+def of_adam(optimizer, parameters, scope=""):
+    """Returns slots by name: `m` and `v` of each parameter by name, powers of beta in `scope`."""
+    slots = {}
+    for name, parameter in parameters.items():
+        for slot in ("m", "v"):
+            slots[name + "/" + slot] = optimizer.get_slot(parameter, slot)
+    with parameter.graph.as_default():  # `variables` looks in the default graph only
+        variables = optimizer.variables()
+    # Those of a second Adam are called beta1_power_1 and beta2_power_1.
+    for power in ("beta1_power", "beta2_power"):
+        (slots[scope + power],) = [v for v in variables if v.op.name.startswith(power)]
+    return slots
