@@ -206,7 +206,7 @@ NOT_TIMED = {
 }
 """Pairs that `pairs bench` leaves out, and why."""
 
-SEVERAL_WORKERS = ("several_workers",)
+SEVERAL_WORKERS = ("several_workers", "asynchronous_workers")
 """Pairs of files that train as several processes; `pairs workers` starts them."""
 
 TOPICS = ("checkpoints", "export", "slots", "summaries")

@@ -1,6 +1,11 @@
 """The program around a model of either style: flags, progress, signals, traces. No TensorFlow."""
 
-from shared.program.cluster_program import ClusterProgram, ClusterSettings
+from shared.program.cluster_program import (
+    AsynchronousProgram,
+    AsynchronousSettings,
+    ClusterProgram,
+    ClusterSettings,
+)
 from shared.program.program import Program
 from shared.program.settings import (
     ImageSettings,
@@ -26,6 +31,8 @@ __all__ = [
     "GENERATED_DIGITS",
     "NOISY_LINE",
     "RATINGS",
+    "AsynchronousProgram",
+    "AsynchronousSettings",
     "ClusterProgram",
     "ClusterSettings",
     "ImageSettings",

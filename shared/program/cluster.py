@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import sys
-from typing import Any, Mapping, NoReturn
+from typing import Any, Mapping, NoReturn, Sequence
 
 from shared.errors import UsageError
 from shared.program.display import shown
@@ -22,7 +22,7 @@ class Role:
     """One process of a cluster; without TF_CONFIG it is the only one, worker 0 of 1.
 
     Attributes:
-        kind: "worker", or "ps" for a parameter server.
+        kind: "worker", "ps" for a parameter server, or "chief" where the chief is no worker.
         index: its place among those of its kind; worker 0 is the chief, which saves and reports.
         cluster: the addresses "host:port" by kind; empty without a cluster.
     """
@@ -33,8 +33,13 @@ class Role:
 
     @property
     def is_chief(self) -> bool:
-        """Whether it is the worker that saves and reports."""
-        return self.kind == "worker" and self.index == 0
+        """Whether it is the process that saves and reports."""
+        return self.index == 0 and self.kind == ("chief" if "chief" in self.cluster else "worker")
+
+    @property
+    def serves(self) -> bool:
+        """Whether it does what others send it, until it is ended: a worker that has a chief too."""
+        return self.kind == "ps" or ("chief" in self.cluster and not self.is_chief)
 
     @property
     def name(self) -> str:
@@ -47,11 +52,18 @@ class Role:
         return self.cluster[self.kind][self.index] if self.cluster else ""
 
 
-def role_of(environment: Mapping[str, str] = os.environ) -> Role:
+def role_of(
+    environment: Mapping[str, str] = os.environ, required: Sequence[str] = ("worker",)
+) -> Role:
     """Returns the role that TF_CONFIG gives this process.
 
+    Args:
+        environment: holds TF_CONFIG, or not.
+        required: the kinds of process that a cluster must have; "ps" it may have.
+
     Raises:
-        UsageError: TF_CONFIG is no JSON of that form, or its task is not in its cluster.
+        UsageError: TF_CONFIG is no JSON of that form, its cluster has other kinds of process, or
+            its task is not in its cluster.
     """
     text = environment.get(VARIABLE, "")
     if not text:
@@ -65,8 +77,12 @@ def role_of(environment: Mapping[str, str] = os.environ) -> Role:
     for addresses in cluster.values():
         for address in addresses:
             _require_address(address)
-    if not set(cluster) <= {"worker", "ps"} or not cluster.get("worker"):
-        _refuse('a cluster of "worker", and of "ps" where the style has them', list(cluster))
+    if not set(cluster) <= {*required, "ps"} or not all(map(cluster.get, required)):
+        kinds = " and ".join(f'"{one}"' for one in required)
+        more = "" if "ps" in required else ', and of "ps" where the style has them'
+        _refuse(f"a cluster of {kinds}{more}", list(cluster))
+    if len(cluster.get("chief", [])) > 1:
+        _refuse("one chief", len(cluster["chief"]))
     if kind not in cluster or not 0 <= index < len(cluster[kind]):
         _refuse("a task of the cluster", f"{kind} {index}")
     return Role(kind, index, cluster)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
-from typing import Any, Iterator
+from typing import Any, Iterator, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from shared.checkpoints import claim_folder
 from shared.errors import SuiteError, UsageError
 from shared.program.batches import Batch, call, each_step, stack, total
 from shared.program.cluster import Patience, Role, require_free_port, role_of
+from shared.program.display import shown
 from shared.program.program import Program
 from shared.program.progress import PrintedProgress, Progress, TrainingResult
 from shared.program.settings import ImageSettings, setting
@@ -29,12 +30,26 @@ class ClusterSettings(ImageSettings):
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class AsynchronousSettings(ClusterSettings):
+    """The settings of a program whose processes do not wait for each other at every step."""
+
+    patience: float = setting(
+        60.0, "seconds to wait for the other processes, at the start and between two reports"
+    )
+
+
 class ClusterProgram(Program):
     """A style file as one process of several; alone without TF_CONFIG.
 
     Its model has, beside what other models have, `start()`, which joins the other processes, and
     `restores`, whether this process reads the checkpoint itself.
     """
+
+    @property
+    def required(self) -> Sequence[str]:
+        """The kinds of process that a cluster must have."""
+        return ("worker",)
 
     def train(self, config: Any, progress: Any = None) -> TrainingResult:
         """Trains until `config.steps`, from the newest checkpoint on; a parameter server serves.
@@ -43,7 +58,7 @@ class ClusterProgram(Program):
             SuiteError: something given cannot be used, another process failed, or a number is not
                 finite.
         """
-        role = role_of()
+        role = role_of(required=self.required)
         if config.log_dir and role.cluster:
             raise UsageError("--log-dir: expected none with several workers, found one")
         data = self.task.load(config)
@@ -58,9 +73,9 @@ class ClusterProgram(Program):
     def _joined(
         self, config: Any, role: Role, data: Any, progress: Any, patience: Patience
     ) -> TrainingResult:
-        if role.kind == "worker":
+        if not role.serves:
             patience.expect("all processes of the cluster")
-        model = self.model_class(config)  # a parameter server stays in here until it is ended
+        model = self.model_class(config)  # what serves stays in here until it is ended
         restores = model.restores
         path = self.restore(model, config.checkpoint_dir, progress.warn) if restores else None
         if path is None:
@@ -77,15 +92,45 @@ class ClusterProgram(Program):
         return progress.finish(model.variables(), self.task.metrics(model, data))
 
     @contextlib.contextmanager
-    def _watched(
-        self, config: Any, model: Any, role: Role, patience: Patience
-    ) -> Iterator[WatchedWorker]:
+    def _watched(self, config: Any, model: Any, role: Role, patience: Patience) -> Iterator[Any]:
         if not config.trace:
             yield WatchedWorker(model, patience)
             return
         mine = dataclasses.replace(config, trace=trace_of(config.trace, role))
         with trace_recorder(mine, model, self.style) as recorder:
             yield WatchedWorker(model, patience, recorder)
+
+
+class AsynchronousProgram(ClusterProgram):
+    """A style file whose processes do not wait for each other at every step.
+
+    Its model has, beside what a ClusterProgram's has, `ROLES`, the kinds of process that it takes.
+    """
+
+    @property
+    def required(self) -> Sequence[str]:
+        """Returns all kinds of process: without a server, each worker would train for itself."""
+        roles: Sequence[str] = self.model_class.ROLES
+        return roles
+
+    def train(self, config: Any, progress: Any = None) -> TrainingResult:
+        """Trains as a ClusterProgram does, but records no steps, which have no order.
+
+        Raises:
+            SuiteError: as there, or a trace is asked for.
+        """
+        if config.trace:
+            raise UsageError(
+                "--trace: expected none, for asynchronous steps have no order; "
+                f"found {shown(config.trace)}"
+            )
+        return super().train(config, progress)
+
+    @contextlib.contextmanager
+    def _watched(
+        self, config: Any, model: Any, role: Role, patience: Patience
+    ) -> Iterator[WatchedSteps]:
+        yield WatchedSteps(model, patience)
 
 
 def trace_of(path: str, role: Role) -> str:
@@ -97,7 +142,15 @@ def trace_of(path: str, role: Role) -> str:
 
 
 def _progress(role: Role) -> Progress:
-    return PrintedProgress() if role.is_chief else Progress()
+    return PrintedProgress() if role.is_chief else UnseenProgress()
+
+
+class UnseenProgress(Progress):
+    """Takes the reports of a worker whose chief tells the same; there may be no loss in them."""
+
+    def report(self, steps: range, losses: Any, **values: float) -> None:
+        """Keeps the step."""
+        self._step = steps.stop
 
 
 class ClusterRun(TrainingRun):
@@ -147,6 +200,30 @@ class WatchedWorker:
                 step, total(loss), batch=batch, slots=model.slots(), variables=model.variables()
             )
         return loss
+
+
+class WatchedSteps:
+    """A model whose steps are waited for until all of a call are done.
+
+    All else is asked of the model itself.
+    """
+
+    def __init__(self, model: Any, patience: Patience) -> None:
+        """Takes a model that has started."""
+        self._model, self._patience = model, patience
+        self._step = model.step()
+
+    def __getattr__(self, name: str) -> Any:
+        """Returns what the model has under this name."""
+        return getattr(self._model, name)
+
+    def train_steps(self, *stacked: np.ndarray) -> np.ndarray:
+        """Trains on stacked batches [steps, batch, ...]; returns the losses [steps]."""
+        self._step += len(stacked[0])
+        self._patience.expect(f"step {self._step}")
+        losses: np.ndarray = self._model.train_steps(*stacked)
+        self._patience.rest()
+        return losses
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import importlib
 import os
@@ -62,9 +63,14 @@ class Outcome:
 class Clusters:
     """Runs clusters of one style as forks of this process."""
 
-    def __init__(self, style: str, workers: int, steps: int, work: Path) -> None:
+    def __init__(
+        self, style: str, workers: int, steps: int, work: Path, pair: str = "several_workers"
+    ) -> None:
         """Imports the style, and runs nothing of it in this process."""
-        self.program = importlib.import_module(f"{style}.several_workers").PROGRAM
+        self.program = importlib.import_module(f"{style}.{pair}").PROGRAM
+        self.pair = pair
+        if style == "tf1_style":
+            _ask_often()
         self.style, self.workers, self.steps, self._work = style, workers, steps, work
 
     def run(self, folder: Path, kill: Kill | None = None, **settings: Any) -> Outcome:
@@ -72,14 +78,18 @@ class Clusters:
         every = {"report_every": EVERY, "checkpoint_every": EVERY}
         given = {"steps": self.steps, "checkpoint_dir": str(folder), **every, **settings}
         config = self.program.Config(**given)
-        cluster = on_loopback(self.style, self.workers, 1)
-        return self.run_work(cluster, lambda task: self.train(config), kill)
+        return self.run_work(self.cluster(), lambda task: self.train(config), kill)
+
+    def cluster(self) -> Cluster:
+        """Returns new addresses for the processes, one parameter server where there are any."""
+        return on_loopback(self.style, self.workers, 1, pair=self.pair)
 
     def run_work(
         self,
         cluster: Cluster,
         work: Callable[[Task], int],
         kill: Kill | None = None,
+        restarts: int = 0,
     ) -> Outcome:
         """Runs a function in every process of a cluster."""
         outcome, begun = Outcome(), time.monotonic()
@@ -103,6 +113,7 @@ class Clusters:
             cluster,
             lambda task, tf_config, errors: Fork(lambda: work(task), tf_config, errors),
             self._work,
+            restarts,
         )
         try:
             launcher.run(show, tick)
@@ -123,6 +134,17 @@ class Clusters:
         if result.variables:  # the chief's
             print("final " + fingerprint(result.variables), flush=True)
         return 0
+
+
+def _ask_often() -> None:
+    """Lets a TensorFlow 1 worker that comes before the chief has initialized ask again soon.
+
+    A MonitoredTrainingSession asks every 30 seconds and cannot be told otherwise.
+    """
+    import tensorflow.compat.v1 as tf
+
+    manager = tf.train.SessionManager
+    manager.__init__ = functools.partialmethod(manager.__init__, recovery_wait_secs=0.2)
 
 
 def fingerprint(variables: Mapping[str, Any]) -> str:

@@ -32,6 +32,7 @@ LINES.update(recurrent_network=247)  # the TensorFlow 2 twin writes out the cell
 LINES.update(embeddings=220)
 LINES.update(adversarial=260)  # two networks
 LINES.update(several_workers=270)
+LINES.update(asynchronous_workers=280)  # the TensorFlow 1 twin writes out what a coordinator does
 FIRST_TENSORFLOW_LINE = 45
 SHARED_NAMES = 5
 LESSON_SHARE = 0.75
@@ -44,6 +45,8 @@ ONLY_IN_TF1 = {
     "scaffold": "a Session of several workers is initialized by one of them",
     "KeepSession": "MonitoredTrainingSession hides the Session that a Saver needs",
     "after_create_session": "as KeepSession",
+    "own": "a coordinator gives batches to whoever is free",
+    "create_queues": "a coordinator waits for the workers",
     "LossRecorder": "a hook fetches what a step of TensorFlow 2 returns",
     "before_run": "as LossRecorder",
     "after_run": "as LossRecorder",

@@ -29,6 +29,31 @@ def test_a_role_is_read() -> None:
     assert not role_of(config("worker", 1)).is_chief
 
 
+def test_a_chief_of_its_own_is_read() -> None:
+    with_chief = {"chief": ["a:1"], "worker": ["b:2", "b:3"], "ps": ["c:4"]}
+    kinds = ("chief", "worker", "ps")
+    chief, worker, server = (
+        role_of(config(kind, 0, with_chief), kinds) for kind in ("chief", "worker", "ps")
+    )
+    assert [role.is_chief for role in (chief, worker, server)] == [True, False, False]
+    assert [role.serves for role in (chief, worker, server)] == [False, True, True]
+    without = role_of(config("worker", 0))
+    assert without.is_chief and not without.serves
+
+
+@pytest.mark.parametrize(
+    ("cluster", "expected"),
+    [
+        ({"worker": ["a:1"], "ps": ["b:2"]}, '"chief" and "worker" and "ps", found'),
+        ({"worker": ["a:1"], "chief": ["b:2"]}, '"chief" and "worker" and "ps", found'),
+        ({"worker": ["a:1"], "chief": ["b:2", "c:3"], "ps": ["d:4"]}, "one chief, found 2"),
+    ],
+)
+def test_a_cluster_without_what_it_needs_is_refused(cluster: object, expected: str) -> None:
+    with pytest.raises(UsageError, match=expected):
+        role_of(config("worker", 0, cluster), ("chief", "worker", "ps"))
+
+
 def test_without_tf_config_it_is_alone() -> None:
     assert role_of({}) == Role("worker", 0, {})
     assert role_of({}).is_chief and role_of({}).address == ""

@@ -11,7 +11,7 @@ from typing import Any
 from shared.errors import UsageError
 from shared.models import SEVERAL_WORKERS, STYLES
 from shared.program.display import shown
-from shared.program.settings import count, positive
+from shared.program.settings import count, positive, whole
 
 MOST = 64  # processes of a kind; more than this computer could run
 
@@ -39,10 +39,12 @@ def add_parser(subparsers: Any) -> None:
         "--workers", type=count, default=2, metavar="N", help="that train (default: 2)"
     )
     parser.add_argument(
-        "--servers", type=count, default=1, metavar="N", help="that hold TF1's variables (1)"
+        "--servers", type=count, default=1, metavar="N", help="that hold variables (1)"
     )
     parser.add_argument(
-        "--ports", default="", help="such as 4000,4001: workers, then servers (default: free ones)"
+        "--ports",
+        default="",
+        help="4000,4001: of workers, servers, a chief that is none (default: free ones)",
     )
     parser.add_argument(
         "--runtime", choices=("tf2.21", "tf1.15"), default="tf2.21", help="(default: tf2.21)"
@@ -53,6 +55,13 @@ def add_parser(subparsers: Any) -> None:
         default=60.0,
         metavar="S",
         help="seconds to wait for each other, at the start and at every step (default: 60)",
+    )
+    parser.add_argument(
+        "--restarts",
+        type=whole,
+        default=0,
+        metavar="N",
+        help="of workers that end while a chief goes on: TF2's asynchronous ones (default: 0)",
     )
     parser.add_argument(
         "--throughput",
@@ -74,7 +83,7 @@ def execute(arguments: argparse.Namespace) -> int:
     _check(arguments)
     python, environment = interpreter(arguments.runtime)
     ports = _ports(arguments.ports)
-    cluster = on_loopback(arguments.style, arguments.workers, arguments.servers, ports)
+    cluster = on_loopback(arguments.style, arguments.workers, arguments.servers, ports, model)
     command = [python, "-m", f"{arguments.style}.{model}", "train"]
     command += ["--patience", str(arguments.patience), *flags]
 
@@ -82,11 +91,13 @@ def execute(arguments: argparse.Namespace) -> int:
         return Interpreter(command, {**environment, "TF_CONFIG": tf_config}, errors)
 
     count_of = {"workers": len(cluster.workers), "parameter servers": len(cluster.servers)}
-    names = ", ".join(f"{number} {kind}" for kind, number in count_of.items() if number)
-    print(f"{arguments.style}: {names} on {', '.join(cluster.workers + cluster.servers)}")
+    count_of["chief"] = bool(cluster.chief)
+    names = ", ".join(f"{number:d} {kind}" for kind, number in count_of.items() if number)
+    addresses = [*cluster.workers, *cluster.servers, *filter(None, [cluster.chief])]
+    print(f"{arguments.style}: {names} on {', '.join(addresses)}")
     with tempfile.TemporaryDirectory() as logs:
         try:
-            Launcher(cluster, start, Path(logs)).run(_show)
+            Launcher(cluster, start, Path(logs), arguments.restarts).run(_show)
         except KeyboardInterrupt:
             print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
             return 130

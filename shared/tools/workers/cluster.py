@@ -17,7 +17,7 @@ LOOPBACK = "127.0.0.1"
 class Task:
     """One process of a cluster."""
 
-    kind: str  # worker, or ps for a parameter server
+    kind: str  # worker, ps for a parameter server, or chief
     index: int
 
     def __str__(self) -> str:
@@ -25,43 +25,68 @@ class Task:
         return f"{self.kind} {self.index}"
 
 
+CHIEF = Task("chief", 0)
+
+
 @dataclasses.dataclass(frozen=True)
 class Cluster:
     """The addresses "host:port" of all processes."""
 
     workers: tuple[str, ...]
-    servers: tuple[str, ...] = ()  # parameter servers, which TensorFlow 1 style has
+    servers: tuple[str, ...] = ()  # parameter servers
+    chief: str = ""  # where the chief is no worker
 
     @property
     def tasks(self) -> list[Task]:
-        """All processes, parameter servers first."""
+        """All processes, parameter servers first, and a chief that is no worker last."""
         servers = [Task("ps", index) for index in range(len(self.servers))]
-        return servers + [Task("worker", index) for index in range(len(self.workers))]
+        workers = [Task("worker", index) for index in range(len(self.workers))]
+        return [*servers, *workers, *([CHIEF] if self.chief else [])]
+
+    def serves(self, task: Task) -> bool:
+        """Returns whether a process does what others send it, until it is ended."""
+        return task.kind == "ps" or (bool(self.chief) and task != CHIEF)
 
     def tf_config(self, task: Task) -> str:
         """Returns the TF_CONFIG of one process."""
-        addresses = {"worker": self.workers, **({"ps": self.servers} if self.servers else {})}
+        all_addresses = {
+            "chief": [self.chief] if self.chief else [],
+            "worker": self.workers,
+            "ps": self.servers,
+        }
+        addresses = {kind: found for kind, found in all_addresses.items() if found}
         return json.dumps({"cluster": addresses, "task": {"type": task.kind, "index": task.index}})
 
 
-def on_loopback(style: str, workers: int, servers: int, ports: Sequence[int] = ()) -> Cluster:
+def on_loopback(
+    style: str,
+    workers: int,
+    servers: int,
+    ports: Sequence[int] = (),
+    pair: str = "several_workers",
+) -> Cluster:
     """Returns a cluster on this computer.
 
     Args:
         style: tf1_style or tf2_style.
         workers: processes that compute gradients.
-        servers: parameter servers; TensorFlow 2 style has none.
-        ports: one for each process, workers first; empty for free ones.
+        servers: parameter servers; TensorFlow 2 style has none in `several_workers`.
+        ports: one for each process, workers first, a chief that is no worker last; empty for free
+            ones.
+        pair: several_workers or asynchronous_workers.
 
     Raises:
         UsageError: another number of ports than of processes.
     """
-    servers = servers if style == "tf1_style" else 0
-    count = workers + servers
+    waits = pair == "several_workers"
+    servers = 0 if waits and style == "tf2_style" else servers
+    has_chief = not waits and style == "tf2_style"
+    count = workers + servers + has_chief
     if ports and len(ports) != count:
         raise UsageError(f"--ports: expected {count} ports, one a process; found {len(ports)}")
     addresses = [f"{LOOPBACK}:{port}" for port in ports or free_ports(count)]
-    return Cluster(tuple(addresses[:workers]), tuple(addresses[workers:]))
+    chief = addresses.pop() if has_chief else ""
+    return Cluster(tuple(addresses[:workers]), tuple(addresses[workers:]), chief)
 
 
 def free_ports(count: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Runs a cluster until its workers have finished or one process fails, and leaves none behind."""
+"""Runs a cluster until what trains has finished or one process fails, and leaves none behind."""
 
 from __future__ import annotations
 
@@ -28,15 +28,17 @@ class ClusterError(SuiteError):
 class Launcher:
     """The processes of one cluster."""
 
-    def __init__(self, cluster: Cluster, start: Start, logs: Path) -> None:
+    def __init__(self, cluster: Cluster, start: Start, logs: Path, restarts: int = 0) -> None:
         """Starts nothing yet.
 
         Args:
             cluster: which processes, and their addresses.
             start: starts one of them.
             logs: an existing folder for what they write to standard error.
+            restarts: how many workers that serve a chief, and end, are started again.
         """
         self.cluster, self._start, self._logs = cluster, start, logs
+        self._restarts = restarts
         self.processes: dict[Task, Process] = {}
         self.codes: dict[Task, int] = {}
         self._selector = selectors.DefaultSelector()
@@ -46,7 +48,7 @@ class Launcher:
         show: Callable[[Task, str], None],
         tick: Callable[[Mapping[Task, Process]], None] = lambda running: None,
     ) -> None:
-        """Runs all processes until every worker has finished.
+        """Runs all processes until every one that trains has finished.
 
         Args:
             show: takes each line that a process prints.
@@ -57,24 +59,32 @@ class Launcher:
         """
         with exit_on_sigterm(), self._ended():
             for task in self.cluster.tasks:
-                process = self._start(task, self.cluster.tf_config(task), self._errors(task))
-                self.processes[task] = process
-                os.set_blocking(process.output, False)
-                self._selector.register(process.output, selectors.EVENT_READ, (task, bytearray()))
+                self._begin(task)
             while not self._finished():
                 self._read(show, _TICK)
                 tick({t: p for t, p in self.processes.items() if t not in self.codes})
             self._read(show, 0)
 
+    def _begin(self, task: Task) -> None:
+        process = self._start(task, self.cluster.tf_config(task), self._errors(task))
+        self.processes[task] = process
+        os.set_blocking(process.output, False)
+        self._selector.register(process.output, selectors.EVENT_READ, (task, bytearray()))
+
     def _finished(self) -> bool:
-        """Returns whether all workers have ended well; raises ClusterError when one has not."""
-        for task, process in self.processes.items():
-            if task not in self.codes and (code := process.poll()) is not None:
+        """Returns whether all that train have ended well; raises ClusterError when one has not."""
+        for task in self.cluster.tasks:
+            if task not in self.codes and (code := self.processes[task].poll()) is not None:
                 self.codes[task] = code
-        failed = [task for task, code in self.codes.items() if code or task.kind == "ps"]
+                if self._restarts and task.kind == "worker" and self.cluster.serves(task):
+                    self._restarts -= 1
+                    del self.codes[task]
+                    self._begin(task)
+        serves = self.cluster.serves
+        failed = [task for task, code in self.codes.items() if code or serves(task)]
         if failed:
             raise ClusterError(self._problem(failed))
-        return all(t in self.codes for t in self.cluster.tasks if t.kind == "worker")
+        return all(task in self.codes for task in self.cluster.tasks if not serves(task))
 
     def _problem(self, failed: list[Task]) -> str:
         """Returns the line of the process that failed by itself: others fail because of it."""

@@ -21,6 +21,7 @@ from shared.tools.workers.launcher import ClusterError, Launcher
 from shared.tools.workers.processes import Interpreter, Process
 
 CHIEF, OTHER, SERVER = Task("worker", 0), Task("worker", 1), Task("ps", 0)
+WORKER = CHIEF  # where the chief is no worker
 SLEEP = "import time; time.sleep(100)"
 
 
@@ -149,6 +150,25 @@ def runs(pid: int) -> bool:
 # ---- the cluster ----
 
 
+def test_a_worker_that_serves_a_chief_is_started_again(tmp_path: Path) -> None:
+    cluster = on_loopback("tf2_style", 1, 1, pair="asynchronous_workers")
+    begun: list[Task] = []
+
+    def start(task: Task, tf_config: str, errors: Path) -> Interpreter:
+        begun.append(task)
+        worker = SLEEP if begun.count(WORKER) > 1 else "pass"
+        programs = {"worker": worker, "ps": SLEEP, "chief": "import time; time.sleep(1)"}
+        return Interpreter([sys.executable, "-c", programs[task.kind]], os.environ, errors)
+
+    running = Launcher(cluster, start, tmp_path, restarts=1)
+    running.run(nothing)
+    assert begun == [SERVER, WORKER, Task("chief", 0), WORKER]
+    require_gone(running.processes)
+    with pytest.raises(ClusterError, match=r"^worker 0: exit code 0$"):
+        begun.clear()
+        Launcher(cluster, start, tmp_path).run(nothing)
+
+
 def test_tensorflow_2_has_no_servers() -> None:
     assert len(on_loopback("tf1_style", 3, 2).tasks) == 5
     assert on_loopback("tf2_style", 3, 2).servers == ()
@@ -171,7 +191,10 @@ def test_free_ports_are_unlike() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nothing"], "MODEL: expected one of several_workers; found 'nothing'"),
+        (
+            ["nothing"],
+            "MODEL: expected one of several_workers, asynchronous_workers; found 'nothing'",
+        ),
         (["--workers", "65"], "--workers: expected at most 64, found 65"),
         (["--ports", "1,x"], "--ports: expected unlike ports such as 4000,4001, found 1,x"),
         (["--ports", "7,7"], "--ports: expected unlike ports such as 4000,4001, found 7,7"),

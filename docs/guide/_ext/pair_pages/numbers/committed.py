@@ -71,7 +71,8 @@ def _measured(pair: str, root: Path) -> list[Row]:
 
 def _unmeasured(pair: str) -> str:
     if pair in SEVERAL_WORKERS:
-        return "two workers of either style: equal to the last bit ({doc}`/workers`)"
+        workers = "one worker" if pair == "asynchronous_workers" else "two workers"
+        return f"{workers} of either style: equal to the last bit ({{doc}}`/workers`)"
     if pair not in PAIRS:
         return "no model of its own: what it does is compared for every pair"
     return f"`pairs parity {pair}` measures it: {{doc}}`/parity`"
@@ -80,7 +81,7 @@ def _unmeasured(pair: str) -> str:
 def speed_of(pair: str) -> str:
     """Returns a sentence of Markdown on the speed of a pair."""
     found = [speed for speed in speeds() if speed.model == pair and speed.way in _SHOWN]
-    if pair in SEVERAL_WORKERS:
+    if pair == "several_workers":
         return "by the number of workers: {doc}`/workers`"
     if not found:
         return "nothing to time"

@@ -1,0 +1,72 @@
+"""What asynchronous workers may make of softmax regression: interleavings, simulated in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from shared.data.batch_order import batch_rows
+from shared.data.digits import load_digits
+
+STEPS = 40
+
+
+def final_loss(
+    order: np.random.RandomState, share: float, take_turns: bool, stretch: int, rate: float
+) -> float:
+    """Returns the mean loss over the test images after two workers have trained on STEPS batches.
+
+    A worker that is chosen applies the gradient that it has, and computes that of its next batch at
+    the weights as they then are. Nobody passes the end of a stretch before all have come there.
+
+    Args:
+        order: chooses who applies next.
+        share: how often that is the first worker, from 0 to 1.
+        take_turns: whether every other batch is a worker's own; else the next one is for whoever is
+            free.
+        stretch: steps between two ends.
+        rate: the learning rate.
+    """
+    data = load_digits("sample")
+    images, labels = data.train_images.astype(float), data.train_labels.astype(float)
+    rows = batch_rows(len(images), 50, range(STEPS), 0)
+    weights = np.zeros([785, 10])
+    for first in range(0, STEPS, stretch):
+        part = rows[first : first + stretch]
+        common = iter(part)
+        coming = [iter(part[0::2]), iter(part[1::2])] if take_turns else [common, common]
+        held = [_next(weights, images, labels, batches) for batches in coming]
+        while any(gradient is not None for gradient in held):
+            chosen = int(order.uniform() > share)
+            gradient = held[chosen] if held[chosen] is not None else held[chosen := 1 - chosen]
+            weights = weights - rate * gradient
+            held[chosen] = _next(weights, images, labels, coming[chosen])
+    logits = _with_one(data.test_images.astype(float)) @ weights
+    return float(np.mean(_log_sums(logits) - (logits * data.test_labels).sum(axis=1)))
+
+
+def _next(
+    weights: np.ndarray, images: np.ndarray, labels: np.ndarray, batches: Iterator[np.ndarray]
+) -> np.ndarray | None:
+    """Returns the gradient of the next batch, None when there is none."""
+    batch = next(batches, None)
+    return None if batch is None else _gradient(weights, images[batch], labels[batch])
+
+
+def _gradient(weights: np.ndarray, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    inputs = _with_one(images)
+    logits = inputs @ weights
+    softmax = np.exp(logits - _log_sums(logits)[:, None])
+    gradient: np.ndarray = inputs.T @ (softmax - labels) / len(images)
+    return gradient
+
+
+def _with_one(images: np.ndarray) -> np.ndarray:
+    return np.hstack([images, np.ones([len(images), 1])])
+
+
+def _log_sums(logits: np.ndarray) -> np.ndarray:
+    top = logits.max(axis=1)
+    found: np.ndarray = top + np.log(np.exp(logits - top[:, None]).sum(axis=1))
+    return found

@@ -1,0 +1,149 @@
+"""Workers that do not wait: each batch is trained on once, and kills cost no more than is said."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
+from asynchronous_twins import RATE, STEPS, STRETCH
+from clusters import run_module as run
+from simulated_workers import final_loss
+
+STYLES = ("tf1_style", "tf2_style")
+QUICK, BROKEN = "alone,one,two,counting", "doubled,all_train_on_all"
+MORE = {
+    "tf1_style": f"{BROKEN},nobody_waits,killed,never_comes",
+    "tf2_style": f"{BROKEN},killed,chief_killed,restarted,never_comes",
+}
+
+
+@functools.cache
+def quick(style: str) -> dict[str, Any]:
+    """Returns the numbers of one style, by scenario."""
+    scenarios = json.loads(run("asynchronous_twins", style, "--only", QUICK))
+    return {"style": style, **scenarios}
+
+
+@pytest.fixture(params=STYLES)
+def found(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The numbers of one style, by scenario."""
+    return quick(request.param)
+
+
+@pytest.fixture(scope="module", params=STYLES)
+def more(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The numbers of broken twins, and of killed processes."""
+    scenarios = json.loads(run("asynchronous_twins", request.param, "--only", MORE[request.param]))
+    return {"style": request.param, **scenarios}
+
+
+def interleaved(style: str) -> tuple[float, float]:
+    """Returns the least and the greatest loss at the end that two workers may come to.
+
+    Of 12 interleavings, from one worker that does nearly everything to two that take turns. They
+    are not all that there are, so the range is made twice as wide.
+    """
+    random = np.random.RandomState(0)
+    turns = style == "tf1_style"
+    losses = [final_loss(random, share, turns, STRETCH, RATE) for share in np.linspace(0, 1, 12)]
+    margin = (max(losses) - min(losses)) / 2
+    return min(losses) - margin, max(losses) + margin
+
+
+def test_one_worker_is_plain_gradient_descent_to_the_last_bit(found: dict[str, Any]) -> None:
+    assert found["one"]["bits"] == found["alone"]["bits"]
+    assert found["one"]["losses"] == found["alone"]["losses"]
+    assert len(found["one"]["losses"]) == STEPS
+
+
+def test_one_worker_has_the_same_bits_in_both_styles() -> None:
+    assert quick("tf1_style")["one"] | {"iterations": 0} == quick("tf2_style")["one"] | {
+        "iterations": 0  # of a Keras optimizer alone
+    }
+
+
+def test_two_workers_end_in_the_range_of_interleavings(found: dict[str, Any]) -> None:
+    least, greatest = interleaved(found["style"])
+    assert least < found["two"]["loss"] < greatest
+
+
+def test_each_batch_is_trained_on_once(found: dict[str, Any]) -> None:
+    assert found["counting"]["counts"] == [1.0] * STEPS
+    assert found["counting"]["step"] == found["two"]["step"] == STEPS
+
+
+def test_keras_counts_iterations_without_a_lock() -> None:
+    # When this fails, Keras counts by one operation, and the pages must not warn of it any more.
+    import tensorflow as tf
+
+    optimizer = tf.keras.optimizers.SGD(0.5)
+    weight = tf.Variable(1.0)
+    optimizer.build([weight])
+    update = tf.function(lambda: optimizer.apply_gradients([(tf.constant(1.0), weight)]))
+    kinds = [operation.type for operation in update.get_concrete_function().graph.get_operations()]
+    assert kinds.count("AssignSubVariableOp") == 1  # the weight, in one operation
+    assert kinds.count("AssignVariableOp") == 1  # the iterations, read before
+    assert "AssignAddVariableOp" not in kinds
+
+
+@pytest.mark.slow
+def test_a_gradient_that_counts_twice_ends_outside_of_the_range(more: dict[str, Any]) -> None:
+    assert more["doubled"]["loss"] < interleaved(more["style"])[0]
+
+
+@pytest.mark.slow
+def test_batches_that_are_trained_on_twice_are_found(more: dict[str, Any]) -> None:
+    assert more["all_train_on_all"]["counts"] == [2.0] * STEPS
+    assert more["all_train_on_all"]["step"] == 2 * STEPS
+
+
+@pytest.mark.slow
+def test_a_chief_that_does_not_wait_saves_less_than_it_counts(more: dict[str, Any]) -> None:
+    if more["style"] == "tf2_style":
+        assert "nobody_waits" not in more  # there, the losses come from the workers
+        return
+    counts = more["nobody_waits"]["counts"]
+    assert counts[0::2] == [1.0] * (STEPS // 2)  # the chief's
+    assert sum(counts) < STEPS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["killed", "chief_killed"])
+def test_a_killed_run_goes_on_where_it_was_saved(victim: str, more: dict[str, Any]) -> None:
+    if victim not in more:
+        assert victim == "chief_killed"  # TensorFlow 1's chief is a worker
+        return
+    run = more[victim]
+    assert re.fullmatch(
+        r"(worker 1|chief 0): expected to finish, found that SIGKILL ended it", run["error"]
+    )
+    assert run["resumed"] > 0 and run["resumed"] % STRETCH == 0
+    assert run["counts"] == [1.0] * (5 * STRETCH)
+    assert run["left"] == []
+
+
+@pytest.mark.slow
+def test_a_worker_that_never_comes_ends_the_others(more: dict[str, Any]) -> None:
+    run = more["never_comes"]
+    assert re.search(r"^(worker|chief) 0: expected .+ within 4 s, found that not all", run["error"])
+    assert 4 <= run["seconds"] < 60
+    assert run["left"] == []
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_started_again_goes_on(more: dict[str, Any]) -> None:
+    if "restarted" not in more:
+        assert "chief_killed" not in more  # TensorFlow 1 has no coordinator
+        return
+    run = more["restarted"]
+    counts = np.array(run["counts"])
+    assert run["killed"] and run["left"] == []
+    # What the killed worker had in hand is run again, and may have been applied before.
+    assert set(counts) <= {1.0, 2.0}
+    assert np.sum(counts == 2) <= 1
