@@ -41,13 +41,13 @@ def towers(updating: list[int]) -> dict[str, Any]:
     return _found(normalized, mean, variance)
 
 
-def replicas(synchronized: bool) -> dict[str, Any]:
-    """Returns what two replicas of a MirroredStrategy make of the batch."""
+def replicas(keras: Any, **arguments: bool) -> dict[str, Any]:
+    """Returns what two replicas of a MirroredStrategy make of the batch, and what each keeps."""
     import tensorflow as tf
 
     strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
     with strategy.scope():
-        layer = tf.keras.layers.BatchNormalization(synchronized=synchronized, **SETTINGS)
+        layer = keras.layers.BatchNormalization(**arguments, **SETTINGS)
         layer.build([None, 1])
 
     @tf.function
@@ -59,10 +59,11 @@ def replicas(synchronized: bool) -> dict[str, Any]:
         return tf.constant(BATCH[first : first + 2])
 
     shares = strategy.experimental_distribute_values_from_function(share)
-    normalized = np.concatenate(
-        [np.asarray(one) for one in strategy.experimental_local_results(step(shares))]
-    )
-    return _found(normalized, layer.moving_mean.numpy(), layer.moving_variance.numpy())
+    local = strategy.experimental_local_results
+    normalized = np.concatenate([np.asarray(output) for output in local(step(shares))])
+    found = _found(normalized, layer.moving_mean.numpy(), layer.moving_variance.numpy())
+    mean = getattr(layer.moving_mean, "_value", layer.moving_mean)  # Keras 3 has it in its own
+    return {**found, "means": [float(copy.read_value()[0]) for copy in local(mean)]}
 
 
 def one_device() -> dict[str, Any]:
@@ -94,14 +95,16 @@ def main() -> None:
         }
     else:
         import tensorflow as tf
+        import tf_keras
 
         (cpu,) = tf.config.list_physical_devices("CPU")
         two = [tf.config.LogicalDeviceConfiguration()] * 2
         tf.config.set_logical_device_configuration(cpu, two)
         scenarios = {
             "one device": one_device,
-            "replicas": lambda: replicas(False),
-            "synchronized": lambda: replicas(True),
+            "replicas": lambda: replicas(tf.keras),
+            "synchronized": lambda: replicas(tf.keras, synchronized=True),
+            "replicas of Keras 2": lambda: replicas(tf_keras),
         }
     print(json.dumps({name: scenario() for name, scenario in scenarios.items()}))
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +31,13 @@ def add_parser(subparsers: Any) -> None:
         ),
     )
     parser.add_argument(
-        "program",
-        nargs="*",
-        metavar="MODEL -- FLAG",
-        help=f"{', '.join(SEVERAL_WORKERS)} (default), and its own flags: -- --steps 50",
+        "model",
+        nargs="?",
+        default=SEVERAL_WORKERS[0],
+        metavar="MODEL",
+        help=f"{' (default) or '.join(SEVERAL_WORKERS)}; its own flags come last: -- --steps 50",
     )
+    parser.parse_known_args = functools.partial(_parse, parser)  # type: ignore[method-assign]
     parser.add_argument("--style", choices=STYLES, default="tf2_style", help="(default: tf2_style)")
     parser.add_argument(
         "--workers", type=count, default=2, metavar="N", help="that train (default: 2)"
@@ -79,7 +83,9 @@ def execute(arguments: argparse.Namespace) -> int:
 
     if arguments.throughput:
         return _time()
-    model, flags = _program(arguments.program)
+    model, flags = arguments.model, arguments.flags
+    if model not in SEVERAL_WORKERS:
+        raise UsageError(f"MODEL: expected one of {', '.join(SEVERAL_WORKERS)}; found {model!r}")
     _check(arguments)
     python, environment = interpreter(arguments.runtime)
     ports = _ports(arguments.ports)
@@ -126,13 +132,18 @@ def _time() -> int:
     return 0
 
 
-def _program(given: list[str]) -> tuple[str, list[str]]:
-    """Returns the model and the flags that its program takes."""
-    has_model = bool(given) and not given[0].startswith("-")
-    model, flags = (given[0], given[1:]) if has_model else (SEVERAL_WORKERS[0], given)
-    if model not in SEVERAL_WORKERS:
-        raise UsageError(f"MODEL: expected one of {', '.join(SEVERAL_WORKERS)}; found {model!r}")
-    return model, flags
+def _parse(
+    parser: argparse.ArgumentParser, arguments: Sequence[str], namespace: Any = None
+) -> tuple[argparse.Namespace, list[str]]:
+    """Parses what stands before `--`; the rest are flags of the model.
+
+    argparse gives a list that may be empty nothing at all, once a flag stands before it.
+    """
+    given = list(arguments)
+    end = given.index("--") if "--" in given else len(given)
+    parsed, unknown = argparse.ArgumentParser.parse_known_args(parser, given[:end], namespace)
+    parsed.flags = given[end + 1 :]
+    return parsed, unknown
 
 
 def _check(arguments: argparse.Namespace) -> None:

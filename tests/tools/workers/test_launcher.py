@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from shared.errors import UsageError
+from shared.tools.commands import workers
 from shared.tools.workers.cluster import Cluster, Task, free_ports, on_loopback
 from shared.tools.workers.launcher import ClusterError, Launcher
 from shared.tools.workers.processes import Interpreter, Process
@@ -209,6 +211,25 @@ def test_what_cannot_be_started_is_refused(
 
     assert main(["workers", *arguments]) == 2
     assert capsys.readouterr().err == f"error: {message}\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "model", "flags"),
+    [
+        ([], "several_workers", []),
+        (["--", "--steps", "5"], "several_workers", ["--steps", "5"]),
+        (
+            ["asynchronous_workers", "--workers", "3", "--", "--steps", "5", "--"],
+            "asynchronous_workers",
+            ["--steps", "5", "--"],
+        ),
+    ],
+)
+def test_flags_of_the_model_come_last(given: list[str], model: str, flags: list[str]) -> None:
+    parser = argparse.ArgumentParser()
+    workers.add_parser(parser.add_subparsers())
+    parsed = parser.parse_args(["workers", *given])
+    assert (parsed.model, parsed.flags) == (model, flags)
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[Any]:

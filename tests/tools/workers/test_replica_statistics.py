@@ -1,4 +1,4 @@
-"""What batch normalization on several devices keeps: one tower's moments, or a mean of averages."""
+"""Whose moments the averages of batch normalization hold, where several devices train."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ TOWERS = {
 }
 REPLICAS = {
     "one device": (half_way(4, start=0), half_way(14, start=1)),
-    "replicas": (half_way(4, start=0), half_way(5, start=1)),  # means over both replicas
+    "replicas": (half_way(1, start=0), half_way(1, start=1)),  # those of the first
     "synchronized": (half_way(4, start=0), half_way(14, start=1)),
+    "replicas of Keras 2": (half_way(4, start=0), half_way(5, start=1)),  # means over both
 }
 
 
@@ -47,8 +48,14 @@ def require(found: dict[str, Any], expected: dict[str, tuple[float, float]]) -> 
         assert found[name]["normalized"] == pytest.approx(normalized, rel=1e-6, abs=1e-6), name
 
 
-def test_replicas_average_their_averages_unless_they_are_synchronized() -> None:
-    require(json.loads(run_module("replica_statistics", "tf2_style")), REPLICAS)
+def test_replicas_keep_averages_of_their_own_and_the_first_counts() -> None:
+    found = json.loads(run_module("replica_statistics", "tf2_style"))
+    require(found, REPLICAS)
+    own = [half_way(1, start=0), half_way(7, start=0)]
+    # When this fails, Keras 3 averages over the replicas, and docs/guide/workers.md must say so.
+    assert found["replicas"]["means"] == own
+    assert found["replicas of Keras 2"]["means"] == own
+    assert found["synchronized"]["means"] == [2.0, 2.0]
 
 
 @pytest.fixture(scope="module")
