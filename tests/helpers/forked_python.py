@@ -1,0 +1,125 @@
+"""Runs Python programs as forks of a process that has imported TensorFlow already.
+
+Importing TensorFlow takes four seconds of a processor, and hundreds of tests run a program. `run`
+does what `subprocess.run` does, in a fork of a server (fork_server.py says why that is sound); each
+interpreter has one server in each process of pytest. How a process starts, what it imports and what
+a signal does to it are tested with processes of their own; tests/project/test_forked_python.py
+compares both ways.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from shared.tools.child_process import tf115_environment
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVER = Path(__file__).with_name("fork_server.py")
+# Variables that Python, TensorFlow and the libraries below read once, when they start.
+AT_START = ("PYTHON", "TF_", "TF2_", "KERAS_", "XLA_", "OMP_", "OPENBLAS_", "MKL_", "CUDA_", "LD_")
+# What most programs import. No file of a style: a program may bring its own.
+HERE = ("shared.tensorflow_loading", "keras", "shared.tools.commands")
+TF115 = ("shared.tensorflow_loading",)
+
+
+def run(
+    command: Sequence[object],
+    cwd: Path | str = ROOT,
+    env: Mapping[str, str] | None = None,
+    check: bool = False,
+) -> subprocess.CompletedProcess[str]:
+    """Runs a program as `subprocess.run` does with `capture_output=True, text=True`.
+
+    Args:
+        command: an interpreter; options `-W …`; then `-m MODULE`, `-c CODE` or a file, and the
+            program's arguments.
+        cwd: the working directory.
+        env: the environment; without it, this process's.
+        check: whether an exit code other than 0 raises CalledProcessError.
+
+    Raises:
+        ValueError: the environment differs in what is read when a process starts.
+    """
+    python, *words = map(str, command)
+    options: list[str] = []
+    while words[0] == "-W":
+        options, words = options + words[:2], words[2:]
+    with tempfile.TemporaryDirectory() as folder:
+        job = {
+            "words": words,
+            "cwd": str(cwd),
+            "env": dict(os.environ if env is None else env),
+            "out": os.path.join(folder, "out"),
+            "err": os.path.join(folder, "err"),
+        }
+        code = _server(python, tuple(options)).run(job)
+        out, err = (Path(str(job[name])).read_text(encoding="utf-8") for name in ("out", "err"))
+    done = subprocess.CompletedProcess(list(map(str, command)), code, out, err)
+    if check:
+        done.check_returncode()
+    return done
+
+
+class Server:
+    """A process that forks. It ends with this process, which holds the other end of its pipe."""
+
+    def __init__(self, python: str, options: Sequence[str]) -> None:
+        """Starts the process, which then imports while this one goes on."""
+        is_here = python == sys.executable
+        self._environment = dict(os.environ) if is_here else tf115_environment()
+        self._process = subprocess.Popen(
+            [python, *options, str(SERVER), str(ROOT), *(HERE if is_here else TF115)],
+            env={name: value for name, value in self._environment.items() if name != "PYTHONPATH"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, job: dict[str, object]) -> int:
+        """Runs one program; returns its exit code, or a signal's number below 0."""
+        self._require_same_start(job["env"])
+        assert self._process.stdin is not None and self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps(job) + "\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        except BaseException:  # a time limit, say: the next answer would be this program's
+            self.end()
+            raise
+        if not answer:
+            self.end()
+            raise RuntimeError("the fork server ended; its error is on standard error")
+        return int(answer)
+
+    def _require_same_start(self, env: Mapping[str, str]) -> None:
+        differing = sorted(
+            name
+            for name in {*env, *self._environment} - {"PYTHONPATH"}
+            if name.startswith(AT_START) and env.get(name) != self._environment.get(name)
+        )
+        if differing:
+            raise ValueError(f"{', '.join(differing)}: read at the start; use subprocess.run")
+
+    def end(self) -> None:
+        """Ends the process and what it runs; the next program starts another."""
+        _server.cache_clear()
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.communicate()
+
+
+@functools.cache
+def _server(python: str, options: tuple[str, ...]) -> Server:
+    server = Server(python, options)
+    atexit.register(server.end)
+    return server
