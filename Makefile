@@ -4,6 +4,9 @@
 #   PYTHON37=…   the Python 3.7 that .venv-tf115 is made with (default: the first one found)
 #   ARGS=…       what `run`, `test` and `bench` hand on, as in: make test ARGS="-k cnn -x"
 
+# The units of work of tests/helpers/distribution.py, in its order.
+DISTRIBUTION := --dist loadgroup --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test test-slow test-guide mutants torture kills parity bench bench-quick guide
@@ -16,7 +19,7 @@ run: .venv/.installed  ## Train and compare every pair (ARGS="cnn --steps 200")
 	@.venv/bin/pairs run $(ARGS)
 
 test: .venv/.installed  ## Run the tests (ARGS="-k cnn -x")
-	@.venv/bin/python -m pytest $(ARGS) -n auto --dist loadfile
+	@.venv/bin/python -m pytest $(ARGS) -n auto $(DISTRIBUTION)
 
 mutants: .venv/.installed  ## Change the code in many places, one at a time: is it noticed? (ARGS="--every 10")
 	@PYTHONPATH=.:tests .venv/bin/python -m mutants $(ARGS)
@@ -32,7 +35,7 @@ parity: .venv/.installed  ## Renew the parity matrix; or compare (ARGS="cnn --ru
 	@.venv/bin/pairs parity $(or $(ARGS),--renew)
 
 test-slow: .venv/.installed  ## Run the tests that train for minutes
-	@.venv/bin/python -m pytest -m slow $(ARGS) -n auto --dist loadfile
+	@.venv/bin/python -m pytest -m slow $(ARGS) -n auto $(DISTRIBUTION)
 
 guide: .venv/.installed  ## Build the guide into build/guide; `pairs guide` opens it
 	@.venv/bin/pairs guide --build --no-open

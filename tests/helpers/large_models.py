@@ -1,6 +1,7 @@
-"""The larger models: what trains one of them takes seconds, and is a slow test.
+"""The larger models: what trains one of them takes a second or more, and is a slow test.
 
-`make test` still trains each of them once, in both styles: tests/pairs/test_training.py.
+The others stand for them in `make test`: no optimizer state, Adam, and images with labels. It still
+trains each model once, in both styles: tests/pairs/test_training.py.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 
 LARGE = {
+    "mlp": "a second to trace, 1.2 MB a checkpoint",
+    "embeddings": "a second to trace",
     "cnn": "50 ms a step, 39 MB a checkpoint",
     "recurrent_network": "20 ms a step, a second to trace",
     "adversarial": "10 ms a step, three seconds to trace",

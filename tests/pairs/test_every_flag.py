@@ -81,12 +81,12 @@ def observed(name: str, style: str, folder: Path, capsys: Any, **changed: Any) -
     }
 
 
-@pytest.fixture
-def other_images(tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def other_images(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Other images than the sample's: its test images, to train on."""
     digits = load_digits()
     classes = digits.test_labels.argmax(axis=1)
-    path = tmp_path / OTHER["data"]
+    path = tmp_path_factory.mktemp("data") / OTHER["data"]
     np.savez(
         path,
         x_train=(digits.test_images * 255).astype(np.uint8).reshape(-1, 28, 28),
@@ -103,8 +103,10 @@ def plainly() -> dict[str, dict[str, Any]]:
     return {}
 
 
-# Each setting trains three models: one of each kind of data is quick.
+# Each setting trains two models: one of each kind of data is quick. A slow model has what changes
+# no number in one run, but for one of two flags that say which steps of a trace are whole.
 QUICK = {"linear_regression", "softmax_regression"}
+TOGETHER = BESIDE - {"trace_steps"}
 CASES = [
     pytest.param(
         name,
@@ -114,7 +116,19 @@ CASES = [
     )
     for name in PAIRS
     for setting in settings_of(name)
+    if name in QUICK or setting not in TOGETHER
 ]
+
+
+def of_both_styles(
+    name: str, folder: Path, capsys: Any, plainly: Any, **changed: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns what both styles do with flags, which must be the same, and what one does without."""
+    tf1, tf2 = (observed(name, style, folder, capsys, **changed) for style in STYLES)
+    assert tf1 == tf2
+    if name not in plainly:
+        plainly[name] = observed(name, "tf2_style", folder / "plain", capsys)
+    return tf2, plainly[name]
 
 
 @pytest.mark.parametrize(("name", "setting"), CASES)
@@ -122,16 +136,24 @@ def test_both_styles_do_the_same_with_a_flag(
     name: str, setting: str, tmp_path: Path, capsys: Any, other_images: str, plainly: Any
 ) -> None:
     value = other_images if setting == "data" else OTHER[setting]
-    tf1, tf2 = (observed(name, style, tmp_path, capsys, **{setting: value}) for style in STYLES)
-    assert tf1 == tf2
-    if name not in plainly:
-        plainly[name] = observed(name, "tf2_style", tmp_path / "plain", capsys)
-    plain = plainly[name]
+    found, plain = of_both_styles(name, tmp_path, capsys, plainly, **{setting: value})
     if setting in BESIDE:
-        assert tf2["losses"] == plain["losses"] and tf2["variables"] == plain["variables"]
-        assert tf2 != plain
+        assert found["losses"] == plain["losses"] and found["variables"] == plain["variables"]
+        assert found != plain
     else:
-        assert tf2["losses"] != plain["losses"]
+        assert found["losses"] != plain["losses"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in PAIRS if name not in QUICK])
+def test_both_styles_do_the_same_with_the_flags_that_change_no_number(
+    name: str, tmp_path: Path, capsys: Any, plainly: Any
+) -> None:
+    changed = {setting: OTHER[setting] for setting in TOGETHER & set(settings_of(name))}
+    assert changed.keys() == TOGETHER
+    found, plain = of_both_styles(name, tmp_path, capsys, plainly, **changed)
+    changes = {key for key, value in found.items() if value != plain[key]}
+    assert changes == {"checkpoints", "events", "whole steps", "steps printed"}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The matrix printed in the README and docs/parity.md holds, and is renewed as a whole.
 
-tests/tools/parity/test_parity.py measures it anew in short runs; the slow test here does in full.
+tests/tools/parity/test_parity.py measures it anew: in short runs, and with -m slow in full.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from shared.models import PAIRS
 from shared.tools.commands import parity
 from shared.tools.parity import matrix, printed
 from shared.tools.parity.bounds import bound_of
-from shared.tools.parity.matrix import RUNTIMES, Row, measure
+from shared.tools.parity.matrix import RUNTIMES, Row
 from shared.tools.parity.printed import PLACES, ROOT, no_longer_holds, read_results, renew
 
 RENEW = "`make parity` renews it"
@@ -52,12 +52,6 @@ def test_the_results_are_of_every_model_and_runtime_with_its_steps_and_bound() -
         assert not row.is_broken and row.bitwise == (bound.limit == 0)
         assert row.compared and set(row.compared.values()) == {row.steps}
     assert "1.15.5" in measured_on
-
-
-@pytest.mark.slow
-def test_the_whole_matrix_is_found_again(tmp_path: Path) -> None:
-    rows = list(measure(list(PAIRS.values()), list(RUNTIMES), None, tmp_path))
-    assert no_longer_holds(read_results()[0], rows) == []
 
 
 def test_a_row_names_the_optimizer_of_keras_that_its_model_has() -> None:

@@ -1,0 +1,70 @@
+"""Which tests stay together on one worker of pytest-xdist, and which begin first.
+
+The tests of a file share its fixtures, so a file is one unit of work. A file whose tests of one
+model share nothing with those of another is a unit for each model. Units are handed out in order,
+the longest first: else one worker would begin a long unit when the others are done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from shared.models import PAIRS
+
+BY_MODEL = {
+    "tests/pairs/test_every_flag.py",
+    "tests/pairs/test_saved_model.py",
+    "tests/pairs/test_scripts.py",
+    "tests/pairs/test_summaries.py",
+    "tests/pairs/test_float64.py",
+    "tests/pairs/test_tf115.py",
+    "tests/tools/parity/test_parity.py",
+}
+# In this order; units of one model as FILE::MODEL. All that is not here takes less than a minute.
+LONGEST = (
+    "tests/tools/parity/test_parity.py::cnn",
+    "tests/tools/parity/test_parity.py::residual_network",
+    "tests/tools/workers/test_worker_faults.py",
+    "tests/guide/test_guide_own_model.py",
+    "tests/tools/checkpoint_conversion/test_many_models.py",
+    "tests/tools/test_run_command.py",
+    "tests/project/test_mutants.py",
+    "tests/tools/parity/test_parity.py",
+    "tests/tools/workers/test_several_workers.py",
+    "tests/pairs/test_every_flag.py::cnn",
+    "tests/pairs/test_every_flag.py::residual_network",
+    "tests/pairs/test_full_training.py",
+    "tests/tools/workers/test_launcher.py",
+    "tests/pairs/test_one_rounding.py",
+    "tests/tools/check/test_planted.py",
+    "tests/tools/check/test_ports.py",
+    "tests/tools/check/test_live_check.py",
+    "tests/checkpoints/test_checkpoint_training.py",
+    "tests/guide/test_snippets.py",
+    "tests/guide/test_guide_ladder.py",
+    "tests/pairs/test_every_flag.py",
+    "tests/pairs",
+)
+
+
+def unit_of(item: Any) -> str:
+    """Returns the unit of work that a test belongs to: its file, or FILE::MODEL.
+
+    Args:
+        item: a test that pytest collected.
+    """
+    file = str(item.nodeid).partition("::")[0]
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    models = [value for value in parameters if isinstance(value, str) and value in PAIRS]
+    return f"{file}::{models[0]}" if file in BY_MODEL and models else file
+
+
+def ordered(units: Iterable[str]) -> dict[str, int]:
+    """Returns the place of each unit: those of `LONGEST` in its order, then the others as given."""
+
+    def rank(unit: str) -> int:
+        found = [n for n, first in enumerate(LONGEST) if unit == first or unit.startswith(first)]
+        return min(found, default=len(LONGEST))
+
+    return {unit: place for place, unit in enumerate(sorted(dict.fromkeys(units), key=rank))}
