@@ -771,15 +771,34 @@ def _check_records(records: np.ndarray, dtype: np.dtype, what: str) -> None:
 
 def _parse_npy(data: bytes) -> np.ndarray:
     """Reads one `.npy` member; never a pickled object, never more memory than there are bytes."""
-    stream = io.BytesIO(data)
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        header = np.lib.format.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        header = np.lib.format.read_array_header_2_0(stream)
-    else:
+    version = np.lib.format.read_magic(io.BytesIO(data))
+    if version not in ((1, 0), (2, 0)):
         raise ValueError(f"its .npy header has the unexpected version {version}")
-    shape, is_fortran, dtype = header
+    form = "<H" if version == (1, 0) else "<I"  # of the length, which follows magic and version
+    start = 8 + struct.calcsize(form)
+    if len(data) < start:
+        raise ValueError("its .npy header is cut")
+    end = start + struct.unpack(form, data[8:start])[0]
+    shape, is_fortran, dtype = _npy_header(data[:end])
     if dtype.hasobject or is_fortran:
         raise ValueError("it holds Python objects or Fortran order, which no trace does")
-    return np.frombuffer(data, dtype, offset=stream.tell()).reshape(shape)
+    return np.frombuffer(data, dtype, offset=end).reshape(shape)
+
+
+_headers: Dict[bytes, Tuple[Tuple[int, ...], bool, np.dtype]] = {}
+
+
+def _npy_header(data: bytes) -> Tuple[Tuple[int, ...], bool, np.dtype]:
+    """Returns the shape, the order and the dtype of a header.
+
+    A trace has the same few for each of its many members, and each is a Python literal: parsing it
+    takes longer than reading the numbers.
+    """
+    if data not in _headers:
+        stream = io.BytesIO(data)
+        is_short = np.lib.format.read_magic(stream) == (1, 0)
+        name = "read_array_header_1_0" if is_short else "read_array_header_2_0"
+        if len(_headers) >= 1000:
+            _headers.clear()
+        _headers[data] = getattr(np.lib.format, name)(stream)
+    return _headers[data]

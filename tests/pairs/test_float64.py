@@ -6,6 +6,8 @@ outside of what training shows, batches have odd sizes, and states are late ones
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 from large_models import large_are_slow
-from model_state import set_parameters, set_slots, set_step
+from model_state import assign, set_parameters, set_slots, set_step
 from numpy_models import NUMPY_MODELS, NumpyModel, adam
 from shared.models import PAIRS
 
@@ -59,9 +61,31 @@ def a_batch(name: str, size: int, seed: int = 0) -> tuple[np.ndarray, ...]:
     return images, classes if PAIRS[name].data == "fashion" else one_hot
 
 
-def a_model(name: str, style: str, optimizer: str | None = None, **settings: Any) -> Any:
-    """Returns a model whose parameters are all different, none of them 0."""
+@functools.lru_cache(maxsize=8)
+def created(name: str, style: str, optimizer: str | None, **settings: Any) -> tuple[Any, Any]:
+    """Returns a new model and its slots."""
     model = PAIRS[name].create(style, optimizer, **settings)
+    return model, {slot: np.array(value) for slot, value in model.slots().items()}
+
+
+@pytest.fixture
+def new_models() -> Iterator[None]:
+    """Makes models anew for this test, and for the next one."""
+    created.cache_clear()
+    yield
+    created.cache_clear()
+
+
+def a_model(name: str, style: str, optimizer: str | None = None, **settings: Any) -> Any:
+    """Returns a model whose parameters are all different, none of them 0.
+
+    What was made before is taken again, as it was at first but for the parameters: to make a model
+    and to trace its functions takes longer than all that is computed with it.
+    """
+    model, slots = created(name, style, optimizer, **settings)
+    set_step(model, 0)
+    for slot, value in slots.items():
+        assign(model, model.slot_variables()[slot], value)
     random = np.random.RandomState(7)
     values = {
         parameter: random.normal(0.01, 1.5 / np.shape(value)[0] ** 0.5, np.shape(value))
@@ -210,6 +234,7 @@ def test_every_pair_has_its_mathematics_here() -> None:
         ("mlp", "correct", lambda self, o, t: tf.reduce_sum(tf.cast(tf.argmax(o, 1) > 4, "int32"))),
     ],
 )
+@pytest.mark.usefixtures("new_models")
 def test_a_wrong_model_is_caught(
     name: str, method: str, wrong: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,6 +251,7 @@ def test_a_wrong_model_is_caught(
         check(name, "tf2_style", None, *more)
 
 
+@pytest.mark.usefixtures("new_models")
 def test_an_update_frozen_late_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     right = PAIRS["softmax_regression"].module("tf2_style").SoftmaxRegression.update
 
@@ -241,6 +267,7 @@ def test_an_update_frozen_late_is_caught(monkeypatch: pytest.MonkeyPatch) -> Non
         test_one_update("softmax_regression", "tf2_style", None, 1051)
 
 
+@pytest.mark.usefixtures("new_models")
 def test_keras_epsilon_of_its_own_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     adam_of_keras = tf.keras.optimizers.Adam
     monkeypatch.setattr(tf.keras.optimizers, "Adam", lambda rate, epsilon: adam_of_keras(rate))
