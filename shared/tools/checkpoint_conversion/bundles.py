@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from shared.errors import CheckpointError
 from shared.tools.checkpoint_conversion.files import (
@@ -20,9 +23,11 @@ from shared.tools.checkpoint_conversion.files import (
     v1_files_of,
 )
 from shared.tools.checkpoint_conversion.index_file import Index, read_index
+from shared.tools.checkpoint_conversion.row_blocks import Rows
 from shared.tools.checkpoint_conversion.shown import shown
 from shared.tools.checkpoint_conversion.sources import BUNDLE, V1_FILE, Entry
 
+LARGE_BYTES = 16 * 2**20  # a smaller tensor may well be in memory twice
 PATTERN_CHARACTERS = re.compile(r"[*?\[\\]")  # TensorFlow takes a prefix with one for a pattern
 
 
@@ -53,6 +58,8 @@ class Bundle:
                 shape = tuple(length for _, length in part.slices[0])
             entries[name] = Entry(name, shape, dtypes[name].name, part, partitions.get(name, 1))
         self.entries: Mapping[str, Entry] = entries
+        self._index = index
+        self._checked: set[str] = set()
 
     def _intact_index(self) -> Index:
         with errors_of(self.path):
@@ -83,6 +90,37 @@ class Bundle:
             spec = entry.part.spec()
         with errors_of(self.path, key):
             return read_tensor(self.plain, key, tf.as_dtype(entry.dtype), spec)
+
+    def rows(self, key: str) -> Rows | None:
+        """Returns a large tensor as rows that are read when needed; None for any other.
+
+        Raises:
+            CheckpointError: it is damaged. TensorFlow checks its checksum as it reads all of it,
+                which is in memory only for that time.
+        """
+        import tensorflow as tf
+
+        entry, place = self.entries[key], self._index and self._index.places.get(key)
+        dtype = np.dtype(tf.as_dtype(entry.dtype).as_numpy_dtype)
+        large = math.prod(entry.shape) * dtype.itemsize > LARGE_BYTES
+        if not (self._index and place and large and entry.shape and entry.part is None):
+            return None
+        if key not in self._checked:
+            self.read(key)
+            self._checked.add(key)
+        shard, offset, size = place
+        if dtype.hasobject or size != math.prod(entry.shape) * dtype.itemsize:
+            return None
+        width = size // entry.shape[0]
+        file = f"{self.path}.data-{shard:05}-of-{self._index.shards:05}"
+
+        def rows(start: int, end: int) -> np.ndarray:
+            with errors_of(self.path, key), open(file, "rb") as data:
+                data.seek(offset + start * width)
+                found = np.frombuffer(data.read((end - start) * width), dtype)
+                return found.reshape(end - start, *entry.shape[1:])
+
+        return Rows(entry.shape, dtype, rows)
 
 
 @functools.cache

@@ -107,6 +107,19 @@ class Contents:
         """
         return self.source.read(self.variables[name].key)
 
+    def rows(self, name: str) -> Any:
+        """Reads a variable's value as an array, of a large one as Rows that are read when needed.
+
+        Raises:
+            CheckpointError: the file is damaged, or holds no values.
+        """
+        import numpy as np
+
+        key = self.variables[name].key
+        rows = getattr(self.source, "rows", None)  # what can read a part of a tensor has it
+        found = rows(key) if rows is not None else None
+        return np.asarray(self.source.read(key)) if found is None else found
+
 
 def describe(path: str | os.PathLike[str], parameters: object_based.BuiltWith = ()) -> Contents:
     """Reads what a checkpoint holds; of its values only the object graph.

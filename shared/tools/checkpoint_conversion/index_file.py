@@ -59,12 +59,14 @@ class Index:
         bytes: how long each data file must be at least, by its number.
         parts: the tensors of which not all elements are there.
         partitions: into how many slices of rows a tensor is cut that is all there.
+        places: number of the data file, position in it and bytes, of each whole tensor.
     """
 
     shards: int
     bytes: dict[int, int]
     parts: dict[str, Part]
     partitions: dict[str, int] = dataclasses.field(default_factory=dict)
+    places: dict[str, tuple[int, int, int]] = dataclasses.field(default_factory=dict)
 
 
 def is_table(path: str) -> bool:
@@ -93,21 +95,24 @@ def _index(content: bytes) -> Index:
 
     shards, lengths, parts = 0, dict[int, int](), dict[str, Part]()
     partitions: dict[str, int] = {}
+    places: dict[str, tuple[int, int, int]] = {}
     for key, value in _table(content):
         if key == _HEADER_KEY:
             shards = tensor_bundle_pb2.BundleHeaderProto.FromString(value).num_shards
             continue
         entry = tensor_bundle_pb2.BundleEntryProto.FromString(value)
+        name = key.decode("utf-8", "surrogateescape")
         if entry.slices:
-            part, name = _part(entry), key.decode("utf-8", "surrogateescape")
+            part = _part(entry)
             if part:
                 parts[name] = part
             elif _cuts_rows_alone(entry):
                 partitions[name] = len(entry.slices)
         else:
+            places[name] = entry.shard_id, entry.offset, entry.size
             end = entry.offset + entry.size
             lengths[entry.shard_id] = max(lengths.get(entry.shard_id, 0), end)
-    return Index(shards, lengths, parts, partitions)
+    return Index(shards, lengths, parts, partitions, places)
 
 
 def _part(entry: Any) -> Part | None:

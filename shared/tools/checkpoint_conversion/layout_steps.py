@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from shared.tools.checkpoint_conversion.row_blocks import is_filled_with
+
 Shape = tuple[int, ...]
-Arrays = list[np.ndarray]
+Arrays = list[Any]  # of NumPy, or Rows, which stand for one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -275,10 +277,10 @@ class Add(Step):
     def _changed(self, arrays: Arrays, sign: int, constants: bool) -> Arrays:
         if not constants:
             return arrays
-        array = np.array(arrays[self.tensor])
-        part = np.split(array, self.parts, axis=self.axis)[self.part]  # a view
-        part += array.dtype.type(sign * self.add)
-        return self._replaced(arrays, array)
+        array = arrays[self.tensor]
+        parts = np.split(array, self.parts, axis=self.axis)
+        parts[self.part] = parts[self.part] + array.dtype.type(sign * self.add)
+        return self._replaced(arrays, np.concatenate(parts, axis=self.axis))
 
     def _forward(self, arrays: Arrays, constants: bool) -> Arrays:
         return self._changed(arrays, 1, constants)
@@ -315,7 +317,7 @@ class Fill(Step):
 
     def _backward(self, arrays: Arrays, shapes: Sequence[Shape], constants: bool) -> Arrays:
         array = arrays[self.tensor]
-        if not (array == array.dtype.type(self.fill)).all():
+        if not is_filled_with(array, self.fill):
             raise ValueError(f"{self.fill:g} everywhere, as TF1 has no such tensor; found others")
         return self._replaced(arrays)
 

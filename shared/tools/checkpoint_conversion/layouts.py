@@ -9,15 +9,15 @@ LSTM. TF1: kernel [i + u, 4u] and bias [4u], gates i, j, f, o, and adds `forget_
 runs. Keras: kernel [i, 4u], recurrent_kernel [u, 4u], bias [4u], gates i, f, c, o, with the forget
 bias inside. GRU. TF1: gates/kernel [i + u, 2u] and gates/bias [2u], r and u;
 candidate/kernel [i + u, u] and candidate/bias [u]. Keras, with reset_after=False: kernel [i, 3u],
-recurrent_kernel [u, 3u], bias [3u], gates z, r, h, where z is TF1's u.
+recurrent_kernel [u, 3u], bias [3u], gates z, r, h, where z is TF1's u. ConvLSTMCell of contrib has
+LSTM's gates and forget bias, its kernels have the window's axes in front, and its bias is `biases`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-
-import numpy as np
+from typing import Any
 
 from shared.errors import UsageError
 from shared.tools.checkpoint_conversion.layout_steps import (
@@ -33,6 +33,7 @@ from shared.tools.checkpoint_conversion.layout_steps import (
     Transpose,
     Unsum,
 )
+from shared.tools.checkpoint_conversion.row_blocks import Rows, whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +82,7 @@ CELLS = {
         ),
         note="True",
     ),
+    "conv_lstm": Cell(4, ("kernel", "biases")),
     "keras_cudnn_lstm": Cell(4, ("kernel", "recurrent_kernel", "bias")),
     "keras_cudnn_gru": Cell(3, ("kernel", "recurrent_kernel", "bias"), note="True"),
 }
@@ -129,7 +131,7 @@ class Recurrent(Layout):
 
     def steps(self, shapes: Sequence[Shape], tf2_shapes: Sequence[Shape]) -> list[Step]:
         """Returns the steps for tensors of these shapes on both sides."""
-        inputs, rows = (shape[0] if shape else 0 for shape in tf2_shapes[:2])
+        inputs, rows = (shape[-2] if len(shape) > 1 else 0 for shape in tf2_shapes[:2])
         units = tf2_shapes[1][-1] // CELLS[self.cell].gates if tf2_shapes[1] else 0
         return list(cell_steps(self.cell, inputs, units, rows, self.forget_bias))
 
@@ -146,11 +148,11 @@ def cell_steps(
         rows: size of its output where it is projected; None for `units`.
         forget_bias: what TF1 adds when it runs.
     """
-    split = Split(split=(inputs, units if rows is None else rows))
+    split = Split(axis=-2, split=(inputs, units if rows is None else rows))
     last = -1
     if cell == "rnn":
         return [split]
-    if cell.startswith("lstm"):
+    if has_forget_bias(cell):
         gates = (0, 2, 1, 3)
         return [
             Permute(0, last, gates),
@@ -204,15 +206,28 @@ def _keras_cudnn_steps(gates: int, inputs: int, units: int) -> Iterable[Step]:
         yield Reshape(2, reshape=(2, gates * units))
 
 
+def has_forget_bias(cell: str) -> bool:
+    """Whether TF1's cell adds a constant to the forget gate when it runs."""
+    return cell == "conv_lstm" or cell.startswith("lstm")
+
+
 def shapes(
-    cell: str, inputs: int, units: int, rows: int | None = None
+    cell: str, inputs: int, units: int, rows: int | None = None, window: Shape = ()
 ) -> tuple[list[Shape], list[Shape]]:
-    """Returns the shapes of a cell's tensors in TF1 and in Keras; `rows` as in `cell_steps`."""
+    """Returns the shapes of a cell's tensors in TF1 and in Keras.
+
+    Args:
+        cell: a name in CELLS.
+        inputs: size of the cell's inputs.
+        units: size of its state.
+        rows: as in `cell_steps`.
+        window: of a convolution, which stands before the other axes of the kernels.
+    """
     rows = units if rows is None else rows
     width = CELLS[cell].gates * units
-    tf2 = [(inputs, width), (rows, width), (width,)]
-    if cell == "rnn" or cell.startswith("lstm"):
-        tf1 = [(inputs + rows, width), (width,)]
+    tf2 = [(*window, inputs, width), (*window, rows, width), (width,)]
+    if cell == "rnn" or has_forget_bias(cell):
+        tf1 = [(*window, inputs + rows, width), (width,)]
         more: list[Shape] = [(units,)] * 3 if cell == "lstm_peephole" else []
         more = [(units, rows)] if cell == "lstm_projection" else more
         return [*tf1, *more], [*tf2, *more]
@@ -265,18 +280,25 @@ def _texts(found: Sequence[Shape]) -> str:
     return ", ".join(str(list(shape)) for shape in found)
 
 
-def to_tf2(steps: Iterable[Step], arrays: Iterable[np.ndarray], constants: bool) -> list:
-    """Returns TF2's tensors of TF1's, in their dtype; `constants` is False for slots."""
+def to_tf2(steps: Iterable[Step], arrays: Iterable[Any], constants: bool) -> list:
+    """Returns TF2's tensors of TF1's, in their dtype; `constants` is False for slots.
+
+    Arrays of NumPy become arrays of NumPy, Rows become Rows.
+    """
     found = list(arrays)
     for step in steps:
         found = step.forward(found, constants)
-    return [np.ascontiguousarray(array).reshape(np.shape(array)) for array in found]
+    return [_contiguous(array) for array in found]
+
+
+def _contiguous(array: Any) -> Any:
+    return array if isinstance(array, Rows) else whole(array)
 
 
 def to_tf1(
     steps: Sequence[Step],
     between: Sequence[Sequence[Shape]],
-    arrays: Iterable[np.ndarray],
+    arrays: Iterable[Any],
     constants: bool,
 ) -> list:
     """Returns TF1's tensors of TF2's; `between` is what `shapes_between` returns.
@@ -287,4 +309,4 @@ def to_tf1(
     found = list(arrays)
     for step, before in zip(reversed(steps), reversed(between[:-1]), strict=True):
         found = step.backward(found, before, constants)
-    return [np.ascontiguousarray(array).reshape(np.shape(array)) for array in found]
+    return [_contiguous(array) for array in found]

@@ -14,7 +14,7 @@ from shared.tools.checkpoint_conversion.conversion_map import (
     toml_names,
     toml_value,
 )
-from shared.tools.checkpoint_conversion.layouts import CELLS, Layout, Recurrent
+from shared.tools.checkpoint_conversion.layouts import CELLS, Layout, Recurrent, has_forget_bias
 from shared.tools.checkpoint_conversion.proposal import Proposal
 
 
@@ -78,7 +78,7 @@ def _layout(layout: Layout) -> Iterator[str]:
     yield f"tf1 = {toml_list(layout.tf1)}"
     yield f"tf2 = {toml_list(layout.tf2)}"
     if isinstance(layout, Recurrent):
-        if layout.cell.startswith("lstm"):
+        if has_forget_bias(layout.cell):
             yield f"forget_bias = {layout.forget_bias}  # as in the TF1 program; no file has it"
         if CELLS[layout.cell].note:
             yield f"# the layer must be made with reset_after={CELLS[layout.cell].note}"

@@ -271,12 +271,12 @@ class _Planner:
     def scale_momentum(self, source: Variable, target: Variable) -> None:
         """Adds a momentum slot: Keras's is TF1's times -learning_rate."""
         rate = self.rate_of(source)
-        read = partial(self.source.read, source.name)
+        rows = partial(self.source.rows, source.name)
         if self.to_tf2:
-            value = partial(values.scaled_momentum, read, rate, divide=False)
+            value = partial(values.scaled_momentum, rows, rate)
         else:
-            kept = partial(self.template.read, target.name)
-            value = partial(values.unscaled_momentum, read, kept, rate)
+            kept = partial(self.template.rows, target.name)
+            value = partial(values.unscaled_momentum, rows, kept, rate)
         self.add(target, [source.name], self.scaled(rate), value)
 
     def scaled(self, rate: float) -> str:
@@ -360,9 +360,17 @@ class _Planner:
 
     def keep_the_rest(self) -> None:
         """Adds ignored tensors of the target, and accounts for ignored ones of the source."""
-        for variable in self.template.with_role(roles.SAVE_COUNTER):
+        kept = [
+            *self.template.with_role(roles.SAVE_COUNTER),
+            *(v for v in self.template.with_role(roles.SETTING) if v.name not in self.writes),
+        ]
+        for variable in kept:
             value = partial(self.template.read, variable.name)
             self.add(variable, [], "template's", value)
+        for variable in self.source.with_role(roles.SETTING):
+            if variable.name not in self.used():
+                number = float(self.source.read(variable.name))
+                self.left_out[variable.name] = f"{number:g}; Keras has it in the program's code"
         for variable in self.source.with_role(roles.SAVE_COUNTER):
             self.left_out[variable.name] = "counts files, not steps"
         for name in sorted(self.ignored & set(self.template.variables) - set(self.writes)):

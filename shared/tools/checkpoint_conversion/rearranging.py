@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
-
-import numpy as np
 
 from shared.errors import CheckpointError
 from shared.tools.checkpoint_conversion import layouts, values
 from shared.tools.checkpoint_conversion.contents import Contents, Variable
 from shared.tools.checkpoint_conversion.layout_steps import Shape, Step
+from shared.tools.checkpoint_conversion.row_blocks import are_equal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,27 +45,23 @@ class Rearranging:
         Raises:
             CheckpointError: TF1 has no place for what the source holds.
         """
-        arrays = [self.source.read(name).numpy() for name in self.names]
+        arrays = [self.source.rows(name) for name in self.names]
         if self.to_tf2:
             found = layouts.to_tf2(self.steps, self._scaled(arrays, False), self.constants)
         else:
             found = self._back(arrays)
-        target = self.targets[position]
-        array = found[position].astype(_numpy_dtype(target.dtype), copy=False)
-        return values.constant(array)
+        return values.tensor(found[position])
 
     def require_place(self) -> None:
         """Raises CheckpointError where TF1, which has no tensor for it, loses what was learned."""
-        self._back([self.source.read(name).numpy() for name in self.names])
+        self._back([self.source.rows(name) for name in self.names])
 
-    def _scaled(self, arrays: list[np.ndarray], divide: bool) -> list[np.ndarray]:
-        rate = self.rate
-        if rate is None:
+    def _scaled(self, arrays: list[Any], divide: bool) -> list[Any]:
+        if self.rate is None:
             return arrays
-        reads = [partial(values.constant, array) for array in arrays]
-        return [values.scaled_momentum(read, rate, divide).numpy() for read in reads]
+        return [values.scaled(array, self.rate, divide) for array in arrays]
 
-    def _back(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    def _back(self, arrays: list[Any]) -> list[Any]:
         if self.constants or self.rate is not None:
             kept = self._of_template(arrays)
             if kept is not None:
@@ -80,24 +74,17 @@ class Rearranging:
                 f"{self.source.prefix}: {', '.join(self.names)}: expected {error}"
             ) from error
 
-    def _of_template(self, arrays: list[np.ndarray]) -> list[np.ndarray] | None:
+    def _of_template(self, arrays: list[Any]) -> list[Any] | None:
         """Returns TF1's values in the template if the source holds just what they become.
 
         Adding a constant rounds, and so does scaling, so that several values become one. Where
         nothing was trained in between, these are the ones that it was.
         """
         try:
-            before = [self.template.read(target.name).numpy() for target in self.targets]
+            before = [self.template.rows(target.name) for target in self.targets]
         except CheckpointError:
             return None  # a template with names and shapes only
         after = layouts.to_tf2(self.steps, self._scaled(before, False), self.constants)
         if not before:
             return None
-        same = all(a.tobytes() == b.tobytes() for a, b in zip(after, arrays, strict=True))
-        return before if same else None
-
-
-def _numpy_dtype(name: str) -> Any:
-    import tensorflow as tf
-
-    return tf.as_dtype(name).as_numpy_dtype
+        return before if all(map(are_equal, after, arrays)) else None

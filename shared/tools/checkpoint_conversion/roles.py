@@ -10,6 +10,7 @@ STEP = "step"  # how many updates the program has made
 ITERATIONS = "iterations"  # how many updates a Keras optimizer has made
 BETA_POWER = "beta power"  # TF1 Adam's beta to the power of (updates + 1)
 LEARNING_RATE = "learning rate"  # Keras keeps it, TF1 programs hold it in their code
+SETTING = "setting"  # a hyperparameter that Keras of 1.x kept in a variable
 SAVE_COUNTER = "save counter"  # how many files a tf.train.Checkpoint has saved
 
 KERAS = "Keras"

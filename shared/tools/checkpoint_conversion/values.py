@@ -12,6 +12,9 @@ from shared.tools.checkpoint_conversion.adam_steps import power_after, updates_f
 from shared.tools.checkpoint_conversion.contents import Contents
 from shared.tools.checkpoint_conversion.conversion_map import KerasAdam
 from shared.tools.checkpoint_conversion.files import digest
+from shared.tools.checkpoint_conversion.row_blocks import Rows, are_equal, whole
+
+_SHARED_KINDS = "biufc"  # NumPy's own kinds of numbers, which DLPack knows
 
 
 def require_equal(contents: Contents, names: Sequence[str]) -> None:
@@ -48,35 +51,40 @@ def as_integer(read: Callable[[], Any], dtype: str, place: str) -> Any:
     return integer(value, dtype)
 
 
-def scaled_momentum(read: Callable[[], Any], rate: float, divide: bool) -> Any:
+def scaled(slot: Any, rate: float, divide: bool) -> Any:
     """Returns TF1's accumulator as Keras's, or the other way (`divide`); one rounding.
 
     TF1: a = momentum * a + g, w -= rate * a. Keras: m = momentum * m - rate * g, w += m. Written
     with m = -rate * a, they are the same.
+
+    Args:
+        slot: an array or its rows; so is what is returned.
+        rate: the learning rate.
+        divide: whether Keras's becomes TF1's.
     """
-    import tensorflow as tf
-
-    tensor = read()
-    slot = np.asarray(tensor)
     factor = slot.dtype.type(-rate)
-    return tf.constant(slot / factor if divide else slot * factor, tensor.dtype)
+    return slot / factor if divide else slot * factor
 
 
-def unscaled_momentum(read: Callable[[], Any], kept: Callable[[], Any], rate: float) -> Any:
-    """Returns Keras's momentum as TF1's accumulator.
+def scaled_momentum(rows: Callable[[], Any], rate: float) -> Any:
+    """Returns TF1's accumulator as Keras's, an eager tensor."""
+    return tensor(scaled(rows(), rate, divide=False))
+
+
+def unscaled_momentum(rows: Callable[[], Any], kept: Callable[[], Any], rate: float) -> Any:
+    """Returns Keras's momentum as TF1's accumulator, an eager tensor.
 
     Scaling rounds, so that several accumulators become one momentum. Where the template's becomes
     the very one that is read, it is the answer: nothing was trained in between.
     """
+    slot = rows()
     try:
         before = kept()
     except CheckpointError:  # a template with names and shapes only
         before = None
-    if before is not None and digest(scaled_momentum(lambda: before, rate, False)) == digest(
-        read()
-    ):
-        return before
-    return scaled_momentum(read, rate, divide=True)
+    if before is not None and are_equal(scaled(before, rate, divide=False), slot):
+        return tensor(before)
+    return tensor(scaled(slot, rate, divide=True))
 
 
 def has_underflowed(contents: Contents, adam: KerasAdam) -> bool:
@@ -136,8 +144,20 @@ def require_powers(contents: Contents, adam: KerasAdam, steps: int) -> None:
             )
 
 
-def constant(array: np.ndarray) -> Any:
-    """Returns an array as an eager tensor."""
+def tensor(array: Any) -> Any:
+    """Returns an array, or what rows are, as an eager tensor.
+
+    Rows are computed into memory that the tensor then has, so that there is one copy of them.
+    """
     import tensorflow as tf
 
-    return tf.constant(array)
+    if not isinstance(array, Rows):
+        return tf.constant(array)
+    found = whole(array)
+    if not found.size:
+        return tf.constant(found)
+    dtype = tf.as_dtype(found.dtype)
+    if found.dtype.kind in _SHARED_KINDS:
+        return tf.experimental.dlpack.from_dlpack(found.__dlpack__())
+    bits = found.view(f"u{found.dtype.itemsize}")  # bfloat16 and the like
+    return tf.bitcast(tf.experimental.dlpack.from_dlpack(bits.__dlpack__()), dtype)
