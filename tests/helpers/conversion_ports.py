@@ -25,10 +25,11 @@ class Port:
 
     Attributes:
         outputs: computes the outputs.
-        variables: what is trained.
-        optimizers: the optimizer of each of `variables`, with what it trains.
+        optimizers: each optimizer, with the variables that it trains.
         objects: what the program saves.
-        rates: the learning rate that momentum is scaled with, where there is one.
+        targets: what the outputs are trained to be.
+        rate: the learning rate that momentum is scaled with, where there is one.
+        objective: computes the loss; None for the mean squared error.
     """
 
     outputs: Callable[[], Any]
@@ -36,6 +37,7 @@ class Port:
     objects: dict[str, Any]
     targets: np.ndarray
     rate: float | None = None
+    objective: Callable[[], Any] | None = None
 
     def __post_init__(self) -> None:
         self.step = tf.Variable(0, dtype=tf.int64)
@@ -44,7 +46,9 @@ class Port:
             optimizer.build(variables)
 
     def loss(self) -> Any:
-        """Returns the loss of the outputs, a float scalar."""
+        """Returns the loss, a float scalar."""
+        if self.objective is not None:
+            return self.objective()
         return tf.reduce_mean(tf.square(self.outputs() - self.targets))
 
     @tf.function

@@ -4,26 +4,55 @@ from __future__ import annotations
 
 import re
 
+REFUSES = {
+    "nadam": "Keras's Nadam keeps the product of a schedule of momentum, which TF1's does not have",
+}
 PREDICTS_ONLY = {
+    "cudnn_opaque_slots": "no Saver takes CuDNN's buffer of slots apart: the optimizer starts anew",
     "cudnn_gru": "of CuDNN's two biases a checkpoint has the sum, which trains at half the rate",
 }
 # Lines of [ignore] that are accepted: what the port does not keep.
 IGNORES = {
     "averages": "the port takes none along",
+    "wavenet": "the port leaves out a convolution whose result nobody reads",
+    "dqn": "without momentum, Keras keeps no slot for what TF1 keeps and never reads",
     "slim_batch_norm_zero_debias": "Keras's moving averages have no zero debias",
 }
 # Lines that a person writes, by what they replace. Instead of [unsure], [doubted] drops all of it.
+_TWO_LAYERS = ("hidden/kernel", "hidden/bias", "out/kernel", "out/bias")
 EDITS: dict[str, list[tuple[str, str]]] = {
-    "bert_adam": [
+    **{
+        f"{kind}{end}": [
+            (
+                "[variables]\n",
+                "[variables]\n"
+                + "".join(
+                    f'"{name}/{slots}_{slot}" = "optimizer/{slot}/{k}"\n'
+                    for k, name in enumerate(_TWO_LAYERS)
+                    for slot in "mv"
+                ),
+            )
+        ]
+        for kind, end, slots in (("bert", "_adam", "adam"), ("lamb", "", "lamb"))
+    },
+    "cudnn_opaque_slots": [
+        ("tf1 = [\n", 'tf1 = ["*/Adam", "*/Adam_1", "beta?_power",\n'),
+        ("tf2 = [\n", 'tf2 = ["optimizer/*",\n'),
+    ],
+    "highway": [
+        ("[unsure]", "[doubted]"),
         (
             "[variables]\n",
+            "[rules]\n"
+            '"*/Adam" = "_momentums"\n"*/Adam_1" = "_velocities"\n'
             "[variables]\n"
             + "".join(
-                f'"{name}/adam_{slot}" = "optimizer/{slot}/{k}"\n'
-                for k, name in enumerate(("hidden/kernel", "hidden/bias", "out/kernel", "out/bias"))
-                for slot in "mv"
+                f'"highway_{k}/{letter}{end}" = "{layers}/{k}/{name}"\n'
+                for k in range(2)
+                for end, layers in (("", "plain"), ("_T", "gates"))
+                for letter, name in (("W", "_kernel"), ("b", "bias"))
             ),
-        )
+        ),
     ],
     "channels_first": [
         ("[unsure]", "[doubted]"),

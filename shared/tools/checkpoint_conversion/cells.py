@@ -18,12 +18,10 @@ _KINDS = sorted(CELLS, key=lambda kind: -len(CELLS[kind].tf1))
 _MORE = ("w_f_diag", "w_i_diag", "w_o_diag", "projection/kernel", "recurrent_kernel")
 # Other names of what Keras's cells of other releases and hand-written cells hold.
 _ALSO = {"projection_kernel": ("projection_kernel", "projection/kernel", "projection")}
-_DIRECTIONS = {
-    "fw": "forward",
-    "bw": "backward",
-    "forward_layer": "forward",
-    "backward_layer": "backward",
-}
+_DIRECTION = re.compile(r"(?:(fw)|(bw)|(forward|backward)_\w+)")
+_CHAINED = re.compile(
+    r"(.*_operations)/(\d+)/(?:(?:forward|backward)_layer/)?(?:cell/)?recurrent_kernel"
+)
 _COMPATIBLE = re.compile(r"cudnn_compatible_lstm_cell")
 
 
@@ -70,11 +68,11 @@ def _layout(kind: str, a: _Found, b: _Found, doubt: str) -> Recurrent:
 
 def _fits(kind: str, tf1: tuple, cell: _Found) -> bool:
     kernel, recurrent = (v.shape for v in cell.tensors[:2])
-    if len(kernel) != 2 or len(recurrent) != 2:
+    if len(kernel) < 2 or len(recurrent) < 2 or (kind == "conv_lstm") != (len(kernel) > 2):
         return False
-    units = recurrent[1] // CELLS[kind].gates
-    one, other = shapes(kind, kernel[0], units, recurrent[0])
-    square = kind == "lstm_projection" or recurrent[0] == units
+    units = recurrent[-1] // CELLS[kind].gates
+    one, other = shapes(kind, kernel[-2], units, recurrent[-2], kernel[:-2])
+    square = kind == "lstm_projection" or recurrent[-2] == units
     return square and tuple(one) == tf1 and other == [v.shape for v in cell.tensors]
 
 
@@ -115,19 +113,23 @@ def _ranked(tf1: Sequence[_Found], tf2: Sequence[_Found]) -> list[frozenset[str]
     sequential model of Keras, which numbers these in the order of computation, they are that chain.
     """
     numbers = [_operation(cell) for cell in tf2]
-    one_model = len({number[0] for number in numbers}) == 1 and numbers[0][0] is not None
-    chained = all(any(t.startswith("#") for t in cell.tokens) for cell in tf1)
-    if not (one_model and chained and len(tf1) == len(tf2)):
+    ranks = sorted({number for _, number in numbers})
+    stacked = {t for cell in tf1 for t in cell.tokens if t.startswith("#")}
+    one_model = len({model for model, _ in numbers}) == 1 and numbers[0][0] is not None
+    chained = all(cell.tokens & stacked for cell in tf1)
+    if not (one_model and chained and len(tf1) == len(tf2) and len(stacked) == len(ranks)):
         return [cell.tokens for cell in tf2]
-    order = sorted(range(len(tf2)), key=lambda j: numbers[j][1])
-    first = min(int(t[1:]) for cell in tf1 for t in cell.tokens if t.startswith("#"))
-    return [cell.tokens | {f"#{first + order.index(j)}"} for j, cell in enumerate(tf2)]
+    names = sorted(stacked, key=natural_order)
+    return [
+        cell.tokens | {names[ranks.index(number)]}
+        for cell, (_, number) in zip(tf2, numbers, strict=True)
+    ]
 
 
 def _operation(cell: _Found) -> tuple[str | None, int]:
     """Returns the model that numbers a cell's layer, and the number."""
     for name in (cell.tensors[1].name, *cell.tensors[1].aliases):
-        match = re.fullmatch(r"(.*_operations)/(\d+)/(?:cell/)?recurrent_kernel", name)
+        match = _CHAINED.fullmatch(name)
         if match:
             return match[1], int(match[2])
     return None, 0
@@ -144,8 +146,14 @@ def _tokens(paths: Iterable[Sequence[str]]) -> frozenset[str]:
             elif part.isdigit() and before == "cells":
                 found.add(f"#{part}")
             elif not is_automatic_part(part) and not part.isdigit():
-                found.add(_DIRECTIONS.get(part, part))
+                found.add(_direction(part) or part)
     return frozenset(found)
+
+
+def _direction(part: str) -> str | None:
+    """Returns which way a cell runs: TF1's scopes are fw and bw, Keras's layers forward_… ."""
+    match = _DIRECTION.fullmatch(part)
+    return match and ("forward" if match[1] else "backward" if match[2] else match[3])
 
 
 def _tf1_cells(contents: Contents, kind: str) -> Iterator[_Found]:

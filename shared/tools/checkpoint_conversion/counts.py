@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import CheckpointError
@@ -10,6 +12,7 @@ from shared.tools.checkpoint_conversion import roles
 from shared.tools.checkpoint_conversion.adam_steps import power_after, updates_from
 from shared.tools.checkpoint_conversion.contents import Contents, Variable, natural_order
 from shared.tools.checkpoint_conversion.conversion_map import KerasAdam
+from shared.tools.checkpoint_conversion.roles import Optimizer
 
 if TYPE_CHECKING:
     from shared.tools.checkpoint_conversion.proposal import Proposal
@@ -24,6 +27,7 @@ def pair_counts(proposal: Proposal) -> None:
     _pair_powers(proposal, steps)
     _pair_other_steps(proposal, steps)
     _pair_iterations(proposal, steps)
+    _pair_rates(proposal)
 
 
 def _steps(contents: Contents) -> list[Variable]:
@@ -50,12 +54,43 @@ def _pair_powers(proposal: Proposal, steps: list[Variable]) -> None:
         ]
         if not keras or len(keras) != len(powers[1]) or len(powers[2]) != len(second):
             continue
+        placed = _by_place(proposal, [*powers[1], *second], keras)
+        unsure = "" if len(keras) == 1 or placed else _SEVERAL
         for k, optimizer in enumerate(keras):
-            names = powers[1][k].name, second[k].name if second else ""
+            found = placed.get(optimizer.path) or [powers[1][k].name, *(p.name for p in second[k:])]
+            names = found[0], found[1] if second else ""
             adam = KerasAdam(_iterations(proposal.tf2, optimizer.path).name, *names)
             adam = _with_betas(adam, proposal.tf1, steps)
-            unsure = "" if len(keras) == 1 else _SEVERAL
             proposal.keras_adams.append(dataclasses.replace(adam, unsure=unsure))
+
+
+def _by_place(
+    proposal: Proposal, powers: Sequence[Variable], keras: Sequence[Optimizer]
+) -> dict[str, list[str]]:
+    """Returns the powers of each Keras optimizer, by its path: of beta1, then of beta2.
+
+    TF1 places them beside a variable that its optimizer trains; the slots say which of Keras's
+    trains the same one. Empty unless this tells all of them.
+    """
+    trains: dict[str, set[str]] = collections.defaultdict(set)
+    for slot in proposal.tf2.with_role(roles.SLOT):
+        trains[slot.role.slot_of or ""].add(slot.role.optimizer or "")
+    found: dict[str, list[str]] = collections.defaultdict(list)
+    for power in powers:
+        variable = proposal.evidence.placed.get(power.name, "")
+        optimizers = {path for b in _partners(proposal, variable) for path in trains[b]}
+        if len(optimizers) != 1:
+            return {}
+        found[optimizers.pop()].append(power.name)
+    each = len(powers) // max(len(keras), 1)
+    complete = set(found) == {k.path for k in keras} and {*map(len, found.values())} == {each}
+    return found if complete else {}
+
+
+def _partners(proposal: Proposal, tf1: str) -> Sequence[str]:
+    """Returns the TF2 variables that are surely a TF1 variable, or in a sure layout with it."""
+    layouts = (x for x in proposal.layouts if tf1 in x.tf1 and not x.unsure)
+    return [*proposal.sure.get(tf1, ()), *(name for x in layouts for name in x.tf2)]
 
 
 def _powers(contents: Contents, beta: int) -> list[Variable]:
@@ -133,6 +168,9 @@ def _doubt_of_step(proposal: Proposal, step: Variable) -> str | None:
 def _pair_iterations(proposal: Proposal, steps: list[Variable]) -> None:
     """Pairs the count of a Keras optimizer with TF1's global step, beside another partner."""
     counts = proposal.tf2.with_role(roles.ITERATIONS)
+    own = [step for step in steps if step.name.endswith("/iter")]  # of Keras's optimizer in TF1
+    if len(own) == len(counts) == 1:
+        steps = own
     counted = {adam.iterations for adam in proposal.keras_adams}
     if len(steps) == 1 and len(counts) == 1:
         proposal.add(steps[0], counts[0], _doubt_of_step(proposal, steps[0]))
@@ -141,3 +179,12 @@ def _pair_iterations(proposal: Proposal, steps: list[Variable]) -> None:
             if count.name not in counted:
                 reason = "several optimizers or global steps: whose updates does it count?"
                 proposal.add(steps[0], count, reason)
+
+
+def _pair_rates(proposal: Proposal) -> None:
+    """Pairs the learning rate of a Keras optimizer of 1.x, which kept it in a variable."""
+    settings = proposal.tf1.with_role(roles.SETTING)
+    one = [setting for setting in settings if setting.name.endswith("/learning_rate")]
+    other = proposal.tf2.with_role(roles.LEARNING_RATE)
+    if len(one) == len(other) == 1 and one[0].dtype == other[0].dtype:
+        proposal.add(one[0], other[0])

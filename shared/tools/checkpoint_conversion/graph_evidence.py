@@ -2,7 +2,8 @@
 
 A Saver writes the graph to PREFIX.meta. Two things in it decide about the order of elements, and no
 name or shape tells them: in which partition `embedding_lookup` looks for an id, and whether a
-picture had its channels first when it was flattened.
+picture had its channels first when it was flattened. A third tells several Adams apart: each places
+its powers of beta beside a variable that it trains.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any
 
 _MOST_BYTES = 2**28  # of a graph that is worth reading; larger ones hold constants
 _PART = re.compile(r"(.+)/part_\d+")
+_POWER = re.compile(r"(?:.*/)?beta[12]_power(?:_\d+)?")
+_VARIABLES = ("VariableV2", "Variable", "VarHandleOp")
 _THROUGH = 24  # operations that are followed from a matrix product to what made its input
 _SAME_ORDER = ("Identity", "Relu", "Relu6", "Elu", "Selu", "Tanh", "Sigmoid", "LeakyRelu", "Cast")
 
@@ -27,11 +30,13 @@ class Evidence:
         dealt: partitioned variables whose rows are dealt to the partitions in turn.
         in_order: partitioned variables that are read in the order of the file.
         channels_first: kernels of dense layers behind pictures with channels first.
+        placed: the variable beside which a power of beta is placed, by the power's name.
     """
 
     dealt: frozenset[str] = frozenset()
     in_order: frozenset[str] = frozenset()
     channels_first: frozenset[str] = frozenset()
+    placed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def evidence_beside(prefix: str) -> Evidence:
@@ -53,8 +58,24 @@ def evidence_beside(prefix: str) -> Evidence:
         found[dealt].add(name)
     both = found[True] & found[False]
     return Evidence(
-        frozenset(found[True] - both), frozenset(found[False] - both), frozenset(_flattened(nodes))
+        frozenset(found[True] - both),
+        frozenset(found[False] - both),
+        frozenset(_flattened(nodes)),
+        dict(_placed(nodes)),
     )
+
+
+def _placed(nodes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yields the powers of beta, each with the variable beside which it is placed.
+
+    Source: `_create_slots` in tensorflow/python/training/adam.py of 1.15, which places them beside
+    the first variable, by name, of those that the optimizer trains.
+    """
+    for node in nodes.values():
+        if _POWER.fullmatch(node.name) and node.op in _VARIABLES:
+            places = [text.decode() for text in node.attr["_class"].list.s]
+            if len(places) == 1 and places[0].startswith("loc:@"):
+                yield node.name, places[0].removeprefix("loc:@")
 
 
 def _lookups(nodes: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
@@ -90,8 +111,7 @@ def _variable(nodes: Mapping[str, Any], name: str) -> str | None:
     node = nodes.get(_plain(name))
     while node is not None and node.op in ("Identity", "ReadVariableOp") and node.input:
         node = nodes.get(_plain(node.input[0]))
-    kinds = ("VariableV2", "Variable", "VarHandleOp")
-    return node.name if node is not None and node.op in kinds else None
+    return node.name if node is not None and node.op in _VARIABLES else None
 
 
 def _is_channels_first(nodes: Mapping[str, Any], name: str) -> bool:

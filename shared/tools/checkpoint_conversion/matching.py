@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from shared.tools.checkpoint_conversion.contents import Variable
@@ -15,34 +15,44 @@ Matches = dict[str, tuple[Variable, ...]]  # partners by TF1 name
 _NUMBERED = re.compile(r"(.*?)s?_?(\d+)")
 # What a layer has one of, so that nothing else of one shape means the same.
 _MEANINGS = ("beta", "gamma", "moving_mean", "moving_variance")
+_WEIGHTS = ("kernel", "embeddings")  # what a layer is made for
+_KNOWN = {*_MEANINGS, *_WEIGHTS, "bias", "depthwise_kernel", "pointwise_kernel"}
 
 
 def _unique(variables: Iterable[Variable]) -> tuple[Variable, ...]:
     return tuple({variable.name: variable for variable in variables}.values())
 
 
+def _named_paths(variable: Variable) -> set[tuple[str, ...]]:
+    """Returns the names of a variable in which no part is a library's, such as `dense_1`."""
+    return {p for p in paths_of(variable) if not any(is_automatic_part(part) for part in p[:-1])}
+
+
 def of_equal_paths(tf1: list[Variable], tf2: list[Variable]) -> Matches:
-    """Returns the variables with the same path, by TF1 name."""
+    """Returns the variables with the same path, which a person named, by TF1 name."""
     by_path = collections.defaultdict(list)
     for b in tf2:
-        for path in set(paths_of(b)):
+        for path in _named_paths(b):
             by_path[path].append(b)
-    return {a.name: _unique(by_path.get(path_of(a), ())) for a in tf1}
+    return {
+        a.name: _unique(b for path in _named_paths(a) for b in by_path.get(path, ())) for a in tf1
+    }
 
 
 def of_equal_endings(tf1: list[Variable], tf2: list[Variable]) -> Matches:
     """Returns the variables one of whose paths ends in the other's, by TF1 name."""
     by_path, by_ending = collections.defaultdict(list), collections.defaultdict(list)
     for b in tf2:
-        for path in set(paths_of(b)):
+        for path in _named_paths(b):
             by_path[path].append(b)
             for start in range(len(path)):
                 by_ending[path[start:]].append(b)
     found = {}
     for a in tf1:
-        path = path_of(a)
-        longer = by_ending.get(path, [])
-        shorter = [b for start in range(1, len(path)) for b in by_path.get(path[start:], ())]
+        longer, shorter = [], []
+        for path in _named_paths(a):
+            longer += by_ending.get(path, [])
+            shorter += [b for start in range(1, len(path)) for b in by_path.get(path[start:], ())]
         found[a.name] = _unique([*longer, *shorter])
     return found
 
@@ -65,6 +75,60 @@ def of_shared_scopes(tf1: list[Variable], tf2: list[Variable]) -> Matches:
     return {a: tuple(by_name[b] for b in sorted(names)) for a, names in found.items()}
 
 
+def of_equal_signatures(tf1: list[Variable], tf2: list[Variable]) -> Matches:
+    """Returns the variables that share all parts of their names that both sides have, by TF1 name.
+
+    `encoder/layer_0/attention/self/query/kernel` is `layer/0/attention/query/kernel`, if nothing
+    else on either side has the same of the parts layer 0, attention, query, which all occur on both
+    sides. A kernel that TF1 has as a variable of its own, such as `layer0/filter`, is the kernel of
+    the layer `layer/0/filter`.
+    """
+    sides = _signatures(tf1, tf2)
+    leaves = {b.name: {leaf_of(path) for path in paths_of(b)} for b in tf2}
+    scopes = collections.Counter(a.name.rpartition("/")[0] for a in tf1)
+    by_name = {b.name: b for b in tf2}
+    by_signature = [collections.defaultdict(list), collections.defaultdict(list)]
+    for found, side in zip(by_signature, sides, strict=True):
+        for name, signature in side.items():
+            found[signature].append(name)
+    matches = {}
+    for signature, names in by_signature[0].items():
+        others = by_signature[1].get(signature, ())
+        if len(names) == len(others) == 1 and signature - _KNOWN:
+            a, b = names[0], others[0]
+            alone = scopes[a.rpartition("/")[0]] == 1 and "/" in a
+            if _may_be(leaf_of(a.lower().split("/")), leaves[b], signature, alone):
+                matches[a] = (by_name[b],)
+    return matches
+
+
+def _signatures(tf1: list[Variable], tf2: list[Variable]) -> list[dict[str, frozenset[Any]]]:
+    """Returns the parts of each name that occur on both sides, by name."""
+    parts = [{v.name: _parts_of(paths_of(v)) for v in side} for side in (tf1, tf2)]
+    leaves = [{v.name: {leaf_of(p) for p in paths_of(v)} for v in side} for side in (tf1, tf2)]
+    numbers = [_numbers_anywhere(side.values()) for side in parts]
+    sides = [
+        {
+            name: {part for _, part in own if _counts(part, numbers)} | last[name]
+            for name, own in side.items()
+        }
+        for side, last in zip(parts, leaves, strict=True)
+    ]
+    common = set().union(*sides[0].values()) & set().union(*sides[1].values())
+    return [{name: frozenset(own & common) for name, own in side.items()} for side in sides]
+
+
+def _may_be(leaf: str, leaves: set[str], signature: frozenset[Any], alone: bool) -> bool:
+    """Whether TF1's last part may mean one of TF2's.
+
+    A word of a program's own is a layer's kernel where it is the layer's name, or where it is the
+    only one of its shape in its scope. DepthwiseConv2D calls its kernel no more than that.
+    """
+    if leaf in leaves or (leaf == "depthwise_kernel" and "kernel" in leaves):
+        return True
+    return leaf not in _KNOWN and bool(leaves & set(_WEIGHTS)) and (leaf in signature or alone)
+
+
 def of_only_meaning(tf1: list[Variable], tf2: list[Variable]) -> Matches:
     """Returns the variables that alone on both sides are a beta, a moving mean, …, by TF1 name."""
     one, other = collections.defaultdict(list), collections.defaultdict(list)
@@ -77,20 +141,113 @@ def of_only_meaning(tf1: list[Variable], tf2: list[Variable]) -> Matches:
     return {one[leaf][0].name: (other[leaf][0],) for leaf in alone}
 
 
+def beside_pairs(
+    sure: Mapping[str, Sequence[str]], tf2_variables: Mapping[str, Variable]
+) -> Callable[[list[Variable], list[Variable]], Matches]:
+    """Returns a way to match what stands beside a sure pair: a bias in the layer of its kernel.
+
+    Args:
+        sure: TF2 names by TF1 name.
+        tf2_variables: all of TF2. Of its names, one that several variables have is no layer's.
+    """
+    counts = collections.Counter(p for v in tf2_variables.values() for p in set(paths_of(v)))
+
+    def own(variable: Variable) -> set[tuple[str, ...]]:
+        return {p for p in paths_of(variable) if counts[p] == 1 and len(p) > 1}
+
+    scopes: dict[str, set[tuple[str, ...]]] = collections.defaultdict(set)
+    for name, names in sure.items():
+        for other in names:
+            scopes[name.rpartition("/")[0]].update(p[:-1] for p in own(tf2_variables[other]))
+
+    def matches(tf1: list[Variable], tf2: list[Variable]) -> Matches:
+        waiting = collections.defaultdict(list)
+        for b in tf2:
+            for path in own(b):
+                waiting[path[:-1], leaf_of(path)].append(b)
+        found: dict[str, tuple[Variable, ...]] = {}
+        for a in tf1:
+            scope, leaf = a.name.rpartition("/")[0], leaf_of(path_of(a))
+            beside = [b for s in scopes.get(scope, ()) for b in waiting.get((s, leaf), ())]
+            found[a.name] = _unique(beside) if scope else ()
+        return found
+
+    return matches
+
+
 def _parts_of(paths: Iterable[Sequence[str]]) -> set[Part]:
     """Returns parts of names with the meaning of the last; numbers as (name, number)."""
     found: set[Part] = set()
     for path in paths:
         leaf = leaf_of(path)
-        for before, part in zip(("", *path[:-1]), path[:-1], strict=False):
-            numbered = _NUMBERED.fullmatch(f"{before}_{part}" if part.isdigit() else part)
-            if is_automatic_part(part):
-                continue
+        for part in _labels(path):
+            numbered = _NUMBERED.fullmatch(part)
             if numbered:
                 found.add((leaf, (numbered[1].rstrip("s"), int(numbered[2]))))
             else:
                 found.add((leaf, part))
     return found
+
+
+def _labels(path: Sequence[str]) -> Iterator[str]:
+    """Yields the scopes of a path that a person named, a number with the name before it.
+
+    Scopes count joined as well: a layer of Keras has no "/" in its name, so that a port writes
+    `down1/conv1` as `down1_conv1`.
+    """
+    scopes = path[:-1]
+    for before, part in zip(("", *scopes), scopes, strict=False):
+        if not is_automatic_part(part):
+            yield f"{before}_{part}" if part.isdigit() else part
+    for start in range(len(scopes) - 1):
+        joined = scopes[start:]
+        if not any(part.isdigit() or is_automatic_part(part) for part in joined):
+            yield "_".join(joined)
+
+
+Numbers = Mapping[str, set[tuple[int, ...]]]  # by a name with # for its numbers
+
+
+def numbers_of(variables: Iterable[Variable]) -> Numbers:
+    """Returns the numbers that each name has: 1, 2 and 3 for layer_#."""
+    found: dict[str, set[tuple[int, ...]]] = collections.defaultdict(set)
+    for variable in variables:
+        for name, numbers in _numbered_names(variable):
+            found[name].add(numbers)
+    return found
+
+
+def are_numbered_alike(a: Variable, b: Variable, numbers: Sequence[Numbers]) -> bool:
+    """Whether equal numbers may mean the same in all names that two variables share.
+
+    Not so where each side has a number that the other has not: with layers 1 to 3 in TF1 and 0 to 2
+    in TF2, `layer_1` of one is `layer_0` of the other.
+    """
+    shared = {name for name, _ in _numbered_names(a)} & {name for name, _ in _numbered_names(b)}
+    sides = ((numbers[0][name], numbers[1][name]) for name in shared)
+    return all(one <= other or other <= one for one, other in sides)
+
+
+def _numbered_names(variable: Variable) -> Iterator[tuple[str, tuple[int, ...]]]:
+    for path in paths_of(variable):
+        for label in _labels(path):
+            numbers = re.findall(r"\d+", label)
+            if numbers:
+                yield re.sub(r"\d+", "#", label), tuple(map(int, numbers))
+
+
+def _numbers_anywhere(sides: Iterable[set[Part]]) -> Mapping[str, set[int]]:
+    """Returns the numbers that stand behind each name, of whatever the last part means."""
+    found: dict[str, set[int]] = collections.defaultdict(set)
+    for _, part in (item for side in sides for item in side):
+        if isinstance(part, tuple):
+            found[part[0]].add(part[1])
+    return found
+
+
+def _counts(part: Any, numbers: Sequence[Mapping[str, set[int]]]) -> bool:
+    """Whether both sides number a part in the same way; a part without a number counts."""
+    return not isinstance(part, tuple) or numbers[0].get(part[0]) == numbers[1].get(part[0])
 
 
 def _numbers(sides: Iterable[set[Part]]) -> Mapping[Part, set[int]]:

@@ -12,13 +12,22 @@ from shared.tools.checkpoint_conversion.optimizers import (
     keras_slot_in_tf1,
     tf1_slot,
 )
-from shared.tools.checkpoint_conversion.roles import BETA_POWER, SLOT, STEP, TF1, Optimizer, Role
+from shared.tools.checkpoint_conversion.roles import (
+    BETA_POWER,
+    SETTING,
+    SLOT,
+    STEP,
+    TF1,
+    Optimizer,
+    Role,
+)
 
 Types = Mapping[str, tuple[tuple[int, ...], str]]  # shape and name of dtype, by name
 
 # An optimizer inside a scope has the scope in front, a second one a number behind.
 _BETA_POWER = re.compile(r"(?:.*/)?beta([12])_power(?:_\d+)?")
 _STEP = re.compile(r"(?:.*/)?global_step|training/\w+/iter")
+_SETTING = re.compile(r"training/\w+/\w+")  # of a Keras optimizer of 1.x: beta_1, learning_rate
 _NUMBERED = re.compile(r"(.+?)(?:_(\d+))?")
 _PART = re.compile(r"(?:t|part)_\d+")  # what an Estimator puts between a variable and its slots
 _INTEGERS = ("int32", "int64")
@@ -39,6 +48,8 @@ def _counter(name: str, types: Types) -> Role | None:
         return Role(BETA_POWER, beta=int(power[1]))
     if shape == () and _STEP.fullmatch(name) and dtype in _INTEGERS:
         return Role(STEP)
+    if shape == () and _SETTING.fullmatch(name) and dtype.startswith("float"):
+        return Role(SETTING)
     return None
 
 

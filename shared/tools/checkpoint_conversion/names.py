@@ -19,7 +19,7 @@ _SYNONYMS = {
     synonym: names[0]
     for names in (
         ("kernel", "weights", "weight", "w"),
-        ("bias", "biases", "b"),
+        ("bias", "biases", "b", "bias_weights"),
         ("moving_mean", "mean"),
         ("moving_variance", "variance", "var"),
         ("embeddings", "embedding"),
@@ -52,6 +52,11 @@ def has_leaf(a: Variable, b: Variable) -> bool:
     return path_of(a)[-1] in {path[-1] for path in paths_of(b)}
 
 
+def has_scope(a: Variable, b: Variable) -> bool:
+    """Whether the last scope of a TF1 name is that of one of a TF2 variable's names."""
+    return path_of(a)[-2:-1] in {path[-2:-1] for path in paths_of(b) if len(path) > 1}
+
+
 def is_automatic(name: str) -> bool:
     """Whether a library numbered this name's layer, as in "dense_1/kernel".
 
@@ -70,6 +75,12 @@ def is_recurrent(variable: Variable) -> bool:
     *scopes, last = _parts(variable.name)
     text = "/".join(scopes)
     return bool(_CELL.search(text)) and bool(_GATED.fullmatch(last))
+
+
+def is_cell(variable: Variable) -> bool:
+    """Whether the last scope of a name is a recurrent cell's or a part of one: "lstm_cell"."""
+    last = "/".join(_parts(variable.name)[-2:-1])
+    return bool(_CELL.search(last)) or last in ("gates", "candidate", "projection")
 
 
 def paths_of(variable: Variable) -> tuple[tuple[str, ...], ...]:

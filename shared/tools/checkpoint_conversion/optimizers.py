@@ -38,6 +38,8 @@ _TF1_SLOTS = {
     "AdagradDA_1": "AdagradDA.gradient_squared",
     "adam_m": "Adam.m",  # the optimizer of BERT's public code, and LAMB's
     "adam_v": "Adam.v",
+    "lamb_m": "Adam.m",
+    "lamb_v": "Adam.v",
     "ExponentialMovingAverage": AVERAGE,
     "biased": DEBIAS,
 }

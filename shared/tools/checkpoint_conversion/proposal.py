@@ -14,8 +14,14 @@ from shared.tools.checkpoint_conversion.counts import pair_counts
 from shared.tools.checkpoint_conversion.graph_evidence import Evidence, evidence_beside
 from shared.tools.checkpoint_conversion.layouts import Layout
 from shared.tools.checkpoint_conversion.matching import (
+    Matches,
+    Numbers,
+    are_numbered_alike,
+    beside_pairs,
+    numbers_of,
     of_equal_endings,
     of_equal_paths,
+    of_equal_signatures,
     of_only_meaning,
     of_shared_scopes,
 )
@@ -23,14 +29,28 @@ from shared.tools.checkpoint_conversion.names import (
     LEAF,
     agreement,
     has_leaf,
-    is_automatic,
+    has_scope,
+    is_cell,
     is_recurrent,
     leaf_of,
     path_of,
     paths_of,
 )
 from shared.tools.checkpoint_conversion.optimizers import AVERAGE, are_similar
-from shared.tools.checkpoint_conversion.special_pairs import arrange_partitions, pair_equal_values
+from shared.tools.checkpoint_conversion.special_pairs import (
+    arrange_partitions,
+    pair_equal_values,
+    pair_tables,
+)
+
+# Ways in which names tell partners, the strongest first.
+_BY_NAME = (
+    of_equal_paths,
+    of_equal_endings,
+    of_shared_scopes,
+    of_equal_signatures,
+    of_only_meaning,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,12 +110,14 @@ class Proposal:
         # Slots follow their variables where both optimizers keep them.
         kinds = {v.role.slot for v in self.tf1.variables.values()}
         kinds &= {v.role.slot for v in self.tf2.variables.values()}
-        bookkeeping = (roles.LEARNING_RATE, roles.SAVE_COUNTER)  # need no partner
+        bookkeeping = (roles.LEARNING_RATE, roles.SETTING, roles.SAVE_COUNTER)  # need no partner
         return (
             [
                 v
                 for name, v in self.tf1.variables.items()
-                if name not in tf1 and not (_of(v, one) and v.role.slot in kinds)
+                if name not in tf1
+                and not (_of(v, one) and v.role.slot in kinds)
+                and v.role.kind not in bookkeeping
             ],
             [
                 v
@@ -137,6 +159,7 @@ def propose(tf1: Contents, tf2: Contents, match_values: bool = False) -> Proposa
     arrange_partitions(proposal)
     _pair_slots(proposal)
     _pair_averages(proposal)
+    pair_tables(proposal)
     pair_counts(proposal)
     return proposal
 
@@ -171,8 +194,10 @@ def _pair_variables(proposal: Proposal) -> None:
         )
         for side, taken in zip((proposal.tf1, proposal.tf2), _taken(proposal), strict=True)
     ]
-    for one, other in _shared_groups(*groups):
-        _pair_by_name(proposal, one, other)
+    shared = _shared_groups(*groups)
+    _pair_surely(proposal, shared)
+    for one, other in shared:
+        _pair_in_creation_order(proposal, one, other)
 
 
 def _taken(proposal: Proposal) -> tuple[set[str], set[str]]:
@@ -181,27 +206,58 @@ def _taken(proposal: Proposal) -> tuple[set[str], set[str]]:
     return one | set(proposal.sure), other.union(*proposal.sure.values())
 
 
-def _pair_by_name(proposal: Proposal, tf1: list[Variable], tf2: list[Variable]) -> None:
-    """Pairs what nothing else can be, then the rest in order of creation.
+def _pair_surely(
+    proposal: Proposal, groups: Sequence[tuple[list[Variable], list[Variable]]]
+) -> None:
+    """Pairs what nothing else can be, and takes it out of its group of one type.
 
     Takes time in proportion to the number of variables: a table of thousands has one shape.
     """
-    only = len(tf1) == len(tf2) == 1
-    for partners in (of_equal_paths, of_equal_endings, of_shared_scopes, of_only_meaning):
-        found = partners(tf1, tf2)
-        claimed = collections.Counter(b.name for matches in found.values() for b in matches)
-        for a in list(tf1):
-            matches = found.get(a.name, ())
-            if len(matches) == 1 and claimed[matches[0].name] == 1:
-                if not only and is_automatic(a.name) and _only_automatic(matches[0]):
-                    continue
-                proposal.add(a, matches[0], _doubt(proposal, a, matches[0]))
-                tf1.remove(a)
-                tf2.remove(matches[0])
-    if only and tf1 and tf2 and agreement(tf1[0], tf2[0]) >= LEAF:
-        proposal.add(tf1[0], tf2[0], _doubt(proposal, tf1[0], tf2[0]))
-    else:
-        _pair_in_creation_order(proposal, tf1, tf2)
+    only = [len(one) == len(other) == 1 for one, other in groups]
+    numbers = [numbers_of(v for group in side for v in group) for side in zip(*groups, strict=True)]
+    found = True
+    while found:  # what is paired leaves fewer names to mistake for each other
+        found = False
+        for alone, (one, other) in zip(only, groups, strict=True):
+            for partners in _BY_NAME:
+                found |= _pair_matches(proposal, partners, one, other, numbers)
+            if alone and one and other and _may_be_one(one[0], other[0]):
+                a, b = one.pop(), other.pop()
+                proposal.add(a, b, _doubt(proposal, a, b))
+                found = True
+        beside = beside_pairs(proposal.sure, proposal.tf2.variables)
+        for one, other in groups:
+            found |= _pair_matches(proposal, beside, one, other, numbers)
+
+
+def _may_be_one(a: Variable, b: Variable) -> bool:
+    """Whether the names of the only two tensors of a type have anything in common."""
+    parts = {part for path in paths_of(b) for part in path}
+    return agreement(a, b) >= LEAF or bool(parts & set(path_of(a)))
+
+
+def _pair_matches(
+    proposal: Proposal,
+    partners: Callable[[list[Variable], list[Variable]], Matches],
+    tf1: list[Variable],
+    tf2: list[Variable],
+    numbers: Sequence[Numbers],
+) -> bool:
+    """Pairs what one way of matching tells without a rival; returns whether it told any."""
+    matches = partners(tf1, tf2)
+    claimed = collections.Counter(b.name for found in matches.values() for b in found)
+    pairs = [
+        (a, matches[a.name][0])
+        for a in tf1
+        if len(matches.get(a.name, ())) == 1 and claimed[matches[a.name][0].name] == 1
+    ]
+    pairs = [(a, b) for a, b in pairs if are_numbered_alike(a, b, numbers)]
+    for a, b in pairs:
+        proposal.add(a, b, _doubt(proposal, a, b))
+    names = [{v.name for v in side} for side in zip(*pairs, strict=True)] if pairs else [set()] * 2
+    tf1[:] = [a for a in tf1 if a.name not in names[0]]
+    tf2[:] = [b for b in tf2 if b.name not in names[1]]
+    return bool(pairs)
 
 
 def _doubt(proposal: Proposal, a: Variable, b: Variable) -> str | None:
@@ -215,12 +271,10 @@ def _doubt(proposal: Proposal, a: Variable, b: Variable) -> str | None:
         scope = a.name.rpartition("/")[0]
         if f"{scope}/recurrent_kernel" in proposal.tf1.variables and has_leaf(a, b):
             return None  # a cell of Keras on both sides
+        if has_scope(a, b) and not is_cell(a):
+            return None  # a layer that a cell uses, such as an attention's
         return "a recurrent cell: gates of TF1 and Keras differ in order and meaning"
     return None
-
-
-def _only_automatic(variable: Variable) -> bool:
-    return any(is_automatic(name) for name in (variable.name, *variable.aliases))
 
 
 def _pair_in_creation_order(proposal: Proposal, tf1: list[Variable], tf2: list[Variable]) -> None:
@@ -334,5 +388,7 @@ def _pair_averages(proposal: Proposal) -> None:
         _grouped((v for v in tf1 if v.role.slot == AVERAGE), _type),
         _grouped((v for v in tf2 if v.role.kind == roles.VARIABLE), _type),
     ]
-    for one, other in _shared_groups(*groups):
-        _pair_by_name(proposal, one, other)
+    shared = _shared_groups(*groups)
+    _pair_surely(proposal, shared)
+    for one, other in shared:
+        _pair_in_creation_order(proposal, one, other)

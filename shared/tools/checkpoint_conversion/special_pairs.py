@@ -1,4 +1,4 @@
-"""Pairs that something else than names tells: values, and how partitions are read."""
+"""Pairs that something else than names tells: values, how partitions are read, hash tables."""
 
 from __future__ import annotations
 
@@ -68,3 +68,25 @@ def _by_value(contents: Contents, without: set[str]) -> dict[Hashable, list[Vari
             if array.size > 1 and not (array == array.reshape(-1)[0]).all():
                 found[variable.shape, variable.dtype, digest(tensor)].append(variable)
     return found
+
+
+def pair_tables(proposal: Proposal) -> None:
+    """Pairs the keys and the values of hash tables: TF1's are `name-keys` and `name-values`.
+
+    A table that is alone on both sides is sure, and so is one whose name is its attribute in TF2.
+    """
+    one = _tables(proposal.tf1, "-keys", "-values")
+    other = _tables(proposal.tf2, "/.ATTRIBUTES/table-keys", "/.ATTRIBUTES/table-values")
+    alone = len(one) == len(other) == 1
+    for name, tensors in one.items():
+        fitting = [n for n in other if alone or name.split("/")[-1] == n.split("/")[-1]]
+        for a, b in zip(tensors, other[fitting[0]], strict=True) if len(fitting) == 1 else ():
+            if a.dtype == b.dtype:
+                proposal.add(a, b)
+
+
+def _tables(contents: Contents, keys: str, values: str) -> dict[str, tuple[Variable, Variable]]:
+    """Returns the keys and the values of each hash table, by its name."""
+    found = contents.variables
+    names = [name[: -len(keys)] for name in found if name.endswith(keys)]
+    return {n: (found[n + keys], found[n + values]) for n in names if n + values in found}

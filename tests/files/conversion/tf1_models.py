@@ -17,50 +17,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
+import tf1_networks  # noqa: F401  adds its cases
+from tf1_cases import CASES, DATA, case, flat, last, loss_of, rnn, trained, two_layers
 
 tf.logging.set_verbosity(tf.logging.ERROR)
-RANDOM = np.random.RandomState(0)
-DATA = {
-    "x": RANDOM.normal(size=[8, 3]).astype("f"),
-    "y": RANDOM.normal(size=[8, 2]).astype("f"),
-    "sequences": RANDOM.normal(size=[8, 5, 3]).astype("f"),
-    "pictures": RANDOM.normal(size=[8, 6, 6, 2]).astype("f"),
-    "ids": np.array([4, 0, 7, 2, 5, 1, 8, 3]),
-}
-CASES = {}
-
-
-def case(function):
-    """Adds a case: a function that builds the model and returns outputs and update."""
-    CASES[function.__name__] = function
-    return function
-
-
-def loss_of(outputs):
-    return tf.reduce_mean(tf.square(outputs - DATA["y"]))
-
-
-def trained(outputs, optimizer=None, **more):
-    """Returns outputs, loss and update; Adam where no optimizer is given."""
-    loss = loss_of(outputs)
-    optimizer = optimizer or tf.train.AdamOptimizer(0.01)
-    update = optimizer.minimize(loss, tf.train.get_or_create_global_step())
-    return dict(outputs=outputs, loss=loss, update=update, **more)
-
-
-def two_layers(activation=tf.nn.relu):
-    hidden = tf.layers.dense(DATA["x"], 4, activation, name="hidden")
-    return tf.layers.dense(hidden, 2, name="out")
-
-
-def last(outputs):
-    return tf.layers.dense(outputs[:, -1], 2, name="out")
-
-
-def rnn(cell):
-    return trained(last(tf.nn.dynamic_rnn(cell, DATA["sequences"], dtype=tf.float32)[0]))
-
-
 # Optimizers.
 
 
@@ -300,10 +260,6 @@ def keras_lstm_by_saver():
 
 
 # Convolutions, normalization, embeddings.
-
-
-def flat(pictures):
-    return tf.layers.dense(tf.layers.flatten(pictures), 2, name="out")
 
 
 @case

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conversion_ports import PORTS
+from conversion_networks import PORTS
+from conversion_settling import REFUSES
 from conversion_table import (
     AFTER_EDITS,
     REFUSED,
@@ -39,5 +40,6 @@ def test_some_models_cross_and_come_back_without_an_edit(tmp_path: Path) -> None
 def test_no_model_is_wrong_in_silence(tmp_path: Path) -> None:
     results = convert_all(tmp_path, list(PORTS), require_tf115())
     counts = collections.Counter(result.verdict for result in results)
-    assert counts[WRONG] == counts[REFUSED] == 0, table(results)
-    assert counts[WITHOUT_AN_EDIT] >= 47 and counts[AFTER_EDITS] <= 12, table(results)
+    assert counts[WRONG] == 0, table(results)
+    assert {result.name for result in results if result.verdict == REFUSED} == {*REFUSES}
+    assert counts[WITHOUT_AN_EDIT] >= 75 and counts[AFTER_EDITS] <= 19, table(results)
