@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from shared.tools.child_process import ROOT, TF115_PYTHON, tf115_environment
 
@@ -158,7 +159,7 @@ def main() -> None:
         print(json.dumps(measure(RUNGS, Path(folder))))
 
 
-def measure(rungs: list[str], folder: Path) -> dict[str, dict[str, object]]:
+def measure(rungs: list[str], folder: Path) -> dict[str, dict[str, Any]]:
     """Runs `train.py` of the rungs, then `reuse.py` and `layers.py` of those that have it.
 
     Rung 1 is run as 2to3 leaves it, under TensorFlow 1.15, and left out where that is missing.
