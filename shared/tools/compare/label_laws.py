@@ -12,7 +12,6 @@ from shared.tools.compare.evidence import Evidence
 from shared.tools.compare.loss_laws import (
     SAME_LOSS,
     USUAL,
-    Losses,
     batch_of,
     log_softmax,
     loss_of,
@@ -73,7 +72,7 @@ def exchanged_labels(e: Evidence) -> Iterator[str]:
         yield f"B's loss is A's with other labels {labels}: {word}"
 
 
-def _forward(e: Evidence, step: int, own: bool) -> tuple[np.ndarray | None, Losses | dict]:
+def _forward(e: Evidence, step: int, own: bool) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
     side = e.in_b if own else e.in_a
     return side.get("logits", side.names("logits")[0], step), batch_of(e.in_b, step)
 
