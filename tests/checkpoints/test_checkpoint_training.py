@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import forked_python
 from checkpoint_pairs import fresh, state, train
 from checkpoint_programs import (
     FILES,
@@ -395,8 +395,7 @@ def test_a_checkpoint_of_real_1_12_on_python_2_goes_on_and_back(tmp_path: Path) 
 
 
 def run_in_tf115(*arguments: str | Path) -> None:
-    command = [str(require_tf115()), *map(str, arguments)]
-    result = subprocess.run(command, env=tf115_environment(), capture_output=True, text=True)
+    result = forked_python.run([require_tf115(), *arguments], env=tf115_environment())
     assert result.returncode == 0, result.stderr
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +23,7 @@ import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 import numpy as np
 import tensorflow as tf
 
+import forked_python
 from checkpoint_programs import tensors_of
 from conversion_networks import PORTS, Port
 from conversion_settling import PREDICTS_ONLY, REFUSES, settled
@@ -62,7 +62,7 @@ class Result:
 def run_tf115(python: Path, *arguments: str) -> str:
     """Runs the models under 1.15; returns what they print."""
     command = [str(python), str(PROGRAM), *arguments]
-    done = subprocess.run(command, env=tf115_environment(), capture_output=True, text=True)
+    done = forked_python.run(command, env=tf115_environment())
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
     return done.stdout

@@ -2,7 +2,8 @@
 
 Importing TensorFlow takes four seconds of a processor, and hundreds of tests run a program. `run`
 does what `subprocess.run` does, in a fork of a server (fork_server.py says why that is sound); each
-interpreter has one server in each process of pytest. How a process starts, what it imports and what
+interpreter has one server in each process of pytest, and another for other variables that are read
+at the start. How a process starts, what it imports and what
 a signal does to it are tested with processes of their own; tests/project/test_forked_python.py
 compares both ways.
 """
@@ -10,7 +11,6 @@ compares both ways.
 from __future__ import annotations
 
 import atexit
-import functools
 import json
 import os
 import signal
@@ -20,12 +20,11 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from shared.tools.child_process import tf115_environment
-
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = Path(__file__).with_name("fork_server.py")
 # Variables that Python, TensorFlow and the libraries below read once, when they start.
 AT_START = ("PYTHON", "TF_", "TF2_", "KERAS_", "XLA_", "OMP_", "OPENBLAS_", "MKL_", "CUDA_", "LD_")
+MOST_SERVERS = 4  # of 400 MB each
 # What most programs import. No file of a style: a program may bring its own.
 HERE = ("shared.tensorflow_loading", "keras", "shared.tools.commands")
 TF115 = ("shared.tensorflow_loading",)
@@ -45,23 +44,21 @@ def run(
         cwd: the working directory.
         env: the environment; without it, this process's.
         check: whether an exit code other than 0 raises CalledProcessError.
-
-    Raises:
-        ValueError: the environment differs in what is read when a process starts.
     """
     python, *words = map(str, command)
     options: list[str] = []
     while words[0] == "-W":
         options, words = options + words[:2], words[2:]
+    environment = dict(os.environ if env is None else env)
     with tempfile.TemporaryDirectory() as folder:
         job = {
             "words": words,
             "cwd": str(cwd),
-            "env": dict(os.environ if env is None else env),
+            "env": environment,
             "out": os.path.join(folder, "out"),
             "err": os.path.join(folder, "err"),
         }
-        code = _server(python, tuple(options)).run(job)
+        code = _server(python, tuple(options), environment).run(job)
         out, err = (Path(str(job[name])).read_text(encoding="utf-8") for name in ("out", "err"))
     done = subprocess.CompletedProcess(list(map(str, command)), code, out, err)
     if check:
@@ -72,13 +69,12 @@ def run(
 class Server:
     """A process that forks. It ends with this process, which holds the other end of its pipe."""
 
-    def __init__(self, python: str, options: Sequence[str]) -> None:
+    def __init__(self, python: str, options: Sequence[str], environment: Mapping[str, str]) -> None:
         """Starts the process, which then imports while this one goes on."""
-        is_here = python == sys.executable
-        self._environment = dict(os.environ) if is_here else tf115_environment()
+        modules = HERE if python == sys.executable else TF115
         self._process = subprocess.Popen(
-            [python, *options, str(SERVER), str(ROOT), *(HERE if is_here else TF115)],
-            env={name: value for name, value in self._environment.items() if name != "PYTHONPATH"},
+            [python, *options, str(SERVER), str(ROOT), *modules],
+            env={name: value for name, value in environment.items() if name != "PYTHONPATH"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -86,8 +82,11 @@ class Server:
         )
 
     def run(self, job: dict[str, object]) -> int:
-        """Runs one program; returns its exit code, or a signal's number below 0."""
-        self._require_same_start(job["env"])
+        """Runs one program; returns its exit code, or a signal's number below 0.
+
+        Raises:
+            RuntimeError: the server ended.
+        """
         assert self._process.stdin is not None and self._process.stdout is not None
         try:
             self._process.stdin.write(json.dumps(job) + "\n")
@@ -101,25 +100,29 @@ class Server:
             raise RuntimeError("the fork server ended; its error is on standard error")
         return int(answer)
 
-    def _require_same_start(self, env: Mapping[str, str]) -> None:
-        differing = sorted(
-            name
-            for name in {*env, *self._environment} - {"PYTHONPATH"}
-            if name.startswith(AT_START) and env.get(name) != self._environment.get(name)
-        )
-        if differing:
-            raise ValueError(f"{', '.join(differing)}: read at the start; use subprocess.run")
-
     def end(self) -> None:
         """Ends the process and what it runs; the next program starts another."""
-        _server.cache_clear()
+        for key in [key for key, server in _servers.items() if server is self]:
+            del _servers[key]
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate()
 
 
-@functools.cache
-def _server(python: str, options: tuple[str, ...]) -> Server:
-    server = Server(python, options)
-    atexit.register(server.end)
-    return server
+_servers: dict[object, Server] = {}
+
+
+def _server(python: str, options: tuple[str, ...], environment: Mapping[str, str]) -> Server:
+    """Returns the server of an interpreter that has started with the same options and variables."""
+    read = [
+        (name, value)
+        for name, value in sorted(environment.items())
+        if name.startswith(AT_START) and name != "PYTHONPATH"
+    ]
+    key = python, options, tuple(read)
+    if key not in _servers:
+        if len(_servers) >= MOST_SERVERS:
+            next(iter(_servers.values())).end()  # the oldest
+        _servers[key] = Server(python, options, environment)
+        atexit.register(_servers[key].end)
+    return _servers[key]

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+import forked_python
 from shared.tools.child_process import tf115_environment
 from shared.tools.record.one_file import source
 from shared.trace_recorder import Trace, read_trace
@@ -14,13 +15,8 @@ PROGRAMS = Path(__file__).resolve().parents[1] / "files" / "programs"
 
 
 def run(python: str, *words: object) -> subprocess.CompletedProcess[str]:
-    """Runs a program in a process of its own."""
-    return subprocess.run(
-        [python, "-W", "ignore", *map(str, words)],
-        env=tf115_environment(),
-        capture_output=True,
-        text=True,
-    )
+    """Runs a program in a fork of a process that has imported TensorFlow."""
+    return forked_python.run([python, "-W", "ignore", *words], env=tf115_environment())
 
 
 def recorded(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
+import forked_python
 from shared.tools.child_process import tf115_environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,12 +32,8 @@ def require_tf115(root: Path = ROOT) -> Path:
 
 def run_tf115(name: str, *arguments: str) -> str:
     """Runs a file of tf1_style under 1.15; returns its output, and fails on any error output."""
-    done = subprocess.run(
-        [str(require_tf115()), "-m", f"tf1_style.{name}", *arguments],
-        cwd=ROOT,
-        env=tf115_environment(),
-        capture_output=True,
-        text=True,
+    done = forked_python.run(
+        [require_tf115(), "-m", f"tf1_style.{name}", *arguments], env=tf115_environment()
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

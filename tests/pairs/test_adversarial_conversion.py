@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import forked_python
 from checkpoint_pairs import fresh, state, train
 from saved import restore, save
 from shared.tools.child_process import tf115_environment
@@ -101,12 +101,8 @@ write(folder + "/" + command + "_on.npz", state(model))
 def under_tf115(folder: Path, command: str) -> None:
     paths = {"root": ROOT, "helpers": ROOT / "tests/helpers", "tests": ROOT / "tests"}
     code = CHILD.format(**{name: str(path) for name, path in paths.items()})
-    done = subprocess.run(
-        [str(require_tf115()), "-c", code, str(folder), command],
-        capture_output=True,
-        text=True,
-        env=tf115_environment(),
-    )
+    words = [require_tf115(), "-c", code, folder, command]
+    done = forked_python.run(words, env=tf115_environment())
     assert done.returncode == 0, done.stderr[-2000:]
 
 

@@ -6,7 +6,6 @@ import contextlib
 import functools
 import itertools
 import json
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import forked_python
 from shared.data.digits import load_digits
 from shared.program.sections import run_sections
 from shared.tools.child_process import tf115_environment
@@ -382,12 +382,9 @@ def test_the_exported_model_serves_the_newest_checkpoint(
 def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which tests/helpers/estimator_runs.py has trained under TensorFlow 1.15."""
     folder, helpers = tmp_path_factory.mktemp("tf115"), str(ROOT / "tests" / "helpers")
-    done = subprocess.run(
-        [str(require_tf115()), "-m", "estimator_runs", str(folder)],
-        cwd=ROOT,
+    done = forked_python.run(
+        [require_tf115(), "-m", "estimator_runs", folder],
         env={**tf115_environment(), "PYTHONPATH": f"{ROOT}:{helpers}"},
-        capture_output=True,
-        text=True,
     )
     assert done.returncode == 0, done.stderr
     return folder

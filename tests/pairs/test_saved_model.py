@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.tools import saved_model_cli
 
+import forked_python
 from checkpoint_pairs import fresh, named_inputs, train
 from exported import loaded_by_tf1, loaded_by_tf2
 from large_models import large_are_slow
@@ -276,9 +276,7 @@ def test_one_exported_by_tensorflow_115_loads(name: str, loader: Any) -> None:
 @pytest.mark.slow
 def test_every_pair_exported_by_tensorflow_115_loads(tmp_path: Path) -> None:
     script = Path(__file__).parents[1] / "helpers" / "exported.py"
-    subprocess.run(
-        [str(require_tf115()), str(script), str(tmp_path)], check=True, env=tf115_environment()
-    )
+    forked_python.run([require_tf115(), script, tmp_path], check=True, env=tf115_environment())
     for name in PAIRS:
         folder, inputs = tmp_path / name, named_inputs(name, 20)
         model = fresh("tf1_style", name)
@@ -304,10 +302,6 @@ def test_tensorflow_115_refuses_what_this_tensorflow_wrote(tmp_path: Path) -> No
         "import sys, tensorflow as tf\n"
         "with tf.Session() as session: tf.saved_model.load(session, ['serve'], sys.argv[1])"
     )
-    done = subprocess.run(
-        [str(require_tf115()), "-c", code, str(tmp_path / "export")],
-        capture_output=True,
-        text=True,
-        env=tf115_environment(),
-    )
+    command = [require_tf115(), "-c", code, tmp_path / "export"]
+    done = forked_python.run(command, env=tf115_environment())
     assert done.returncode != 0 and "attr 'debug_name' not in Op<name=VarHandleOp" in done.stderr

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import forked_python
 from large_models import large_are_slow
 from saved import restore
 from shared.models import PAIRS, STYLES
@@ -75,7 +76,7 @@ def test_predict_restores_every_model_in_a_new_process(
     assert expected.count("prediction") + expected.count("generated image") == len(FILES)
     arguments = [part for file_and_folder in folders.items() for part in file_and_folder]
     command = [sys.executable, "-c", PREDICT_ALL, *arguments]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    found = forked_python.run(command, check=True)
     assert found.stdout == expected
 
 

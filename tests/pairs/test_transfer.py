@@ -6,7 +6,6 @@ import contextlib
 import functools
 import itertools
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import forked_python
 import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 from shared.data.two_tasks import clothes, digits
 from shared.models import STYLES
@@ -24,7 +24,7 @@ from shared.tools.parity.bounds import MARGIN
 from tf1_style import transfer as tf1_transfer
 from tf2_style import tf1_adam
 from tf2_style import transfer as tf2_transfer
-from tf115_environment import ROOT, require_tf115
+from tf115_environment import require_tf115
 
 tf1 = tf1_transfer.tf
 MODULES = dict(zip(STYLES, (tf1_transfer, tf2_transfer), strict=True))
@@ -472,13 +472,7 @@ def old_115(small: None, tmp_path_factory: pytest.TempPathFactory) -> str:
     """An old checkpoint that 1.15 has written, its results beside it."""
     folder = tmp_path_factory.mktemp("tf115")
     code = IN_115.format(SMALL)
-    done = subprocess.run(
-        [str(require_tf115()), "-c", code, str(folder)],
-        cwd=ROOT,
-        env=tf115_environment(),
-        capture_output=True,
-        text=True,
-    )
+    done = forked_python.run([require_tf115(), "-c", code, folder], env=tf115_environment())
     assert done.returncode == 0 and done.stderr == "", done.stderr
     return str(folder / "model")
 

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pytest
 import tensorflow as tf
 from rich.console import Console
 
+import forked_python
 from large_models import LARGE
 from shared.errors import UsageError
 from shared.models import PAIRS
@@ -53,7 +53,7 @@ def finished(flags: list[str], tmp_path_factory: pytest.TempPathFactory) -> tupl
     """The results of `pairs run`, and what it printed."""
     out = tmp_path_factory.mktemp("run") / "out"
     command = [sys.executable, "-m", "shared.tools.commands", "run", "--out", str(out), *flags]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = forked_python.run(command)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     return out, done.stdout

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import forked_python
 from checkpoint_pairs import fresh, state, train
 from checkpoint_programs import (
     SUFFIX,
@@ -490,7 +491,7 @@ def test_what_a_killed_conversion_left_is_cleared_by_the_next(
 ) -> None:
     target = tmp_path / "new" / "model-3"
     command = [sys.executable, "-c", KILLED, linear[0], str(target)]
-    killed = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True)
+    killed = forked_python.run(command)
     assert killed.returncode == -9
     (left,) = target.parent.iterdir()
     assert left.name.startswith(".model-3.") and list(left.iterdir())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import forked_python
 from checkpoint_programs import FILES, write_names
 from shared.tools.checkpoint_conversion.contents import OBJECT_BASED, describe
 from shared.tools.child_process import tf115_environment
@@ -125,8 +125,8 @@ def test_a_whole_model_comes_back_and_real_1_15_loads_it(tmp_path: Path) -> None
     for name in (one := describe(FORMS / "whole.h5")).variables:
         assert one.read(name).numpy().tobytes() == describe(back).read(name).numpy().tobytes()
     python, result = require_tf115(), tmp_path / "result.npz"
-    command = [str(python), "-c", LOADED, str(back), str(FORMS / "keras.npz"), str(result)]
-    done = subprocess.run(command, env=tf115_environment(), capture_output=True, text=True)
+    command = [python, "-c", LOADED, back, FORMS / "keras.npz", result]
+    done = forked_python.run(command, env=tf115_environment())
     assert done.returncode == 0, done.stderr[-2000:]
     loaded = np.load(result)
     assert loaded["now"].tobytes() == np.load(FORMS / "keras.npz")["outputs"].tobytes()

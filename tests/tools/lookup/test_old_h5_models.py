@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import forked_python
 from shared.tensorflow_loading import load_tensorflow
 from shared.tools.child_process import tf115_environment
 from tf115_environment import require_tf115
@@ -30,12 +30,8 @@ np.save(sys.argv[1] + "/predicted.npy", model.predict(np.eye(4, dtype=np.float32
 
 @pytest.mark.tf115
 def test_keras_3_reads_its_weights_and_not_the_model(tmp_path: Path) -> None:
-    subprocess.run(
-        [str(require_tf115()), "-c", WRITE, str(tmp_path)],
-        env=tf115_environment(),
-        check=True,
-        capture_output=True,
-    )
+    command = [require_tf115(), "-c", WRITE, tmp_path]
+    forked_python.run(command, env=tf115_environment(), check=True)
     with pytest.raises(TypeError, match="unexpected keyword argument 'dtype'"):
         tf.keras.models.load_model(tmp_path / "model.h5")
     layers = tf.keras.layers
