@@ -132,9 +132,10 @@ class Runs:
     ) -> Outcome:  # fmt: skip
         """Trains, and kills a process on the way if asked to."""
         is_counted = made in (counting, all_train_on_all, nobody_waits)
-        given = {"steps": STEPS, "report_every": STRETCH, "checkpoint_every": STRETCH}
-        given |= {"checkpoint_dir": self.folder(), **({"learning_rate": 1.0} if is_counted else {})}
-        config = self.clusters.program.Config(**{**given, **settings})
+        stretch = {"report_every": STRETCH, "checkpoint_every": STRETCH}
+        rate = {"learning_rate": 1.0} if is_counted else {}
+        given = {"steps": STEPS, "checkpoint_dir": self.folder(), **stretch, **rate, **settings}
+        config = self.clusters.program.Config(**given)
 
         def work(task: Task) -> int:
             if not workers:
@@ -191,7 +192,7 @@ def found_in(outcome: Outcome) -> dict[str, Any]:
 def killed_and_resumed(runs: Runs, victim: Task) -> dict[str, Any]:
     """A process is killed after the second report, and so the first save; the command goes on."""
     folder, steps = runs.folder(), 5 * STRETCH
-    settings = {"checkpoint_dir": folder, "steps": steps}
+    settings: dict[str, Any] = {"checkpoint_dir": folder, "steps": steps}
     killed = runs.outcome(counting, 2, Kill(victim, 0.02, reports=2), **settings)
     again = runs.outcome(counting, 2, **settings)
     resumed = [line for line in again.lines if line.startswith("resumed at step ")]

@@ -6,6 +6,7 @@ half of the way. TensorFlow 1 style runs under TensorFlow 1.15 on Python 3.7 too
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from collections.abc import Callable
@@ -95,7 +96,6 @@ def main() -> None:
         }
     else:
         import tensorflow as tf
-        import tf_keras
 
         (cpu,) = tf.config.list_physical_devices("CPU")
         two = [tf.config.LogicalDeviceConfiguration()] * 2
@@ -104,7 +104,7 @@ def main() -> None:
             "one device": one_device,
             "replicas": lambda: replicas(tf.keras),
             "synchronized": lambda: replicas(tf.keras, synchronized=True),
-            "replicas of Keras 2": lambda: replicas(tf_keras),
+            "replicas of Keras 2": lambda: replicas(importlib.import_module("tf_keras")),
         }
     print(json.dumps({name: scenario() for name, scenario in scenarios.items()}))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from shared.data.batch_order import batch_rows
@@ -36,22 +34,19 @@ def final_loss(
         part = rows[first : first + stretch]
         common = iter(part)
         coming = [iter(part[0::2]), iter(part[1::2])] if take_turns else [common, common]
-        held = [_next(weights, images, labels, batches) for batches in coming]
-        while any(gradient is not None for gradient in held):
+        held: dict[int, np.ndarray] = {}
+        idle = [0, 1]
+        while idle or held:
+            for worker in idle:
+                batch = next(coming[worker], None)
+                if batch is not None:
+                    held[worker] = _gradient(weights, images[batch], labels[batch])
             chosen = int(order.uniform() > share)
-            gradient = held[chosen] if held[chosen] is not None else held[chosen := 1 - chosen]
-            weights = weights - rate * gradient
-            held[chosen] = _next(weights, images, labels, coming[chosen])
+            idle = [chosen if chosen in held else 1 - chosen] if held else []
+            for worker in idle:
+                weights = weights - rate * held.pop(worker)
     logits = _with_one(data.test_images.astype(float)) @ weights
     return float(np.mean(_log_sums(logits) - (logits * data.test_labels).sum(axis=1)))
-
-
-def _next(
-    weights: np.ndarray, images: np.ndarray, labels: np.ndarray, batches: Iterator[np.ndarray]
-) -> np.ndarray | None:
-    """Returns the gradient of the next batch, None when there is none."""
-    batch = next(batches, None)
-    return None if batch is None else _gradient(weights, images[batch], labels[batch])
 
 
 def _gradient(weights: np.ndarray, images: np.ndarray, labels: np.ndarray) -> np.ndarray:

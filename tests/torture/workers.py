@@ -100,7 +100,7 @@ def main() -> int:
     """Kills processes of one style, and prints what came of it."""
     parser = argparse.ArgumentParser(prog="torture.workers", description=__doc__)
     parser.add_argument("--style", choices=("tf1_style", "tf2_style"), required=True)
-    parser.add_argument("--kills", type=int, default=100, help="(default: 100)")
+    parser.add_argument("--kills", type=int, default=200, help="(default: 200)")
     parser.add_argument("--workers", type=int, default=2, help="(default: 2)")
     parser.add_argument("--steps", type=int, default=40, help="of each run (default: 40)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")

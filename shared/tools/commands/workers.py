@@ -37,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="MODEL",
         help=f"{' (default) or '.join(SEVERAL_WORKERS)}; its own flags come last: -- --steps 50",
     )
-    parser.parse_known_args = functools.partial(_parse, parser)  # type: ignore[method-assign]
+    parser.parse_known_args = functools.partial(_parse, parser)
     parser.add_argument("--style", choices=STYLES, default="tf2_style", help="(default: tf2_style)")
     parser.add_argument(
         "--workers", type=count, default=2, metavar="N", help="that train (default: 2)"
