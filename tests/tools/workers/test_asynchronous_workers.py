@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 from asynchronous_twins import RATE, STEPS, STRETCH
 from clusters import run_module as run
 from simulated_workers import final_loss
+from tf115_environment import require_tf115
 
 STYLES = ("tf1_style", "tf2_style")
 QUICK, BROKEN = "alone,one,two,counting", "doubled,all_train_on_all"
@@ -148,3 +150,17 @@ def test_a_worker_that_is_started_again_goes_on(more: dict[str, Any]) -> None:
     # What the killed worker had in hand is run again, and may have been applied before.
     assert set(counts) <= {1.0, 2.0}
     assert np.sum(counts == 2) <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.tf115
+def test_two_workers_of_real_tensorflow_1_end_in_the_range(tmp_path: Path) -> None:
+    require_tf115()
+    flags = ["--steps", str(STEPS), "--report-every", str(STRETCH), "--learning-rate", str(RATE)]
+    flags += ["--checkpoint-dir", str(tmp_path / "saved")]
+    start = ["workers", "asynchronous_workers", "--style", "tf1_style", "--runtime", "tf1.15", "--"]
+    printed = run("shared.tools.commands", *start, *flags)
+    assert f"worker 0: step {STEPS} of {STEPS}" in printed
+    (loss,) = re.findall(r"^worker 0: loss +([\d.]+)$", printed, re.MULTILINE)
+    least, greatest = interleaved("tf1_style")
+    assert least < float(loss) < greatest
