@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import time
-from typing import Any, Callable, Iterator, NamedTuple
+from typing import Any, Callable, Iterator, Mapping, NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,7 @@ class Running(NamedTuple):
 
 def stepwise(train_step: Callable[..., Any], workload: Workload, variables: Any) -> Running:
     """A way that makes one step a call, from the batches in turn."""
-    return cycled(train_step, list(zip(workload.inputs, workload.targets)), variables)
+    return cycled(train_step, list(zip(*workload.arrays)), variables)
 
 
 def cycled(step: Callable[..., Any], batches: list, variables: Any) -> Running:
@@ -35,7 +35,7 @@ def cycled(step: Callable[..., Any], batches: list, variables: Any) -> Running:
         for index in range(position, position + count):
             loss = step(*batches[index % len(batches)])
         position += count
-        np.asarray(loss)  # a device may still be at work: its last result is waited for
+        wait_for(loss)
 
     return Running(1, run, variables)
 
@@ -45,9 +45,15 @@ def repeated(call: Callable[[], Any], unit: int, variables: Any) -> Running:
 
     def run(count: int) -> None:
         for _ in range(count):
-            np.asarray(call())
+            wait_for(call())
 
     return Running(unit, run, variables)
+
+
+def wait_for(result: Any) -> None:
+    """Returns when a result, or each of several by name, is there: a device may be at work."""
+    for value in result.values() if isinstance(result, Mapping) else [result]:
+        np.asarray(value)
 
 
 @contextlib.contextmanager

@@ -94,10 +94,70 @@ def cnn(batch: int) -> Count:
     return _count(batch * operations, batch * (784 + 10), parameters, has_adam=True)
 
 
+def residual_network(batch: int) -> Count:
+    """As the CNN, with convolutions of 3 x 3, or of 1 x 1 where a block is skipped.
+
+    Momentum has one slot, and each parameter an average: like Adam's, two copies besides, each
+    read and written.
+    """
+    stem = 2 * 14 * 14 * (3 * 3 * 1) * 8
+    block1 = 2 * (2 * 14 * 14 * (3 * 3 * 8) * 8)
+    block2 = 2 * 7 * 7 * (3 * 3 * 8 + 3 * 3 * 32 + 8) * 32
+    output = 2 * 32 * 10
+    operations = 2 * stem + 3 * (block1 + block2 + output)
+    kernels = 9 * 8 + 2 * (72 * 8) + (72 + 288 + 8) * 32 + 32 * 10
+    norms = 2 * (3 * 8 + 2 * 32)  # gamma and beta of each channel
+    return _count(batch * operations, batch * (784 + 10), kernels + norms + 10, has_adam=True)
+
+
+def recurrent_network(batch: int) -> Count:
+    """The cell's product [batch, 92] x [92, 256] and its two gradients, 20 times, and the output.
+
+    Digits are 20 pixels high, so that the longest of a batch has at least so many rows; neither
+    the empty rows below it nor the gradient of the images is needed.
+    """
+    cell = 20 * 2 * (2 * (28 + 64) + 64) * 4 * 64
+    output = 3 * 2 * 64 * 10
+    parameters = 92 * 256 + 256 + 64 * 10 + 10
+    return _count(batch * (cell + output), batch * (784 + 10), parameters, has_adam=True)
+
+
+def embeddings(batch: int) -> Count:
+    """A product of two rows of 8; an id is one number of 8 bytes.
+
+    Adam reads and writes all rows of the tables and of both slots. Of their gradients there are
+    only the rows that a batch names, which are counted as nothing.
+    """
+    held = 3 * (200 + 60) * (8 + 1)
+    values = batch * (2 + 2 + 1)
+    return Count(2 * batch * 8, FLOAT * (values + 2 * held), FLOAT * (values + held))
+
+
+def adversarial(batch: int) -> Count:
+    """Both networks forward, each one's gradients, and the discriminator again once it has moved.
+
+    The discriminator takes real and generated images. Its own update needs no gradient of images;
+    the generator's needs that of the generated ones.
+    """
+    hidden, images = 2 * 32 * 128, 2 * 128 * 784  # the generator's layers
+    judged, logit = 2 * 784 * 128, 2 * 128 * 1  # the discriminator's
+    forward = (hidden + images) + 2 * 2 * (judged + logit)
+    of_discriminator = 2 * (judged + 2 * logit)
+    of_generator = 2 * logit + judged + 2 * images + hidden
+    operations = batch * (forward + of_discriminator + of_generator)
+    norms = 2 * 2 * 128  # gamma and beta of both hidden layers
+    parameters = (32 * 128 + 128 * 784 + 784) + (784 * 128 + 128 + 1) + norms
+    return _count(operations, batch * (32 + 784), parameters, has_adam=True)
+
+
 COUNTS: dict[str, Callable[[int], Count]] = {
     "linear_regression": linear_regression,
     "relu_regression": relu_regression,
     "softmax_regression": softmax_regression,
     "mlp": mlp,
     "cnn": cnn,
+    "residual_network": residual_network,
+    "recurrent_network": recurrent_network,
+    "embeddings": embeddings,
+    "adversarial": adversarial,
 }

@@ -12,8 +12,8 @@ import numpy as np
 from benchmarks.clock import Running, cycled, repeated
 from benchmarks.models_and_batches import PeerStart, Workload
 from benchmarks.runtimes import REFERENCE, Runtime
-from shared.data.regression_points import exact_line, noisy_line
-from shared.models import IMAGES, Pair
+from shared.models import Pair
+from shared.program.batches import inputs_of
 
 
 def open_work(
@@ -34,8 +34,10 @@ def open_work(
 
 
 def _evaluate(model: Any, pair: Pair) -> Running:
-    inputs, targets = test_data(model.config, pair)
-    return repeated(lambda: model.evaluate(inputs, targets)["loss"], 1, model.variables)
+    examples = test_data(model.config, pair)
+    if not hasattr(model, "evaluate"):  # of two networks only `measure` is the model's own
+        return repeated(lambda: model.measure(*examples)[0], 1, model.variables)
+    return repeated(lambda: model.evaluate(*examples)["loss"], 1, model.variables)
 
 
 # Other calls than the model's own `predict`, by the runtime's name: each makes one of a model.
@@ -43,12 +45,12 @@ _PREDICTORS = {"concrete": "concrete_predict", "function-xla": "compiled_predict
 
 
 def _predict(
-    model: Any, pair: Pair, predictor: Callable[..., Any] = lambda model, one: model.predict
+    model: Any, pair: Pair, predictor: Callable[..., Any] = lambda model, *one: model.predict
 ) -> Running:
-    inputs, _ = test_data(model.config, pair)
-    examples = [(inputs[index : index + 1],) for index in range(100)]
-    predict = predictor(model, examples[0][0])
-    return cycled(lambda one: np.asarray(predict(one)), examples, model.variables)
+    inputs = inputs_of(model, test_data(model.config, pair))
+    examples = [tuple(array[index : index + 1] for array in inputs) for index in range(100)]
+    predict = predictor(model, *examples[0])
+    return cycled(lambda *one: np.asarray(predict(*one)), examples, model.variables)
 
 
 def _save(model: Any, pair: Pair) -> Running:
@@ -74,12 +76,8 @@ def _restore(model: Any, pair: Pair) -> Running:
 
 
 def test_data(config: Any, pair: Pair) -> tuple:
-    """What the model is evaluated on: all points, or the test images."""
-    if pair.data == "line":
-        line = (exact_line if hasattr(config, "batch_size") else noisy_line)(config.seed)
-        return line.inputs, line.targets
-    images = IMAGES[pair.data](config.data)
-    return images.test_images, images.test_labels
+    """What the model is evaluated on: all points, or the examples of its test set."""
+    return pair.task.test(pair.task.load(config))
 
 
 WORKS: dict[str, Callable[[Any, Pair], Running]] = {

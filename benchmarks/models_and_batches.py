@@ -22,7 +22,8 @@ class Setup(NamedTuple):
 
     batch: int  # of the main table
     steps_a_call: int  # of the ways that make many steps a call
-    rule: str  # adam or sgd: what the peers, which are no part of a pair, update with
+    # What the peers, which are no part of a pair, update with: adam or sgd; None without peers.
+    rule: str | None = None
 
 
 # `steps_a_call` is `report_every` of the style files, where a step does not take long anyway.
@@ -32,15 +33,18 @@ SETUPS = {
     "softmax_regression": Setup(50, 100, "sgd"),
     "mlp": Setup(32, 100, "adam"),
     "cnn": Setup(50, 4, "adam"),
+    "residual_network": Setup(50, 10),
+    "recurrent_network": Setup(50, 10),
+    "embeddings": Setup(64, 100),
+    "adversarial": Setup(50, 20),
 }
 
 
 class Workload(NamedTuple):
-    """A model with its stacked batches [steps, batch, ...], float32 but for class numbers."""
+    """A model with its stacked batches, float32 but for numbers of classes, users and items."""
 
     model: str
-    inputs: np.ndarray
-    targets: np.ndarray
+    arrays: tuple[np.ndarray, ...]  # in the order `train_steps` takes them: [steps, batch, ...]
     settings: Mapping[str, Any]  # further fields of the style file's `Config`
 
     @property
@@ -51,12 +55,12 @@ class Workload(NamedTuple):
     @property
     def steps(self) -> int:
         """How many batches there are."""
-        return len(self.inputs)
+        return len(self.arrays[0])
 
     @property
     def batch(self) -> int:
         """Examples a step."""
-        return int(self.inputs.shape[1])
+        return int(self.arrays[0].shape[1])
 
     def create(self, style: str, optimizer: str | None = None) -> Any:
         """Makes the model at step 0; `optimizer` is ignored where there is no choice of it."""
@@ -85,11 +89,10 @@ def make_workload(
     first = _batches(PAIRS[model], config, batch, 1)
     affordable = max(2, _BYTES_A_CALL // sum(array.nbytes for array in first))
     steps = steps or min(SETUPS[model].steps_a_call, affordable)
-    inputs, targets = _batches(PAIRS[model], config, batch, steps)
-    return Workload(model, inputs, targets, settings)
+    return Workload(model, _batches(PAIRS[model], config, batch, steps), settings)
 
 
-def _batches(pair: Pair, config: Any, batch: int, steps: int) -> list[np.ndarray]:
+def _batches(pair: Pair, config: Any, batch: int, steps: int) -> tuple[np.ndarray, ...]:
     arrays: Iterable[np.ndarray]
     if hasattr(config, "batch_size"):
         of_steps = batches_of(pair, dataclasses.replace(config, batch_size=batch))
@@ -97,7 +100,7 @@ def _batches(pair: Pair, config: Any, batch: int, steps: int) -> list[np.ndarray
     else:  # a step is an epoch: as many of its points as asked for, again and again
         epoch = arrays_of(batches_of(pair, config)(range(1)))
         arrays = (np.resize(array[0], [1, batch]).repeat(steps, axis=0) for array in epoch)
-    return [np.ascontiguousarray(array) for array in arrays]
+    return tuple(np.ascontiguousarray(array) for array in arrays)
 
 
 class PeerStart(NamedTuple):
@@ -123,7 +126,7 @@ def write_workload(workload: Workload, path: Path) -> None:
         "learning_rate": start.learning_rate,
         "keep_probability": start.keep_probability,
     }
-    arrays: dict[str, Any] = {"inputs": workload.inputs, "targets": workload.targets}
+    arrays: dict[str, Any] = {f"batch_{place}": a for place, a in enumerate(workload.arrays)}
     np.savez(str(path), **arrays, **numbers, **initial)
 
 
@@ -131,7 +134,8 @@ def read_workload(path: str, model: str, settings: Mapping[str, Any]) -> tuple[W
     """Reads what `write_workload` wrote; imports no TensorFlow."""
     with np.load(path) as file:
         arrays: dict[str, np.ndarray] = dict(file)
-    workload = Workload(model, arrays["inputs"], arrays["targets"], settings)
+    batches = tuple(arrays[name] for name in sorted(arrays) if name.startswith("batch_"))
+    workload = Workload(model, batches, settings)
     initial = {
         name[len("initial_") :]: value
         for name, value in arrays.items()

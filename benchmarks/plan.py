@@ -7,7 +7,35 @@ from typing import NamedTuple
 
 from benchmarks.models_and_batches import PAIRS, SETUPS, has_optimizers
 from benchmarks.runtimes import DEFAULTS, LIMITS, REFERENCE, RUNTIMES, Runtime, runtime_named
-from shared.models import IMAGES
+from shared.models import TIMED_WHEN_NAMED
+
+_FIT = ("fit", "fit-many-steps")
+_PEERS = tuple(way.name for way in RUNTIMES if way.is_peer)
+_GATHERED = ("gathered", "gathered-tf1")
+_POINTS = (_GATHERED, "a line's batches are all of its points")
+_PLAIN = (
+    (_GATHERED, "the style file takes its batches as NumPy arrays"),
+    (_FIT, "it would make the same step; the other models show what `fit` adds to one"),
+)
+LEFT_OUT: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
+    "linear_regression": (_POINTS,),
+    "relu_regression": (_POINTS,),
+    "cnn": (
+        (("numpy",), "convolutions by hand would be no fair peer"),
+        (("many-steps-xla-tf1",), "XLA's loop has each convolution on one thread: one shows it"),
+    ),
+    "residual_network": (*_PLAIN, (_PEERS, "batch normalization and averages are not written")),
+    "recurrent_network": (*_PLAIN, (_PEERS, "the cell is not written")),
+    "embeddings": (*_PLAIN, (_PEERS, "a batch is three arrays, and peers take two")),
+    "adversarial": (
+        *_PLAIN,
+        (_PEERS, "a step makes two updates, and peers make one"),
+        (("session-dataset",), "the Session runs twice a step, each time on a batch of its own"),
+    ),
+}
+"""Runtimes that are left out of a model's training, by model, and why."""
+# XLA's loop over convolutions takes seconds a call: left out of a quick run, and JAX's with it.
+_SLOW = {"cnn": ("many-steps-xla", "jax-scan")}
 
 
 class Case(NamedTuple):
@@ -55,16 +83,11 @@ class Plan:
 
     def training_ways(self, model: str) -> tuple[Runtime, ...]:
         """The ways of training a model, less those that there are not or that say nothing new."""
-        leave_out = set()
+        leave_out = {name for names, _ in LEFT_OUT.get(model, ()) for name in names}
         if not has_optimizers(PAIRS[model]):
             leave_out |= {way.name for way in RUNTIMES if way.optimizer == "tf1"}
-        if PAIRS[model].data not in IMAGES:  # a line's batches are all of its points
-            leave_out |= {way.name for way in RUNTIMES if way.function == "gathered"}
-        if model == "cnn":
-            # Convolutions by hand would be no fair peer, and XLA's loop runs each on one thread:
-            # one such way, and JAX's, show that.
-            leave_out |= {"numpy", "many-steps-xla-tf1"}
-            leave_out |= set() if self.slow_ways else {"many-steps-xla", "jax-scan"}
+        if not self.slow_ways:
+            leave_out |= set(_SLOW.get(model, ()))
         return tuple(way for way in RUNTIMES if way.name not in leave_out)
 
     def growing_ways(self, model: str) -> tuple[Runtime, ...]:
@@ -75,7 +98,7 @@ class Plan:
 
 FULL = Plan(7, 0.15, 3, (1, 8, 64, 512, 4096), (100, 1000, 10_000, 100_000), 300, 2, True)
 QUICK = Plan(3, 0.03, 2, (), (100, 1000), 100, 1, False)
-MODELS = tuple(SETUPS)
+MODELS = tuple(name for name in SETUPS if name not in TIMED_WHEN_NAMED)
 STARTUP_WORKS = ("startup import", "startup build", "startup first step")
 _BOTH_STYLES = ("tf115", REFERENCE, "function")
 
@@ -92,7 +115,9 @@ def training_cases(plan: Plan, model: str) -> list[Case]:
 
 
 def batch_cases(plan: Plan, model: str) -> list[Case]:
-    """The picture of growing batches."""
+    """The picture of growing batches, of the models of a run of all."""
+    if model in TIMED_WHEN_NAMED:
+        return []
     ways = (*plan.growing_ways(model), *LIMITS)
     return [
         case for batch in plan.batches for case in cases_of(model, "train by batch", batch, ways)

@@ -1,13 +1,15 @@
 """Writes the speed tables of docs/speed.md: run as `python -m benchmarks.readme`.
 
 The tables and the pictures come from the result files that stand in the repository; tests hold
-that they agree. A new one is made by `pairs bench --json benchmarks/results/readme.json`, and the
+that they agree. A new one is made by `pairs bench --json benchmarks/results/readme.json`; of models
+that must be named, by `pairs bench MODEL ... --json benchmarks/results/networks.json`; and the
 profiles by `pairs bench --profile --json benchmarks/results/profile.json`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from benchmarks.pictures import draw_all
 from benchmarks.profile_report import digest_of, draw_profiles, read_profiles
@@ -16,7 +18,9 @@ from benchmarks.runtimes import RUNTIMES
 from shared.tools.child_process import ROOT
 
 RESULT = ROOT / "benchmarks" / "results" / "readme.json"
+NETWORKS = ROOT / "benchmarks" / "results" / "networks.json"
 PROFILES = ROOT / "benchmarks" / "results" / "profile.json"
+OF_NETWORKS = "speed of networks"
 GUIDE = ROOT / "docs" / "speed.md"
 _MARKS = "<!-- {0}: written by python -m benchmarks.readme -->", "<!-- end of {0} -->"
 
@@ -24,6 +28,14 @@ _MARKS = "<!-- {0}: written by python -m benchmarks.readme -->", "<!-- end of {0
 def blocks(result: Result) -> dict[str, str]:
     """The Markdown of each table of the page, by the name in its marks."""
     return {"speed": speed_block(result), "prediction": prediction_block(result)}
+
+
+def all_blocks() -> dict[str, str]:
+    """Those of both committed results, by the name in their marks."""
+    found = blocks(read_result(RESULT))
+    if NETWORKS.is_file():  # where these models have not been measured, their table stays empty
+        found[OF_NETWORKS] = speed_block(read_result(NETWORKS))
+    return found
 
 
 def speed_block(result: Result) -> str:
@@ -75,13 +87,13 @@ def _cell(result: Result, row: Row | None) -> str:
     return f"{short(ratio.median)} ({ratio.spread})" if ratio else "-"
 
 
-def with_blocks(text: str, result: Result) -> str:
+def with_blocks(text: str, blocks: Mapping[str, str]) -> str:
     """A page's text with all that stands between marks replaced.
 
     Raises:
         ValueError: the text lacks the marks of a table.
     """
-    for name, block in blocks(result).items():
+    for name, block in blocks.items():
         begin, end = (mark.format(name) for mark in _MARKS)
         pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
         if not pattern.search(text):
@@ -93,9 +105,9 @@ def with_blocks(text: str, result: Result) -> str:
 
 def main() -> None:
     """Writes the tables of the page, and the pictures beside the results."""
-    found = read_result(RESULT)
-    GUIDE.write_text(with_blocks(GUIDE.read_text(encoding="utf-8"), found), encoding="utf-8")
-    draw_all(found, RESULT.with_suffix(""))
+    text = with_blocks(GUIDE.read_text(encoding="utf-8"), all_blocks())
+    GUIDE.write_text(text, encoding="utf-8")
+    draw_all(read_result(RESULT), RESULT.with_suffix(""))
     profiles = read_profiles(PROFILES)
     draw_profiles(profiles, PROFILES.with_suffix(""), digest_of(profiles))
 

@@ -22,6 +22,7 @@ def main() -> None:
 
     times["startup import"] = time.perf_counter() - start
     from shared.models import PAIRS
+    from shared.program.batches import arrays_of
     from shared.tools.parity.recording import batches_of
 
     pair = PAIRS[name]
@@ -29,15 +30,15 @@ def main() -> None:
     start = time.perf_counter()
     model = pair.create(style, *optimizer)
     times["startup build"] = time.perf_counter() - start
-    inputs, targets = batches_of(pair, model.config)(range(1))
+    batches = arrays_of(batches_of(pair, model.config)(range(1)))
     start = time.perf_counter()
     if style == "tf2_style":  # the call does it otherwise; a Session's graph is built already
         model.train_steps.get_concrete_function()
         times[TRACING] = time.perf_counter() - start
-    model.train_steps(inputs, targets)
+    model.train_steps(*batches)
     times["startup first step"] = time.perf_counter() - start
     start = time.perf_counter()
-    model.train_steps(inputs, targets)
+    model.train_steps(*batches)
     times[SECOND] = time.perf_counter() - start
     print(json.dumps(times))
 

@@ -34,7 +34,7 @@ def scan(start: PeerStart, workload: Workload) -> Running:
     state = _initial_state(start)
     train_step = _train_step(start, workload.model)
     train_steps = jax.jit(lambda state, batches: lax.scan(train_step, state, batches))
-    batches = jax.device_put((workload.inputs, workload.targets))
+    batches = jax.device_put(workload.arrays)
 
     def run() -> Any:
         nonlocal state

@@ -24,7 +24,7 @@ def open_way(start: PeerStart, workload: Workload) -> Running:
     optimizer = _RULES[SETUPS[workload.model].rule](parameters.values(), start.learning_rate)
     batches = [
         (torch.tensor(inputs, device=device), torch.tensor(targets, device=device))
-        for inputs, targets in zip(workload.inputs, workload.targets, strict=True)
+        for inputs, targets in zip(*workload.arrays, strict=True)
     ]
     loss_of = _LOSSES[workload.model]
 

@@ -40,9 +40,7 @@ def _fit(way: Runtime, workload: Workload, steps_per_execution: int) -> Running:
     model = workload.create("tf2_style", way.optimizer)
     fitted = Fitted(model)
     fitted.compile(steps_per_execution=steps_per_execution)
-    inputs, targets = (
-        np.reshape(array, [-1, *array.shape[2:]]) for array in (workload.inputs, workload.targets)
-    )
+    inputs, targets = (np.reshape(array, [-1, *array.shape[2:]]) for array in workload.arrays)
 
     def run(epochs: int) -> None:
         fitted.fit(

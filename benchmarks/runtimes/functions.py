@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ def function(way: Runtime, workload: Workload) -> Running:
 def dataset(way: Runtime, workload: Workload) -> Running:
     """One call a step, with batches from a tf.data pipeline."""
     model = workload.create("tf2_style", way.optimizer)
-    slices = tf.data.Dataset.from_tensor_slices((workload.inputs, workload.targets))
+    slices = tf.data.Dataset.from_tensor_slices(workload.arrays)
     batches = iter(slices.repeat().prefetch(2))
     return repeated(lambda: model.train_step(*next(batches)), 1, model.variables)
 
@@ -59,14 +59,13 @@ def compiled(way: Runtime, workload: Workload) -> Running:
 def many_steps(way: Runtime, workload: Workload) -> Running:
     """Many steps a call, with NumPy batches, which every call copies."""
     model = workload.create("tf2_style", way.optimizer)
-    return _a_call(model, model.train_steps, workload.inputs, workload.targets)
+    return _a_call(model, model.train_steps, workload.arrays)
 
 
 def gathered(way: Runtime, workload: Workload) -> Running:
     """Many steps a call, rows gathered from examples kept as tensors; counts the gathering."""
     model = workload.create("tf2_style", way.optimizer)
-    arrays = workload.inputs, workload.targets
-    kept = [tf.constant(array.reshape(-1, *array.shape[2:])) for array in arrays]
+    kept = [tf.constant(array.reshape(-1, *array.shape[2:])) for array in workload.arrays]
     rows = np.arange(workload.steps * workload.batch).reshape(workload.steps, workload.batch)
     return repeated(
         lambda: model.train_steps(*(tf.gather(examples, rows) for examples in kept)),
@@ -78,25 +77,25 @@ def gathered(way: Runtime, workload: Workload) -> Running:
 def kept(way: Runtime, workload: Workload) -> Running:
     """Many steps a call, with batches that are on the device already."""
     model = workload.create("tf2_style", way.optimizer)
-    return _a_call(model, model.train_steps, *_on_device(workload))
+    return _a_call(model, model.train_steps, _on_device(workload))
 
 
 def compiled_loop(way: Runtime, workload: Workload) -> Running:
     """Many steps a call, the loop and all compiled by XLA as one."""
     model = workload.create("tf2_style", way.optimizer)
-    return _a_call(model, by_xla(model, "train_steps"), *_on_device(workload))
+    return _a_call(model, by_xla(model, "train_steps"), _on_device(workload))
 
 
-def concrete_predict(model: Any, one: np.ndarray) -> Callable[..., Any]:
+def concrete_predict(model: Any, *one: np.ndarray) -> Callable[..., Any]:
     """`predict` of one example as a ConcreteFunction, which takes tensors."""
     predict = model.predict.get_concrete_function()
-    return lambda inputs: predict(tf.constant(inputs))
+    return lambda *inputs: predict(*map(tf.constant, inputs))
 
 
-def compiled_predict(model: Any, one: np.ndarray) -> Callable[..., Any]:
+def compiled_predict(model: Any, *one: np.ndarray) -> Callable[..., Any]:
     """Likewise, compiled by XLA for the shape of `one`."""
-    predict = by_xla(model, "predict").get_concrete_function(tf.constant(one))
-    return lambda inputs: predict(tf.constant(inputs))
+    predict = by_xla(model, "predict").get_concrete_function(*map(tf.constant, one))
+    return lambda *inputs: predict(*map(tf.constant, inputs))
 
 
 def by_xla(model: Any, name: str) -> Any:
@@ -105,9 +104,9 @@ def by_xla(model: Any, name: str) -> Any:
     return tf.function(lambda *batch: method(model, *batch), jit_compile=True)
 
 
-def _a_call(model: Any, train_steps: Callable[..., Any], inputs: Any, targets: Any) -> Running:
-    return repeated(lambda: train_steps(inputs, targets), len(inputs), model.variables)
+def _a_call(model: Any, train_steps: Callable[..., Any], batches: Sequence[Any]) -> Running:
+    return repeated(lambda: train_steps(*batches), len(batches[0]), model.variables)
 
 
-def _on_device(workload: Workload) -> tuple[Any, Any]:
-    return tf.identity(workload.inputs), tf.identity(workload.targets)
+def _on_device(workload: Workload) -> Sequence[Any]:
+    return [tf.identity(array) for array in workload.arrays]

@@ -22,33 +22,41 @@ def feed(way: Runtime, workload: Workload) -> Running:
 def prepared(way: Runtime, workload: Workload) -> Running:
     """`make_callable`: what is fetched and fed is looked up once, before the loop."""
     model = workload.create("tf1_style")
-    feeds, values = _dropout(model)
-    train = model.session.make_callable(
-        [model.batch_loss, model.train_op], [*_placeholders(model.graph), *feeds]
-    )
-    return stepwise(
-        lambda inputs, targets: train(inputs, targets, *values)[0], workload, model.variables
-    )
+    feeds, values = _switches(model)
+    updates = [
+        model.session.make_callable(fetches, [*model.batch, *feeds]) for fetches in _updates(model)
+    ]
+
+    def train_step(*batch: Any) -> Any:
+        for update in updates:
+            loss, _ = update(*batch, *values)
+        return loss
+
+    return stepwise(train_step, workload, model.variables)
 
 
 def from_dataset(way: Runtime, workload: Workload) -> Running:
     """The graph reads its batches from a tf.data iterator: nothing is fed."""
     model = _reading_from_dataset(workload)
-    feeds, values = _dropout(model)
-    train = model.session.make_callable([model.batch_loss, model.train_op], feeds)
+    feeds, values = _switches(model)
+    (fetches,) = _updates(model)  # each run takes the next batch: a step must be one
+    train = model.session.make_callable(fetches, feeds)
     return repeated(lambda: train(*values)[0], 1, model.variables)
 
 
-def _placeholders(graph: Any) -> list:
-    """Inputs and targets, in the order they were created."""
-    return [node.outputs[0] for node in graph.get_operations() if node.type == "Placeholder"]
+def _updates(model: Any) -> list:
+    """What each run of a training step fetches, in order: a loss and an update."""
+    if hasattr(model, "networks"):
+        return [[model.losses[name], model.train_ops[name]] for name in model.networks]
+    return [[model.batch_loss, model.train_op]]
 
 
-def _dropout(model: Any) -> tuple:
-    """What else a training step feeds: lists of placeholders and of their values."""
-    if not hasattr(model, "keep_probability"):
-        return [], []
-    return [model.keep_probability], [model.config.keep_probability]
+def _switches(model: Any) -> tuple:
+    """What else a training step feeds, for dropout or normalization: placeholders and values."""
+    values = {"keep_probability": getattr(model.config, "keep_probability", 1.0)}
+    values["is_training"] = True
+    names = [name for name in values if hasattr(model, name)]
+    return [getattr(model, name) for name in names], [values[name] for name in names]
 
 
 def _reading_from_dataset(workload: Workload) -> Any:
@@ -60,16 +68,15 @@ def _reading_from_dataset(workload: Workload) -> Any:
         def create_inputs(self) -> None:
             super().create_inputs()
             names = [name for name, value in vars(self).items() if _is_placeholder(value)]
-            arrays = (workload.inputs, workload.targets)
-            self.sources = [tf.placeholder(array.dtype, array.shape) for array in arrays]
+            self.sources = [tf.placeholder(array.dtype, array.shape) for array in workload.arrays]
             dataset = tf.data.Dataset.from_tensor_slices(tuple(self.sources)).repeat().prefetch(2)
             self.iterator = tf.data.make_initializable_iterator(dataset)
-            for name, element in zip(names, self.iterator.get_next()):
+            self.batch = list(self.iterator.get_next())
+            for name, element in zip(names, self.batch):
                 setattr(self, name, element)
 
     model = FromDataset(module.Config(**workload.settings))
-    fed = dict(zip(model.sources, (workload.inputs, workload.targets)))
-    model.session.run(model.iterator.initializer, fed)
+    model.session.run(model.iterator.initializer, dict(zip(model.sources, workload.arrays)))
     return model
 
 

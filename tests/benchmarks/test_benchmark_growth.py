@@ -16,7 +16,9 @@ from benchmarks.clock import Running, repeated
 from benchmarks.memory import resident_bytes
 from benchmarks.models_and_batches import make_workload
 from benchmarks.runtimes import runtime_named
-from shared.models import NOT_TIMED, PAIRS
+from large_models import large_are_slow
+from shared.models import PAIRS
+from shared.program.batches import inputs_of
 
 ROOT = Path(__file__).parents[2]
 STEPS = 10_000
@@ -53,7 +55,9 @@ def growth(running: Running) -> int:
 
 @pytest.fixture(scope="module")
 def grown() -> dict[str, int]:
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "benchmarks")])
+    path = os.pathsep.join(
+        [str(ROOT), *(str(ROOT / "tests" / part) for part in ("benchmarks", "helpers"))]
+    )
     done = subprocess.run(
         [sys.executable, "-c", MEASURE],
         cwd=ROOT,
@@ -79,14 +83,15 @@ def traces(function: tf.types.experimental.PolymorphicFunction) -> int:
     return int(function.experimental_get_tracing_count())
 
 
-@pytest.mark.parametrize("name", [name for name in PAIRS if name not in {"cnn", *NOT_TIMED}])
+@pytest.mark.parametrize("name", large_are_slow(name for name in PAIRS if name != "cnn"))
 def test_each_function_is_traced_once_whatever_the_batch_and_the_number_of_steps(name: str) -> None:
     model = PAIRS[name].create("tf2_style")
-    for batch, steps in ((1, 1), (7, 3), (20, 2)):
-        workload = make_workload(name, batch, steps)
-        model.train_step(workload.inputs[0], workload.targets[0])
-        model.train_steps(workload.inputs, workload.targets)
-        model.predict(workload.inputs[0])
+    for size, steps in ((1, 1), (7, 3), (20, 2)):
+        workload = make_workload(name, size, steps)
+        batch = [array[0] for array in workload.arrays]
+        model.train_step(*batch)
+        model.train_steps(*workload.arrays)
+        model.predict(*inputs_of(model, batch))
     counts = {
         name: traces(getattr(model, name)) for name in ("train_step", "train_steps", "predict")
     }

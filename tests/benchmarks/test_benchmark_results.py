@@ -9,16 +9,27 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks import readme
 from benchmarks.clock import Running, seconds_of
 from benchmarks.compare_results import changes, print_comparison
-from benchmarks.counts import COUNTS, cnn, softmax_regression
+from benchmarks.counts import (
+    COUNTS,
+    adversarial,
+    cnn,
+    embeddings,
+    recurrent_network,
+    residual_network,
+    softmax_regression,
+)
 from benchmarks.interleave import interleave, repetitions
 from benchmarks.limits import MOVED_BYTES, OPERATIONS
 from benchmarks.memory import resident_bytes
+from benchmarks.models_and_batches import SETUPS, make_workload
 from benchmarks.pictures import draw_all
+from benchmarks.plan import MODELS
 from benchmarks.processes import Timed
 from benchmarks.replay import ReplayedClock
 from benchmarks.report import bar, crossing_lines, gpu_lines, print_report
@@ -34,8 +45,9 @@ from benchmarks.results import (
     write_result,
 )
 from shared.errors import DataError, UsageError
+from shared.models import PAIRS, TIMED_WHEN_NAMED
 from shared.tools.child_process import ROOT
-from shared.tools.commands import main
+from shared.tools.commands import bench, main
 
 ABOUT: dict[str, Any] = {
     "format": 1,
@@ -183,6 +195,34 @@ def test_counts_by_hand() -> None:
     assert count.held == 4 * (3 * 3_274_634 + 50 * 794)
 
 
+def test_counts_by_layer() -> None:
+    # Rows, inputs, outputs of each layer, and how many products of that size a step makes of it.
+    convolutions = [(196, 9, 8, 2), (196, 72, 8, 3), (196, 72, 8, 3)]  # the first is of the images
+    convolutions += [(49, 72, 32, 3), (49, 288, 32, 3), (49, 8, 32, 3), (1, 32, 10, 3)]
+    assert residual_network(50).operations == 50 * products(convolutions)
+    # Of the last two products of the cell one gives the gradient of the kernel, one of the state.
+    assert recurrent_network(50).operations == 50 * products(
+        [(20, 92, 256, 2), (20, 256, 64, 1), (1, 64, 10, 3)]
+    )
+    generator = [(1, 32, 128, 2), (1, 128, 784, 3)]
+    discriminator = [(2, 784, 128, 3), (1, 128, 784, 1), (2, 128, 1, 5)]
+    assert adversarial(50).operations == 50 * products(generator + discriminator)
+    assert embeddings(64) == (2 * 64 * 8, 4 * (5 * 64 + 6 * 2_340), 4 * (5 * 64 + 3 * 2_340))
+
+
+def products(layers: list[tuple[int, int, int, int]]) -> int:
+    return sum(2 * rows * inputs * outputs * times for rows, inputs, outputs, times in layers)
+
+
+@pytest.mark.parametrize("model", COUNTS)
+def test_counts_are_of_the_models_parameters(model: str) -> None:
+    workload = make_workload(model, steps=1)
+    parameters = workload.create("tf2_style").parameters.values()
+    copies = 1 if SETUPS[model].rule == "sgd" else 3  # two slots, or a slot and an average
+    held = 4 * copies * sum(int(np.prod(each.shape)) for each in parameters)
+    assert COUNTS[model](workload.batch).held == held + sum(a.nbytes for a in workload.arrays)
+
+
 @pytest.mark.parametrize("model", COUNTS)
 def test_operations_grow_with_the_batch_and_parameters_do_not(model: str) -> None:
     one, two, four = (COUNTS[model](batch) for batch in (1, 2, 4))
@@ -301,12 +341,9 @@ def test_a_pipe_is_no_result_and_is_not_waited_for(tmp_path: Path) -> None:
         read_result(tmp_path / "pipe")
 
 
-def test_a_pair_that_is_not_timed_is_refused_with_the_reason(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert main(["bench", "embeddings"]) == 2
-    error = capsys.readouterr().err
-    assert "found 'embeddings': a batch is three arrays" in error and error.count("\n") == 1
+def test_a_run_of_all_is_of_those_that_it_has_time_for_and_any_other_can_be_named() -> None:
+    assert bench._models([]) == [name for name in PAIRS if name not in TIMED_WHEN_NAMED]
+    assert bench._models(["embeddings", "cnn"]) == ["embeddings", "cnn"]
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_measuring(
@@ -547,15 +584,22 @@ def test_the_command_compares_two_files(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_the_page_shows_the_committed_result() -> None:
     text = readme.GUIDE.read_text(encoding="utf-8")
-    found = read_result(readme.RESULT)
-    assert readme.with_blocks(text, found) == text, "run python -m benchmarks.readme"
-    for name in readme.blocks(found):  # another result would be noticed in each
-        assert readme.blocks(found)[name] != readme.blocks(fixture_result())[name]
+    assert readme.with_blocks(text, readme.all_blocks()) == text, "run python -m benchmarks.readme"
+    other = readme.blocks(fixture_result())
+    other[readme.OF_NETWORKS] = other["speed"]
+    for name, block in readme.all_blocks().items():  # another result would be noticed in each
+        assert block != other[name]
 
 
 def test_a_page_without_marks_is_refused() -> None:
     with pytest.raises(ValueError, match="no marks <!-- speed: written by"):
-        readme.with_blocks("# Speed\n", fixture_result())
+        readme.with_blocks("# Speed\n", readme.blocks(fixture_result()))
+
+
+def test_each_model_that_is_timed_has_a_column() -> None:
+    text = readme.GUIDE.read_text(encoding="utf-8")
+    models = [*MODELS, *(TIMED_WHEN_NAMED if readme.NETWORKS.is_file() else ())]
+    assert all(f" {model}, batch {SETUPS[model].batch} |" in text for model in models)
 
 
 def test_the_committed_pictures_were_drawn_from_the_committed_result() -> None:
