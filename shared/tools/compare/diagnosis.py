@@ -246,12 +246,40 @@ def _other_batch(e: Evidence) -> Iterator[str]:
     pair = e.whole("batch", e.tensor)
     if pair is None:
         return
-    if np.array_equal(np.sort(pair[0], axis=None), np.sort(pair[1], axis=None)):
+    if _rows_exchanged(e, pair):
+        yield (
+            f"B's {e.tensor} has the rows of A's in another order, while the rest of the batch "
+            "agrees: it is shuffled apart from what it belongs to"
+        )
+    elif _same_numbers(pair):
         yield "the batches hold the same numbers in another order: shuffled, or axes transposed"
     factor = common_factor([pair])
     if factor and abs(factor - 1) > ROUNDING:
         yield f"B's batch is {factor:.6g} times A's: another scale, such as 0..255 against 0..1"
     yield from _masks(e.tensor, pair)
+
+
+def _rows_exchanged(e: Evidence, pair: Pair) -> bool:
+    """Whether a tensor's rows are A's in another order, and all other tensors of the batch A's."""
+    others = [n for n in e.names("batch") if n != e.tensor]
+    if not others or not _same_rows(pair):
+        return False
+    wholes = [e.whole("batch", n) for n in others]
+    return all(other is not None and np.array_equal(*other) for other in wholes)
+
+
+def _same_rows(pair: Pair) -> bool:
+    if pair[0].ndim == 0 or len(pair[0]) < 2:
+        return False
+    a, b = (np.sort([row.tobytes() for row in array]) for array in pair)
+    return bool((a == b).all())
+
+
+def _same_numbers(pair: Pair) -> bool:
+    """Whether a batch has A's numbers in another order; of zeros and ones any batch may."""
+    if np.unique(pair[0]).size <= 2:
+        return _same_rows(pair)
+    return np.array_equal(np.sort(pair[0], axis=None), np.sort(pair[1], axis=None))
 
 
 def _masks(name: str, pair: Pair) -> Iterator[str]:

@@ -94,3 +94,27 @@ def test_constant_labels_of_two_logits_are_named_and_another_loss_is_not(tmp_pat
     found = check(read_trace(a), read_trace(exchanged)).hints
     assert "with the labels 1, 0 in A and 0, 1 in B" in found[0]
     assert check(read_trace(a), read_trace(other)).hints == ()
+
+
+def record_batch(path: Path, y: np.ndarray) -> Path:
+    """Records one step that was fed the labels y."""
+    with TraceRecorder(path, model="model", style="test", every=1) as recorder:
+        variables = {"w": np.ones(2, np.float32)}
+        recorder.record_initial(variables)
+        x = np.random.RandomState(0).normal(size=(ROWS, 4)).astype(np.float32)
+        recorder.record(1, np.float32(1), batch={"x": x, "y": y}, variables=variables)
+    return path
+
+
+def test_labels_that_are_fed_in_another_order_are_said_to_be_shuffled(tmp_path: Path) -> None:
+    y = np.eye(CLASSES, dtype=np.float32)[np.arange(ROWS) % CLASSES]
+    a = record_batch(tmp_path / "a.npz", y)
+    shuffled = record_batch(tmp_path / "b.npz", y[::-1].copy())
+    # One-hot labels of other classes hold the same zeros and ones, and are no shuffled ones.
+    others = record_batch(tmp_path / "c.npz", np.eye(CLASSES, dtype=np.float32)[[0] * ROWS])
+    found = check(read_trace(a), read_trace(shuffled)).hints
+    assert found == (
+        "B's y has the rows of A's in another order, while the rest of the batch agrees: it is "
+        "shuffled apart from what it belongs to",
+    )
+    assert check(read_trace(a), read_trace(others)).hints == ()
