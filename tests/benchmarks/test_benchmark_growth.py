@@ -75,6 +75,7 @@ def test_memory_does_not_grow(way: str, grown: dict[str, int]) -> None:
     assert grown[way] < BOUND
 
 
+@pytest.mark.slow
 def test_a_leak_of_four_kilobytes_a_step_is_caught(grown: dict[str, int]) -> None:
     assert grown["leak"] > BOUND
 

@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -112,15 +113,27 @@ def run(python: str, programs: dict[str, str], folder: Path, environment: dict[s
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["tf1_style", "tf2_style"])
 def test_the_class_alone_trains_saves_and_restores(style: str, tmp_path: Path) -> None:
     programs = {name: copied(style, name) for name in PAIRS}
     run(sys.executable, programs, tmp_path, dict(os.environ))
 
 
+def test_a_small_class_alone_trains_saves_and_restores(tmp_path: Path) -> None:
+    classes = {"tf1": ("tf1_style", "relu_regression"), "tf2": ("tf2_style", "softmax_regression")}
+    programs = {name: copied(*of) for name, of in classes.items()}
+    run(sys.executable, programs, tmp_path, dict(os.environ))
+
+
 @pytest.mark.tf115
-def test_the_class_alone_runs_under_tensorflow_115(tmp_path: Path) -> None:
-    programs = {name: copied("tf1_style", name) for name in PAIRS}
+@pytest.mark.parametrize(
+    "names",
+    [["relu_regression"], pytest.param(list(PAIRS), marks=pytest.mark.slow)],
+    ids=["small", "all"],
+)
+def test_the_class_alone_runs_under_tensorflow_115(names: Iterable[str], tmp_path: Path) -> None:
+    programs = {name: copied("tf1_style", name) for name in names}
     run(str(require_tf115()), programs, tmp_path, tf115_environment())
 
 

@@ -175,7 +175,7 @@ def test_a_value_that_cannot_be_used(
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize(("style", "name"), FILES)
+@pytest.mark.parametrize(("style", "name"), large_are_slow(FILES))
 @pytest.mark.parametrize("command", ["evaluate", "predict"])
 def test_nothing_to_restore(
     command: str, style: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -201,7 +201,7 @@ def test_a_checkpoint_of_the_other_optimizer_is_refused(
     )
 
 
-@pytest.mark.parametrize(("style", "name"), FILES)
+@pytest.mark.parametrize(("style", "name"), large_are_slow(FILES))
 def test_a_folder_that_cannot_be_written_is_refused_before_training(
     style: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

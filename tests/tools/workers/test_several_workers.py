@@ -19,6 +19,13 @@ def tf1() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
+def tf1_whole() -> dict[str, Any]:
+    """The same of the one twin without a mistake: each twin takes a new cluster."""
+    found: dict[str, Any] = json.loads(run("worker_twins", "tf1_style", "--twins", "whole"))
+    return found
+
+
+@pytest.fixture(scope="module")
 def tf2() -> dict[str, Any]:
     """The numbers of TensorFlow 2 style, by twin and worker."""
     found: dict[str, Any] = json.loads(run("worker_twins", "tf2_style"))
@@ -50,24 +57,36 @@ def rounding(found: dict[str, Any]) -> float:
     return 4 * max(farthest(whole, losses(found[f"order_{n}"])) for n in (0, 11, 23))
 
 
-def test_alone_both_styles_have_the_same_bits(tf1: dict[str, Any], tf2: dict[str, Any]) -> None:
-    assert tf1["alone"] == tf2["alone"]
-
-
-@pytest.mark.parametrize("twin", ["whole", "unequal"])
-def test_two_workers_have_the_same_bits_in_both_styles(
-    twin: str, tf1: dict[str, Any], tf2: dict[str, Any]
+def test_alone_both_styles_have_the_same_bits(
+    tf1_whole: dict[str, Any], tf2: dict[str, Any]
 ) -> None:
+    assert tf1_whole["alone"] == tf2["alone"]
+
+
+@pytest.mark.parametrize(
+    ("twin", "numbers"),
+    [("whole", "tf1_whole"), pytest.param("unequal", "tf1", marks=pytest.mark.slow)],
+)
+def test_two_workers_have_the_same_bits_in_both_styles(
+    twin: str, numbers: str, tf2: dict[str, Any], request: pytest.FixtureRequest
+) -> None:
+    tf1 = request.getfixturevalue(numbers)
     # a + b is b + a, to the last bit: no order of arrival can be seen.
     assert bits(tf1[twin]) == bits(tf2[twin])
     assert losses(tf1[twin]) == pytest.approx(losses(tf2[twin]), rel=rounding(tf2))
 
 
-@pytest.mark.parametrize(("twin", "one"), [("whole", "alone"), ("unequal", "alone_unequal")])
+@pytest.mark.parametrize(
+    ("twin", "one", "numbers"),
+    [
+        ("whole", "alone", "tf1_whole"),
+        pytest.param("unequal", "alone_unequal", "tf1", marks=pytest.mark.slow),
+    ],
+)
 def test_two_workers_have_the_losses_of_one(
-    twin: str, one: str, tf1: dict[str, Any], tf2: dict[str, Any]
+    twin: str, one: str, numbers: str, tf2: dict[str, Any], request: pytest.FixtureRequest
 ) -> None:
-    for found in (tf1, tf2):
+    for found in (request.getfixturevalue(numbers), tf2):
         assert farthest(losses(found[one]), losses(found[twin])) <= rounding(found) < 1e-5
 
 
@@ -90,11 +109,13 @@ def test_a_rate_that_is_scaled_on_top_is_twice_the_rate(tf2: dict[str, Any]) -> 
     assert bits(tf2["scaled_rate"]) == bits(tf2["double_rate"]) == bits(tf2["not_multiplied"])
 
 
+@pytest.mark.slow
 def test_sync_replicas_halves_a_part_of_the_mean(tf1: dict[str, Any]) -> None:
     whole, half = tf1["whole"][0]["first_update"], tf1["not_multiplied"][0]["first_update"]
     assert half["weights"] == pytest.approx(whole["weights"] / 2, rel=1e-6)  # float32's precision
 
 
+@pytest.mark.slow
 def test_unequal_shares_make_the_mean_of_means_another_number(tf1: dict[str, Any]) -> None:
     right, wrong = tf1["alone_unequal"], tf1["own_mean_unequal"]
     assert bits(wrong) != bits(tf1["unequal"])

@@ -14,7 +14,9 @@ PATIENCE = 4.0  # worker_faults.PATIENCE
 LATEST = 60.0
 
 
-@pytest.fixture(scope="module", params=["tf1_style", "tf2_style"])
+@pytest.fixture(
+    scope="module", params=["tf1_style", pytest.param("tf2_style", marks=pytest.mark.slow)]
+)
 def faults(request: pytest.FixtureRequest) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(run("worker_faults", request.param))
     return {"style": request.param, **found}
