@@ -26,7 +26,7 @@ from shared.program.tasks import ImageTask
 from shared.tools.workers.cluster import CHIEF, Cluster, Task, on_loopback
 
 STEPS, STRETCH = 40, 20  # steps of a run, and of them between two reports
-RATE = 0.05  # with the default of 0.5, a late gradient may double the loss
+RATE = 0.05  # with the default of 0.5, late gradients make the range of losses wide
 PAIR = "asynchronous_workers"
 Made = Callable[[Any, Any], Any]
 
