@@ -51,7 +51,7 @@ def run(
         options, words = options + words[:2], words[2:]
     environment = dict(os.environ if env is None else env)
     with tempfile.TemporaryDirectory() as folder:
-        job = {
+        job: dict[str, object] = {
             "words": words,
             "cwd": str(cwd),
             "env": environment,

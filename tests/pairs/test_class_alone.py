@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import forked_python
 from shared.models import PAIRS
 from shared.tools.child_process import tf115_environment
 from tf115_environment import require_tf115
@@ -93,8 +96,17 @@ def copied(style: str, name: str) -> str:
     return f"{HEAD[style]}\n\n{cut}\n\n{PROGRAM.format(kind=kind, name=node.name)}"
 
 
-def run(python: str, programs: dict[str, str], folder: Path, environment: dict[str, str]) -> None:
-    """Runs all programs in one process, each in a folder of its own."""
+ALONE = functools.partial(subprocess.run, capture_output=True, text=True)
+
+
+def run(
+    python: str,
+    programs: dict[str, str],
+    folder: Path,
+    environment: dict[str, str],
+    start: Callable[..., Any] = ALONE,
+) -> None:
+    """Runs all programs in one process, which has imported nothing; each in a folder of its own."""
     for name, text in programs.items():
         (folder / name).mkdir()
         (folder / name / "program.py").write_text(text)
@@ -103,13 +115,8 @@ def run(python: str, programs: dict[str, str], folder: Path, environment: dict[s
         "for name in sys.argv[1:]:\n"
         "    os.chdir(name); runpy.run_path('program.py'); os.chdir('..')\n"
     )
-    done = subprocess.run(
-        [python, "-c", script, *programs],
-        cwd=folder,
-        env={**environment, "PYTHONPATH": ""},
-        capture_output=True,
-        text=True,
-    )
+    command = [python, "-c", script, *programs]
+    done = start(command, cwd=folder, env={**environment, "PYTHONPATH": ""})
     assert done.returncode == 0, done.stderr[-2000:]
 
 
@@ -132,7 +139,7 @@ def test_a_small_class_alone_trains_saves_and_restores(tmp_path: Path) -> None:
     [["relu_regression"], pytest.param(list(PAIRS), marks=pytest.mark.slow)],
     ids=["small", "all"],
 )
-def test_the_class_alone_runs_under_tensorflow_115(names: Iterable[str], tmp_path: Path) -> None:
+def test_the_class_alone_runs_under_tensorflow_115(names: list[str], tmp_path: Path) -> None:
     programs = {name: copied("tf1_style", name) for name in names}
     run(str(require_tf115()), programs, tmp_path, tf115_environment())
 
@@ -142,4 +149,4 @@ def test_a_class_that_needs_its_program_is_caught(tmp_path: Path) -> None:
     needy = text.replace("self.config = config", "self.config = Program(config)", 1)
     assert needy != text
     with pytest.raises(AssertionError, match="Program"):
-        run(sys.executable, {"needy": needy}, tmp_path, dict(os.environ))
+        run(sys.executable, {"needy": needy}, tmp_path, dict(os.environ), forked_python.run)
