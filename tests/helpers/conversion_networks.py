@@ -366,7 +366,7 @@ def wavenet(data: Data) -> Port:
     layers = [Dilated(2**k, k == 2) for k in range(3)]
 
     def outputs() -> Any:
-        x, total = causal(data["sequences"]), 0.0
+        x, total = causal(data["sequences"]), tf.constant(0.0)
         for layer in layers:
             x, skip = layer(x)
             total += skip

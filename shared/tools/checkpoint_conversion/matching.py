@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -87,11 +88,11 @@ def of_equal_signatures(tf1: list[Variable], tf2: list[Variable]) -> Matches:
     leaves = {b.name: {leaf_of(path) for path in paths_of(b)} for b in tf2}
     scopes = collections.Counter(a.name.rpartition("/")[0] for a in tf1)
     by_name = {b.name: b for b in tf2}
-    by_signature = [collections.defaultdict(list), collections.defaultdict(list)]
+    by_signature: list[dict[frozenset[Any], list[str]]] = [{}, {}]
     for found, side in zip(by_signature, sides, strict=True):
         for name, signature in side.items():
-            found[signature].append(name)
-    matches = {}
+            found.setdefault(signature, []).append(name)
+    matches: dict[str, tuple[Variable, ...]] = {}
     for signature, names in by_signature[0].items():
         others = by_signature[1].get(signature, ())
         if len(names) == len(others) == 1 and signature - _KNOWN:
@@ -176,33 +177,59 @@ def beside_pairs(
 
 
 def _parts_of(paths: Iterable[Sequence[str]]) -> set[Part]:
-    """Returns parts of names with the meaning of the last; numbers as (name, number)."""
-    found: set[Part] = set()
-    for path in paths:
-        leaf = leaf_of(path)
-        for part in _labels(path):
-            numbered = _NUMBERED.fullmatch(part)
-            if numbered:
-                found.add((leaf, (numbered[1].rstrip("s"), int(numbered[2]))))
-            else:
-                found.add((leaf, part))
-    return found
-
-
-def _labels(path: Sequence[str]) -> Iterator[str]:
-    """Yields the scopes of a path that a person named, a number with the name before it.
+    """Returns parts of names with the meaning of the last; numbers as (name, number).
 
     Scopes count joined as well: a layer of Keras has no "/" in its name, so that a port writes
     `down1/conv1` as `down1_conv1`.
     """
+    return {
+        (leaf_of(path), _numbered(part))
+        for path in paths
+        for part in (*_single(path), *_joined(path))
+    }
+
+
+def _numbered(part: str) -> Any:
+    match = _NUMBERED.fullmatch(part)
+    return (match[1].rstrip("s"), int(match[2])) if match else part
+
+
+def _single(path: Sequence[str]) -> Iterator[str]:
+    """Yields the scopes of a path that a person named, a number with the name before it."""
     scopes = path[:-1]
     for before, part in zip(("", *scopes), scopes, strict=False):
         if not is_automatic_part(part):
             yield f"{before}_{part}" if part.isdigit() else part
+
+
+def _joined(path: Sequence[str]) -> Iterator[str]:
+    """Yields the last scopes of a path as one name, where a person named them all."""
+    scopes = path[:-1]
     for start in range(len(scopes) - 1):
         joined = scopes[start:]
         if not any(part.isdigit() or is_automatic_part(part) for part in joined):
             yield "_".join(joined)
+
+
+def have_words_of_their_own(a: Variable, b: Variable) -> bool:
+    """Whether both of two names have a scope that a person named and that the other has not.
+
+    Beside the same neighbours, `encoder/old` and `encoder/new` are the last that are left, and may
+    well be two things: one that was not ported, and one that TF1 does not have.
+    """
+    words, own = _words(path_of(a))
+    for path in paths_of(b):
+        other_words, other_own = _words(path)
+        if other_own and (other_own <= words or own <= other_words):
+            return False
+    return True
+
+
+def _words(path: Sequence[str]) -> tuple[set[Any], set[Any]]:
+    """Returns all that a path may be called by, and the scopes in it that a person named."""
+    lists = {part for part, behind in itertools.pairwise(path) if behind.isdigit()}
+    words = {_numbered(part) for part in (*_single(path), *_joined(path), path[-1])}
+    return words, {_numbered(part) for part in _single(path) if part not in lists}
 
 
 Numbers = Mapping[str, set[tuple[int, ...]]]  # by a name with # for its numbers
@@ -230,7 +257,7 @@ def are_numbered_alike(a: Variable, b: Variable, numbers: Sequence[Numbers]) -> 
 
 def _numbered_names(variable: Variable) -> Iterator[tuple[str, tuple[int, ...]]]:
     for path in paths_of(variable):
-        for label in _labels(path):
+        for label in (*_single(path), *_joined(path)):
             numbers = re.findall(r"\d+", label)
             if numbers:
                 yield re.sub(r"\d+", "#", label), tuple(map(int, numbers))

@@ -57,16 +57,11 @@ def has_scope(a: Variable, b: Variable) -> bool:
     return path_of(a)[-2:-1] in {path[-2:-1] for path in paths_of(b) if len(path) > 1}
 
 
-def is_automatic(name: str) -> bool:
-    """Whether a library numbered this name's layer, as in "dense_1/kernel".
+def is_automatic_part(part: str) -> bool:
+    """Whether a library made up this part of a name, and numbered it: "dense_1", "lstm_cell".
 
     The number depends on what else the program built, and says nothing about which layer it is.
     """
-    return any(is_automatic_part(part) for part in name.split("/")[:-1])
-
-
-def is_automatic_part(part: str) -> bool:
-    """Whether a library made up this part of a name, and numbered it: "dense_1", "lstm_cell"."""
     return bool(_AUTOMATIC.fullmatch(part))
 
 

@@ -18,6 +18,7 @@ from shared.tools.checkpoint_conversion.matching import (
     Numbers,
     are_numbered_alike,
     beside_pairs,
+    have_words_of_their_own,
     numbers_of,
     of_equal_endings,
     of_equal_paths,
@@ -44,13 +45,8 @@ from shared.tools.checkpoint_conversion.special_pairs import (
 )
 
 # Ways in which names tell partners, the strongest first.
-_BY_NAME = (
-    of_equal_paths,
-    of_equal_endings,
-    of_shared_scopes,
-    of_equal_signatures,
-    of_only_meaning,
-)
+_BY_PARTS = (of_shared_scopes, of_equal_signatures)
+_BY_NAME = (of_equal_paths, of_equal_endings, *_BY_PARTS, of_only_meaning)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -251,7 +247,12 @@ def _pair_matches(
         for a in tf1
         if len(matches.get(a.name, ())) == 1 and claimed[matches[a.name][0].name] == 1
     ]
-    pairs = [(a, b) for a, b in pairs if are_numbered_alike(a, b, numbers)]
+    pairs = [
+        (a, b)
+        for a, b in pairs
+        if are_numbered_alike(a, b, numbers)
+        and not (partners in _BY_PARTS and have_words_of_their_own(a, b))
+    ]
     for a, b in pairs:
         proposal.add(a, b, _doubt(proposal, a, b))
     names = [{v.name for v in side} for side in zip(*pairs, strict=True)] if pairs else [set()] * 2

@@ -7,6 +7,7 @@ are made of it in ways that programs have, and in ways that lead astray; which i
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +33,7 @@ WORDS = ("encoder", "decoder", "head", "gate", "query", "mixer")
 SHAPE = (4, 4)  # of all, so that no shape helps
 
 
-def contents_of(kind: str, names: dict[str, tuple[str, ...]]) -> Contents:
+def contents_of(kind: str, names: Mapping[str, tuple[str, ...]]) -> Contents:
     variables = {n: Variable(n, n, SHAPE, "float32", aliases=a) for n, a in sorted(names.items())}
     source: Any = SimpleNamespace()
     return Contents("nowhere", kind, variables, [], source)
@@ -45,7 +46,8 @@ def model(rng: random.Random, kind: str) -> tuple[Contents, Contents, dict[str, 
     offset = rng.choice((0, 1))
     prefix = rng.choice(("", "net/", "model/tower/"))
     leaves = {part: rng.choice(ways) for part, ways in PARTS.items()}
-    truth, tf2 = {}, {}
+    truth: dict[str, str] = {}
+    tf2: dict[str, tuple[str, ...]] = {}
     for place, (word, k) in enumerate((word, k) for word in words for k in layers):
         automatic = f"dense_{numbers[place]}"
         scope = {
@@ -60,8 +62,8 @@ def model(rng: random.Random, kind: str) -> tuple[Contents, Contents, dict[str, 
             name = f"{word}/layer/{k}/{part}"
             truth[f"{prefix}{scope}/{leaf}"] = name
             tf2[name] = (f"{automatic}/{part}",)
-    tf1_names = dict.fromkeys(truth, ())
-    return contents_of(NAME_BASED, tf1_names), contents_of(OBJECT_BASED, tf2), truth
+    one = contents_of(NAME_BASED, dict.fromkeys(truth, ()))
+    return one, contents_of(OBJECT_BASED, tf2), truth
 
 
 KINDS = [
@@ -107,6 +109,13 @@ def test_exchanged_scopes_and_attributes_are_not_sure() -> None:
     one = contents_of(NAME_BASED, dict.fromkeys(("a/fc/kernel", "b/out/kernel"), ()))
     other = contents_of(OBJECT_BASED, {"b/fc/kernel": (), "a/out/kernel": ()})
     assert propose(one, other).sure == {}
+
+
+def test_what_is_left_on_both_sides_under_another_name_is_not_sure() -> None:
+    words = {f"encoder/{word}/kernel": () for word in ("query", "key")}
+    one = contents_of(NAME_BASED, words | {"encoder/old/kernel": ()})
+    other = contents_of(OBJECT_BASED, words | {"encoder/new/kernel": ()})
+    assert set(propose(one, other).sure) == set(words)
 
 
 def test_a_state_of_another_meaning_is_not_sure() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from checkpoint_programs import write_names
+from conversion_costs import CASES, NOTHING, costs
 from shared.errors import CheckpointError
 from shared.tools.checkpoint_conversion import bundles, row_blocks, values
 from shared.tools.checkpoint_conversion.contents import describe
@@ -146,3 +148,14 @@ def test_a_flipped_bit_is_refused_before_any_row_is_given(tmp_path: Path) -> Non
     data.write_bytes(content)
     with pytest.raises(CheckpointError, match="expected an intact checkpoint"):
         describe(prefix).rows("a")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
+def test_a_large_cell_takes_the_memory_of_its_largest_tensor(tmp_path: Path) -> None:
+    name = "an LSTM of 128 MiB"
+    assert CASES[name].largest() == 128
+    nothing, peak = (costs(case, tmp_path)[2] for case in (NOTHING, name))
+    # At most 32 MiB wait to be written, and rows are read in blocks of 4. The rest of the 100 MiB
+    # is the allocator's; a second copy of the kernel has no room in it.
+    assert peak - nothing < 128 + 100
