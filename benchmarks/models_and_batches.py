@@ -22,8 +22,8 @@ class Setup(NamedTuple):
 
     batch: int  # of the main table
     steps_a_call: int  # of the ways that make many steps a call
-    # What the peers, which are no part of a pair, update with: adam or sgd; None without peers.
-    rule: str | None = None
+    # What the peers, which are no part of a pair, update with: adam or sgd; "" without peers.
+    rule: str = ""
 
 
 # `steps_a_call` is `report_every` of the style files, where a step does not take long anyway.

@@ -89,7 +89,7 @@ def test_each_function_is_traced_once_whatever_the_batch_and_the_number_of_steps
     model = PAIRS[name].create("tf2_style")
     for size, steps in ((1, 1), (7, 3), (20, 2)):
         workload = make_workload(name, size, steps)
-        batch = [array[0] for array in workload.arrays]
+        batch = tuple(array[0] for array in workload.arrays)
         model.train_step(*batch)
         model.train_steps(*workload.arrays)
         model.predict(*inputs_of(model, batch))

@@ -133,8 +133,8 @@ def test_a_broken_recurrent_twin_is_found_where_it_breaks(
 CELL = layouts.Recurrent(
     ("rnn/lstm_cell/kernel", "rnn/lstm_cell/bias"), ("kernel", "recurrent_kernel", "bias")
 )
-SHAPES = [[(92, 256), (256,)], [(28, 256), (64, 256), (256,)]]
-STEPS_BETWEEN = CELL.steps(*SHAPES)
+TF1_SHAPES, TF2_SHAPES = [(92, 256), (256,)], [(28, 256), (64, 256), (256,)]
+STEPS_BETWEEN = CELL.steps(TF1_SHAPES, TF2_SHAPES)
 
 
 def keras_lstm(kernel: np.ndarray, bias: np.ndarray) -> Any:
@@ -196,7 +196,7 @@ class KerasNetwork(tf.keras.Model):
         return self.out(self.lstm(rows, mask=mask))
 
     def variables_of_the_pair(self) -> Curves:
-        shapes = layouts.shapes_between(CELL, *SHAPES, origin="Keras's LSTM")
+        shapes = layouts.shapes_between(CELL, TF1_SHAPES, TF2_SHAPES, "Keras's LSTM")
         weights = self.lstm.get_weights()
         cell = layouts.to_tf1(STEPS_BETWEEN, shapes, weights, constants=True)
         names = (*CELL.tf1, "output_weights", "output_biases")
