@@ -12,17 +12,22 @@ from shared.models import TIMED_WHEN_NAMED
 _FIT = ("fit", "fit-many-steps")
 _PEERS = tuple(way.name for way in RUNTIMES if way.is_peer)
 _GATHERED = ("gathered", "gathered-tf1")
+_UNROLLED = ("many-steps-xla-unrolled", "jax-scan-unrolled")
 _POINTS = (_GATHERED, "a line's batches are all of its points")
 _PLAIN = (
     (_GATHERED, "the style file takes its batches as NumPy arrays"),
     (_FIT, "it would make the same step; the other models show what `fit` adds to one"),
+    (_UNROLLED, "what a turn of the loop costs, small models show"),
 )
 LEFT_OUT: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
     "linear_regression": (_POINTS,),
     "relu_regression": (_POINTS,),
     "cnn": (
         (("numpy",), "convolutions by hand would be no fair peer"),
-        (("many-steps-xla-tf1",), "XLA's loop has each convolution on one thread: one shows it"),
+        (
+            ("many-steps-xla-tf1", *_UNROLLED),
+            "XLA's loop has each convolution on one thread: one shows it",
+        ),
     ),
     "residual_network": (*_PLAIN, (_PEERS, "batch normalization and averages are not written")),
     "recurrent_network": (*_PLAIN, (_PEERS, "the cell is not written")),

@@ -12,6 +12,7 @@ from jax import lax
 
 from benchmarks.clock import Running, repeated, stepwise
 from benchmarks.models_and_batches import SETUPS, PeerStart, Workload
+from benchmarks.runtimes import UNROLLED
 
 Tree = Any  # nested dictionaries of arrays
 
@@ -29,11 +30,16 @@ def step(start: PeerStart, workload: Workload) -> Running:
     return stepwise(run, workload, lambda: state["parameters"])
 
 
-def scan(start: PeerStart, workload: Workload) -> Running:
+def unrolled_scan(start: PeerStart, workload: Workload) -> Running:
+    """As `scan`, with several steps in a turn of the loop."""
+    return scan(start, workload, UNROLLED)
+
+
+def scan(start: PeerStart, workload: Workload, unroll: int = 1) -> Running:
     """One call of a jitted scan for many steps, with batches that are on the device already."""
     state = _initial_state(start)
     train_step = _train_step(start, workload.model)
-    train_steps = jax.jit(lambda state, batches: lax.scan(train_step, state, batches))
+    train_steps = jax.jit(lambda *given: lax.scan(train_step, *given, unroll=unroll))
     batches = jax.device_put(workload.arrays)
 
     def run() -> Any:

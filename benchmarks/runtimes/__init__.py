@@ -42,6 +42,8 @@ _NUMPY, _JAX, _TORCH = (
     "benchmarks.peers." + name for name in ("numpy_by_hand", "jax_peer", "torch_peer")
 )
 REFERENCE = "session-feed"
+# Of the loops "10 steps a turn": the steps that stand one after the other in a turn of the loop.
+UNROLLED = 10
 # The style files train in this way and with this optimizer unless told otherwise.
 DEFAULTS = {
     "linear_regression": "many-steps",
@@ -79,11 +81,19 @@ RUNTIMES: tuple[Runtime, ...] = (
         "compiled_loop",
         optimizer="tf1",
     ),
+    Runtime(
+        "many-steps-xla-unrolled",
+        "XLA, 10 steps a turn",
+        _FUNCTION,
+        "unrolled_loop",
+        optimizer="keras",
+    ),
     Runtime("fit", "Keras fit", _FIT, "fit", optimizer="keras"),
     Runtime("fit-many-steps", "Keras fit, many steps", _FIT, "fit_many_steps", optimizer="keras"),
     Runtime("numpy", "NumPy by hand", _NUMPY, "open_way", "numpy"),
     Runtime("jax-step", "JAX, jit", _JAX, "step", "jax"),
     Runtime("jax-scan", "JAX, scan of many steps", _JAX, "scan", "jax"),
+    Runtime("jax-scan-unrolled", "JAX, scan, 10 steps a turn", _JAX, "unrolled_scan", "jax"),
     Runtime("torch", "PyTorch", _TORCH, "open_way", "torch"),
 )
 # Not ways of training but what the machine can do, timed in turn with them.

@@ -11,7 +11,7 @@ import tensorflow as tf
 import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 from benchmarks.clock import Running, repeated, stepwise
 from benchmarks.models_and_batches import Workload
-from benchmarks.runtimes import Runtime
+from benchmarks.runtimes import UNROLLED, Runtime
 
 
 def eager(way: Runtime, workload: Workload) -> Running:
@@ -84,6 +84,26 @@ def compiled_loop(way: Runtime, workload: Workload) -> Running:
     """Many steps a call, the loop and all compiled by XLA as one."""
     model = workload.create("tf2_style", way.optimizer)
     return _a_call(model, by_xla(model, "train_steps"), _on_device(workload))
+
+
+def unrolled_loop(way: Runtime, workload: Workload) -> Running:
+    """Likewise, with several steps in a turn of the loop, and the steps left over behind it."""
+    model = workload.create("tf2_style", way.optimizer)
+    train_step = type(model).train_step.python_function
+    rest = workload.steps % UNROLLED
+
+    @tf.function(jit_compile=True)
+    def train_steps(*batches: Any) -> Any:
+        losses = tf.TensorArray(tf.float32, workload.steps)
+        for first in tf.range(0, workload.steps - rest, UNROLLED):
+            for step in range(UNROLLED):
+                batch = [array[first + step] for array in batches]
+                losses = losses.write(first + step, train_step(model, *batch))
+        for step in range(workload.steps - rest, workload.steps):
+            losses = losses.write(step, train_step(model, *[array[step] for array in batches]))
+        return losses.stack()
+
+    return _a_call(model, train_steps, _on_device(workload))
 
 
 def concrete_predict(model: Any, *one: np.ndarray) -> Callable[..., Any]:

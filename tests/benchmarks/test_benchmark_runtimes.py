@@ -20,6 +20,7 @@ from benchmarks.runtimes import (
     LIMITS,
     REFERENCE,
     RUNTIMES,
+    UNROLLED,
     Runtime,
     runtime_named,
     sessions,
@@ -106,6 +107,14 @@ def test_a_way_that_makes_one_step_less_is_caught(processes: Processes) -> None:
     reference = trained(processes, runtime_named(REFERENCE), workload)
     found = difference(reference, trained(processes, runtime_named("many-steps"), shorter))
     assert found > 10 * TOLERANCE
+
+
+def test_several_steps_in_a_turn_of_the_loop_leave_none_out(processes: Processes) -> None:
+    workload = make_workload("linear_regression", batch=20, steps=2 * UNROLLED + 3)
+    reference = trained(processes, runtime_named(REFERENCE), workload)
+    for way in map(runtime_named, ("many-steps-xla-unrolled", "jax-scan-unrolled")):
+        if why_not(way) is None:
+            assert difference(reference, trained(processes, way, workload)) < TOLERANCE, way.label
 
 
 @pytest.mark.slow
