@@ -17,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
 
+import pytest
+
 from mutants.changes import ROOT, Change, all_changes, changed_text
 
 NUMBER, TEXT_RULE, NOTHING = "a number", "a text rule", "nothing"
@@ -41,11 +43,11 @@ def copy_suite(folder: Path) -> Path:
     return folder
 
 
-def fails(copy: Path, arguments: Sequence[str]) -> bool:
-    """Whether a test fails in a copy of the suite.
+def fails(copy: Path, arguments: Sequence[str]) -> bool | None:
+    """Whether a test fails in a copy of the suite; None if these arguments select no test.
 
     Raises:
-        RuntimeError: pytest ran no test.
+        RuntimeError: pytest could not run.
     """
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -55,9 +57,15 @@ def fails(copy: Path, arguments: Sequence[str]) -> bool:
         )
     except subprocess.TimeoutExpired:
         return True
+    if done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED:
+        return None
     if done.returncode not in (0, 1, 2):
         raise RuntimeError(f"pytest {' '.join(arguments)}: {done.stdout[-2000:]}{done.stderr}")
     return done.returncode != 0
+
+
+# The quick tests first: most changes are noticed by one of them.
+_MARKS = ((), ("-m", "slow"))
 
 
 def noticed_by(change: Change, copy: Path) -> str:
@@ -66,8 +74,13 @@ def noticed_by(change: Change, copy: Path) -> str:
     try:
         for file in change.files:
             (copy / file).write_text(changed_text(change, file, copy), encoding="utf-8")
-        if fails(copy, change.tests):
-            return NUMBER
+        found = []
+        for marks in _MARKS:
+            found.append(fails(copy, [*marks, *change.tests]))
+            if found[-1]:
+                return NUMBER
+        if found == [None, None]:
+            raise RuntimeError(f"{change.name}: no test is selected by {' '.join(change.tests)}")
         return TEXT_RULE if fails(copy, TEXT_RULES) else NOTHING
     finally:
         for file, text in before.items():
