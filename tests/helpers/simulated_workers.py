@@ -11,7 +11,12 @@ STEPS = 40
 
 
 def final_loss(
-    order: np.random.RandomState, share: float, take_turns: bool, stretch: int, rate: float
+    order: np.random.RandomState,
+    share: float,
+    take_turns: bool,
+    stretch: int,
+    rate: float,
+    late: int = 0,
 ) -> float:
     """Returns the mean loss over the test images after two workers have trained on STEPS batches.
 
@@ -25,6 +30,8 @@ def final_loss(
             free.
         stretch: steps between two ends.
         rate: the learning rate.
+        late: how many batches of each stretch are trained on before the second worker begins: its
+            first gradient is then not of the weights at its begin. At most half a stretch.
     """
     data = load_digits("sample")
     images, labels = data.train_images.astype(float), data.train_labels.astype(float)
@@ -35,7 +42,7 @@ def final_loss(
         common = iter(part)
         coming = [iter(part[0::2]), iter(part[1::2])] if take_turns else [common, common]
         held: dict[int, np.ndarray] = {}
-        idle = [0, 1]
+        idle, done = [0] if late else [0, 1], 0
         while idle or held:
             for worker in idle:
                 batch = next(coming[worker], None)
@@ -45,6 +52,9 @@ def final_loss(
             idle = [chosen if chosen in held else 1 - chosen] if held else []
             for worker in idle:
                 weights = weights - rate * held.pop(worker)
+            done += len(idle)
+            if late and done == late:
+                idle, done = [*idle, 1], stretch  # from here on both train
     logits = _with_one(data.test_images.astype(float)) @ weights
     return float(np.mean(_log_sums(logits) - (logits * data.test_labels).sum(axis=1)))
 

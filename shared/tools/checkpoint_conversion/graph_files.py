@@ -156,6 +156,8 @@ def _node_of(tensor: str) -> str:
 
 
 def _texts(nodes: dict[str, Any], tensor: str) -> Sequence[str]:
+    if tensor and _node_of(tensor) not in nodes:
+        raise ValueError(f"a node names {tensor!r}, which is none of the graph")
     values = nodes[_node_of(tensor)].attr["value"].tensor.string_val if tensor else []
     return [value.decode("utf-8", "replace") for value in values]
 

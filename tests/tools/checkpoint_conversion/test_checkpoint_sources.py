@@ -318,3 +318,13 @@ def test_any_list_of_checkpoints_is_read_or_damaged(content: bytes, tmp_path: Pa
 def test_what_is_shown_prints_in_one_line(text: str) -> None:
     assert shown(text).isprintable()
     assert shown(shown(text)) == shown(text)
+
+
+def test_a_graph_whose_saver_names_no_node_is_refused_in_one_line(tmp_path: Path) -> None:
+    graph = tf.compat.v1.MetaGraphDef()
+    node = graph.graph_def.node.add(name="save/SaveV2", op="SaveV2")
+    node.input.extend(["save/Const", "save/tensor_names", "save/shape_and_slices"])
+    path = tmp_path / "model.meta"
+    path.write_bytes(graph.SerializeToString())
+    with pytest.raises(CheckpointError, match="expected an intact graph; found: a node names"):
+        describe(path)
