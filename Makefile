@@ -4,8 +4,8 @@
 #   PYTHON37=…   the Python 3.7 that .venv-tf115 is made with (default: the first one found)
 #   ARGS=…       what `run`, `test` and `bench` hand on, as in: make test ARGS="-k cnn -x"
 
-# The units of work of tests/helpers/distribution.py, in its order.
-DISTRIBUTION := --dist loadgroup --no-loadscope-reorder
+# tests/helpers/distribution.py says what a worker gets, and in which order.
+DISTRIBUTION := --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import settings
 
-from distribution import ordered, unit_of
+from distribution import UnitScheduling, ordered, unit_of
 
 # Machines here are shared: how long one example takes says nothing. A hang ends by the test's own
 # time limit.
@@ -13,11 +15,13 @@ settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups the tests into units of work, the longest first."""
-    units = {item: unit_of(item) for item in items}
-    places = ordered(units.values())
-    items.sort(key=lambda item: places[units[item]])
-    for item, unit in units.items():
-        item.add_marker(pytest.mark.xdist_group(unit))
+    """Orders the tests by their units of work, the longest first."""
+    places = ordered(unit_of(item.nodeid) for item in items)
+    items.sort(key=lambda item: places[unit_of(item.nodeid)])
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> UnitScheduling:
+    """Keeps each unit of work on one worker."""
+    return UnitScheduling(config, log)

@@ -8,7 +8,8 @@ the longest first: else one worker would begin a long unit when the others are d
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+
+from xdist.scheduler import LoadScopeScheduling
 
 from shared.models import PAIRS
 
@@ -48,16 +49,28 @@ LONGEST = (
 )
 
 
-def unit_of(item: Any) -> str:
+def unit_of(nodeid: str) -> str:
     """Returns the unit of work that a test belongs to: its file, or FILE::MODEL.
 
     Args:
-        item: a test that pytest collected.
+        nodeid: pytest's name of the test, such as FILE::test_name[cnn-7].
     """
-    file = str(item.nodeid).partition("::")[0]
-    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
-    models = [value for value in parameters if isinstance(value, str) and value in PAIRS]
+    file, _, test = nodeid.partition("::")
+    parameters = test.partition("[")[2].rstrip("]").split("-")
+    models = [value for value in parameters if value in PAIRS]
     return f"{file}::{models[0]}" if file in BY_MODEL and models else file
+
+
+class UnitScheduling(LoadScopeScheduling):
+    """Hands out whole units of work.
+
+    pytest-xdist's own `--dist loadgroup` adds the group to pytest's name of a test, which pytest
+    9.2.0 ignores: each test then goes to any worker.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        """Returns the unit of a test; pytest-xdist asks for it by this name."""
+        return unit_of(nodeid)
 
 
 def ordered(units: Iterable[str]) -> dict[str, int]:
