@@ -113,10 +113,8 @@ def profile_default(model: str) -> Profile:
 def _operations_in_graph(workload: Workload, optimizer: str | None) -> int:
     """How many operations the graph of one step has, less those that only hand a value on."""
     model = workload.create("tf2_style", optimizer)
-    kinds = [
-        found.type for found in model.train_step.get_concrete_function().graph.get_operations()
-    ]
-    return sum(kind not in _HAND_ON for kind in kinds)
+    graph = model.train_step.get_concrete_function().graph
+    return sum(operation.type not in _HAND_ON for operation in graph.get_operations())
 
 
 def about(command: str) -> dict[str, Any]:

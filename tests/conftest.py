@@ -17,8 +17,9 @@ settings.load_profile("suite")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Orders the tests by their units of work, the longest first."""
-    places = ordered(unit_of(item.nodeid) for item in items)
-    items.sort(key=lambda item: places[unit_of(item.nodeid)])
+    units = {item: unit_of(item.nodeid) for item in items}
+    places = ordered(units.values())
+    items.sort(key=lambda item: places[units[item]])
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist

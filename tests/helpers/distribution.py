@@ -77,7 +77,7 @@ def ordered(units: Iterable[str]) -> dict[str, int]:
     """Returns the place of each unit: those of `LONGEST` in its order, then the others as given."""
 
     def rank(unit: str) -> int:
-        found = [n for n, first in enumerate(LONGEST) if unit == first or unit.startswith(first)]
+        found = [n for n, first in enumerate(LONGEST) if unit.startswith(first)]
         return min(found, default=len(LONGEST))
 
     return {unit: place for place, unit in enumerate(sorted(dict.fromkeys(units), key=rank))}

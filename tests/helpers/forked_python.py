@@ -3,9 +3,8 @@
 Importing TensorFlow takes four seconds of a processor, and hundreds of tests run a program. `run`
 does what `subprocess.run` does, in a fork of a server (fork_server.py says why that is sound); each
 interpreter has one server in each process of pytest, and another for other variables that are read
-at the start. How a process starts, what it imports and what
-a signal does to it are tested with processes of their own; tests/project/test_forked_python.py
-compares both ways.
+at the start. How a process starts, what it imports and what a signal does to it are tested with
+processes of their own; tests/project/test_forked_python.py compares both ways.
 """
 
 from __future__ import annotations

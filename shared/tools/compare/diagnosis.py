@@ -28,7 +28,7 @@ from shared.tools.compare.evidence import (
 )
 from shared.tools.compare.known_models import other_model
 from shared.tools.compare.label_laws import constant_labels, exchanged_labels
-from shared.tools.compare.loss_laws import other_loss
+from shared.tools.compare.loss_laws import log_softmax, other_loss, sigmoid
 from shared.tools.compare.norm_epsilon import norm_epsilon
 from shared.tools.compare.regularization_laws import (
     decay_in_gradient,
@@ -318,13 +318,9 @@ def _softmax_twice(e: Evidence) -> Iterator[str]:
     if pair is None or pair[0].ndim == 0 or pair[0].size < 2:
         return
     z, found = pair
-    shifted = np.exp(z - z.max(axis=-1, keepdims=True))
-    for word, given in (
-        ("softmax", shifted / shifted.sum(axis=-1, keepdims=True)),
-        ("sigmoid", 1 / (1 + np.exp(-z))),
-    ):
+    for word, given in (("softmax", np.exp(log_softmax(z))), ("sigmoid", sigmoid(z))):
         if z.shape[-1] + (word == "sigmoid") > 1 and relative_l2(given, found) <= ROUNDING:
-            yield (f"B's logits are the {word} of A's: the cross-entropy of a {word} taken twice")
+            yield f"B's logits are the {word} of A's: the cross-entropy of a {word} taken twice"
             return
 
 

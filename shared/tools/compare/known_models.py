@@ -16,7 +16,7 @@ import numpy as np
 
 from shared.tools.compare.distances import relative_l2
 from shared.tools.compare.evidence import Evidence
-from shared.tools.compare.loss_laws import losses_from
+from shared.tools.compare.loss_laws import losses_from, sigmoid
 from shared.tools.compare.values import Values
 
 Arrays = Mapping[str, np.ndarray]
@@ -227,17 +227,13 @@ def lstm_outputs(
     for t in range(x.shape[1]):
         joined = np.concatenate([x[:, t], h], axis=1) @ kernel + bias
         gate = dict(zip(form.order, np.split(joined, 4, axis=1), strict=True))
-        kept = c * _sigmoid(gate["f"] + form.forget)
-        new_c = kept + _sigmoid(gate["i"]) * np.tanh(gate["j"])
-        new_h = np.tanh(new_c) * _sigmoid(gate["o"])
+        kept = c * sigmoid(gate["f"] + form.forget)
+        new_c = kept + sigmoid(gate["i"]) * np.tanh(gate["j"])
+        new_h = np.tanh(new_c) * sigmoid(gate["o"])
         goes_on = np.ones((len(x), 1), bool) if lengths is None else (t < lengths)[:, None]
         c, h = np.where(goes_on, new_c, c), np.where(goes_on, new_h, h)
         outputs.append(np.where(goes_on, new_h, 0.0))
     return np.stack(outputs, axis=1), h
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-x))
 
 
 def _of_cells(a: tuple, b: tuple, kernel: str, bias: str) -> str | None:

@@ -19,6 +19,8 @@ from shared.tools.compare.loss_laws import (
     one_hot_labels,
     regularization,
     same_start,
+    sigmoid,
+    sigmoid_cross_entropy,
 )
 from shared.tools.compare.values import Values
 
@@ -115,7 +117,7 @@ def _bias_agrees(
         apart = np.exp(log_softmax(z)) - one_hot
         expected = apart.reshape(-1, z.shape[-1]).mean(axis=0)
     elif given.shape == z.shape and set(np.unique(given)) <= {0.0, 1.0}:
-        expected = (1 / (1 + np.exp(-z)) - given).reshape(-1, z.shape[-1]).sum(axis=0) / z.size
+        expected = (sigmoid(z) - given).reshape(-1, z.shape[-1]).sum(axis=0) / z.size
     else:
         return False
     found = [e.in_b.get("gradient", n, e.step) for n in e.trained()]
@@ -178,7 +180,7 @@ def _has_loss(
     if loss is None or len(logits) < 2 or any(z is None for z in logits):
         return None
     entropies = [
-        float(np.mean(np.maximum(z, 0) - z * label + np.log1p(np.exp(-np.abs(z)))))
+        float(np.mean(sigmoid_cross_entropy(z, label)))
         for z, label in zip(logits, labels, strict=True)
         if z is not None
     ]

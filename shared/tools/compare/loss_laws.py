@@ -28,6 +28,16 @@ def log_softmax(z: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
+def sigmoid(z: np.ndarray) -> np.ndarray:
+    """Returns 1 / (1 + exp(-z)) of each element."""
+    return 1 / (1 + np.exp(-z))
+
+
+def sigmoid_cross_entropy(z: np.ndarray, y: np.ndarray | float) -> np.ndarray:
+    """Returns that of each element, in TensorFlow's form, which does not overflow."""
+    return np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))
+
+
 def one_hot_labels(labels: np.ndarray, z: np.ndarray) -> np.ndarray | None:
     """Returns labels in the form of the logits, if they are labels."""
     if labels.shape == z.shape and z.ndim > 1:
@@ -89,11 +99,10 @@ def _of_numbers(z: np.ndarray, y: np.ndarray) -> Losses:
         "the mean of the absolute differences": np.abs(z - y).mean(),
     }
     if set(np.unique(y)) <= {0.0, 1.0}:
-        sigmoid = np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))
-        again = 1 / (1 + np.exp(-z))
-        twice = np.maximum(again, 0) - again * y + np.log1p(np.exp(-again))
-        found["the mean of the sigmoid cross-entropy"] = sigmoid.mean()
-        found["the sum of the sigmoid cross-entropy"] = sigmoid.sum()
+        each = sigmoid_cross_entropy(z, y)
+        twice = sigmoid_cross_entropy(sigmoid(z), y)
+        found["the mean of the sigmoid cross-entropy"] = each.mean()
+        found["the sum of the sigmoid cross-entropy"] = each.sum()
         found["the cross-entropy of a sigmoid taken twice"] = twice.mean()
     return {name: float(value) for name, value in found.items()}
 
