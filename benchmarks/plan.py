@@ -17,7 +17,7 @@ _POINTS = (_GATHERED, "a line's batches are all of its points")
 _PLAIN = (
     (_GATHERED, "the style file takes its batches as NumPy arrays"),
     (_FIT, "it would make the same step; the other models show what `fit` adds to one"),
-    (_UNROLLED, "what a turn of the loop costs, small models show"),
+    (("many-steps-xla-unrolled",), "what a turn of the loop costs, small models show"),
 )
 LEFT_OUT: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
     "linear_regression": (_POINTS,),

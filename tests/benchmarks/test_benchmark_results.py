@@ -620,7 +620,17 @@ def test_the_documents_show_the_committed_pictures() -> None:
 # --- Memory ---
 
 
+KEEPS_MEMORY = """
+from benchmarks.memory import resident_bytes
+before = resident_bytes()
+kept = bytearray(b"x" * 50_000_000)
+print((resident_bytes() - before) / len(kept))
+"""
+
+
 def test_memory_that_is_kept_is_seen() -> None:
-    before = resident_bytes()
-    kept = bytearray(b"x" * 50_000_000)
-    assert resident_bytes() - before > 0.9 * len(kept)
+    # In a process of its own: here, what an earlier test freed may be given back meanwhile.
+    done = subprocess.run(
+        [sys.executable, "-c", KEEPS_MEMORY], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert 0.9 < float(done.stdout) < 1.1
