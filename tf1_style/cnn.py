@@ -2,7 +2,7 @@
 
 The network of "Deep MNIST for experts"; with all of MNIST and 20,000 steps 0.99 are right.
 
-Twin: tf2_style/cnn.py. Run: python -m tf1_style.cnn train, predict.
+Twin: tf2_style/cnn.py. Run: python -m tf1_style.cnn train.
 """
 
 from __future__ import annotations
@@ -142,8 +142,8 @@ class CNN:
 
     def differentiate(self, loss):
         """Returns the gradients of the loss in the order of `parameters`."""
-        # Walks back through the finished graph and adds gradient operations to it. Plain
-        # `tf.gradients` lets an update overwrite a variable that another gradient has yet to read.
+        # Adds operations for the gradients to the finished graph. It waits for all of them before
+        # an update; with plain `tf.gradients`, one might read a variable that is updated already.
         pairs = self.optimizer.compute_gradients(loss, list(self.parameters.values()))
         return [gradient for gradient, _ in pairs]
 

@@ -3,7 +3,7 @@
 784 pixels, 128 ReLU units, 10 logits; Adam on the mean cross-entropy. After 5 epochs in batches of
 32 about 0.85 of the test images are right; with all of Fashion-MNIST about 0.885.
 
-Twin: tf2_style/mlp.py. Run: python -m tf1_style.mlp train, predict.
+Twin: tf2_style/mlp.py. Run: python -m tf1_style.mlp train.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ class MLP:
 
     def differentiate(self, loss):
         """Returns the gradients of the loss in the order of `parameters`."""
-        # Walks back through the finished graph and adds gradient operations to it. Plain
-        # `tf.gradients` lets an update overwrite a variable that another gradient has yet to read.
+        # Adds operations for the gradients to the finished graph. It waits for all of them before
+        # an update; with plain `tf.gradients`, one might read a variable that is updated already.
         pairs = self.optimizer.compute_gradients(loss, list(self.parameters.values()))
         return [gradient for gradient, _ in pairs]
 

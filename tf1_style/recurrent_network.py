@@ -1,6 +1,6 @@
 """A recurrent network on handwritten digits, the TensorFlow 1 way: LSTMCell and dynamic_rnn.
 
-Twin: tf2_style/recurrent_network.py. Run: python -m tf1_style.recurrent_network train, predict.
+Twin: tf2_style/recurrent_network.py. Run: python -m tf1_style.recurrent_network train.
 """
 
 from __future__ import annotations
@@ -125,8 +125,8 @@ class RecurrentNetwork:
 
     def differentiate(self, loss):
         """Returns the gradients of the loss in the order of `parameters`."""
-        # Walks back through the finished graph and adds gradient operations to it. Plain
-        # `tf.gradients` lets an update overwrite a variable that another gradient has yet to read.
+        # Adds operations for the gradients to the finished graph. It waits for all of them before
+        # an update; with plain `tf.gradients`, one might read a variable that is updated already.
         pairs = self.optimizer.compute_gradients(loss, list(self.parameters.values()))
         return [gradient for gradient, _ in pairs]
 

@@ -2,7 +2,7 @@
 
 relu(weight * x + bias) is fitted to 10,000 points of y = 2x + 1, each to within 0.01.
 
-Twin: tf2_style/relu_regression.py. Run: python -m tf1_style.relu_regression train, predict.
+Twin: tf2_style/relu_regression.py. Run: python -m tf1_style.relu_regression train.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ class ReluRegression:
 
     def differentiate(self, loss):
         """Returns the gradients of the loss in the order of `parameters`."""
-        # Walks back through the finished graph and adds gradient operations to it. Plain
-        # `tf.gradients` lets an update overwrite a variable that another gradient has yet to read.
+        # Adds operations for the gradients to the finished graph. It waits for all of them before
+        # an update; with plain `tf.gradients`, one might read a variable that is updated already.
         pairs = self.optimizer.compute_gradients(loss, list(self.parameters.values()))
         return [gradient for gradient, _ in pairs]
 

@@ -1,6 +1,6 @@
 """A residual network on handwritten digits, the TensorFlow 1 way: layers, graph and Session.
 
-Twin: tf2_style/residual_network.py. Run: python -m tf1_style.residual_network train, predict.
+Twin: tf2_style/residual_network.py. Run: python -m tf1_style.residual_network train.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ class Config(ImageSettings):
 
     steps: int = setting(400, "train until this step, counted from the very first run")
     batch_size: int = setting(50, "images per step")
-    learning_rate: float = setting(0.1, "step size before it first falls")
-    decay_steps: int = setting(150, "steps until the learning rate falls, and falls again")
-    decay_rate: float = setting(0.2, "what the learning rate is then multiplied by")
+    learning_rate: float = setting(0.1, "initial learning rate")
+    decay_steps: int = setting(150, "steps between two drops of the learning rate")
+    decay_rate: float = setting(0.2, "factor of each drop")
     weight_decay: float = setting(1e-4, "weight of the L2 penalty")
     checkpoint_dir: str = setting("checkpoints/tf1_style/residual_network")
 
 
 class ResidualNetwork:
-    """Images [batch, 784] to logits [batch, 10] by a convolution and two residual blocks."""
+    """Images [batch, 784] to logits [batch, 10]: a convolution, two residual blocks, pooling."""
 
     def __init__(self, config):
         self.config = config
@@ -44,7 +44,7 @@ class ResidualNetwork:
             self.create_optimizer()
             self.batch_gradients = self.differentiate(self.batch_loss)
             self.train_op = self.update(self.batch_gradients)
-            self.predictions = self.forward(self.images)  # the network again, on averages
+            self.predictions = self.forward(self.images)  # again, on averages; adds no update
             self.test_loss = self.loss(self.predictions, self.labels)
             self.batch_correct = self.correct(self.predictions, self.labels)
             self.create_checkpoint()
@@ -62,9 +62,9 @@ class ResidualNetwork:
 
     # ---- PARAMETERS ----------------------------------------------------------------------------
     def create_parameters(self):
-        """Creates the variables of all layers, and the step count."""
+        """Builds the network for training, which creates its variables, and the step count."""
         self.random = np.random.RandomState(self.config.seed)
-        self.kernel = {"kernel_initializer": self.he_normal, "kernel_regularizer": tf.nn.l2_loss}
+        self.options = {"kernel_initializer": self.he_normal, "kernel_regularizer": tf.nn.l2_loss}
         # Layers create their variables when they are called, in this order.
         self.logits = self.forward(self.images, self.is_training)
         self.parameters = {variable.op.name: variable for variable in tf.trainable_variables()}
@@ -74,21 +74,21 @@ class ResidualNetwork:
         self.global_step = tf.train.get_or_create_global_step()
 
     def scope(self, is_training):
-        """Returns where layers find their variables: the parameters, or their averages."""
+        """Returns a variable scope whose variables are the parameters or, predicting, averages."""
         scope, getter = tf.get_variable_scope(), self.variable if is_training is False else None
         return tf.variable_scope(scope, reuse=tf.AUTO_REUSE, custom_getter=getter)
 
     def variable(self, getter, name, *arguments, **settings):
-        """Gets a variable for a layer; returns its moving average, or itself without one."""
+        """The custom getter: returns a variable's moving average, or itself where it has none."""
         variable = getter(name, *arguments, **settings)
-        average = self.averages.average(variable)
+        average = self.weight_averages.average(variable)
         return variable if average is None else average
 
     def convolve(self, name, values, channels, is_training, size=3, strides=1):
         """Returns [batch, height / strides, width / strides, channels]."""
         with self.scope(is_training):
             return tf.layers.conv2d(
-                values, channels, size, strides, "same", use_bias=False, name=name, **self.kernel
+                values, channels, size, strides, "same", use_bias=False, name=name, **self.options
             )
 
     def normalize(self, name, values, is_training):
@@ -102,10 +102,10 @@ class ResidualNetwork:
     def connect(self, name, values, units, is_training):
         """Returns [batch, units]."""
         with self.scope(is_training):
-            return tf.layers.dense(values, units, name=name, **self.kernel)
+            return tf.layers.dense(values, units, name=name, **self.options)
 
-    def he_normal(self, shape, dtype=None, partition_info=None):
-        """Draws weights as deep as ReLUs need them: a variance of 2 / inputs of a unit."""
+    def he_normal(self, shape, dtype=None, partition_info=None):  # as tf.layers calls it
+        """Returns He's normal values, float32: variance 2 / inputs before the truncation."""
         return truncated_normal(shape, np.sqrt(2 / np.prod(shape[:-1])), self.random)
 
     # ---- FORWARD -------------------------------------------------------------------------------
@@ -138,38 +138,38 @@ class ResidualNetwork:
 
     def penalty(self):
         """Returns the L2 penalty of all kernels."""
-        # No loss contains this collection by itself. In `add_n`, Grappler may change the order.
+        # No loss has this collection by itself. Grappler may reorder the terms of `tf.add_n`.
         penalties = tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)
         return self.config.weight_decay * tf.reduce_sum(tf.stack(penalties))
 
     # ---- UPDATE --------------------------------------------------------------------------------
     def create_optimizer(self):
         """Creates momentum 0.9, the learning rate as a function of the step, the averages."""
-        config, staircase = self.config, (self.config.decay_steps, self.config.decay_rate)
+        decay = self.config.decay_steps, self.config.decay_rate
         self.learning_rate = tf.train.exponential_decay(
-            config.learning_rate, self.global_step, *staircase, staircase=True
+            self.config.learning_rate, self.global_step, *decay, staircase=True
         )
         self.optimizer = tf.train.MomentumOptimizer(self.learning_rate, 0.9)
-        # At step n it keeps at most (1 + n) / (10 + n), so that it forgets the start sooner.
-        self.averages = tf.train.ExponentialMovingAverage(0.97, self.global_step)
+        # Given the step n, the decay is min(0.97, (1 + n) / (10 + n)): it forgets the start sooner.
+        self.weight_averages = tf.train.ExponentialMovingAverage(0.97, self.global_step)
 
     def differentiate(self, loss):
         """Returns the gradients of the loss in the order of `parameters`."""
-        # Walks back through the finished graph and adds gradient operations to it.
+        # Adds operations for the gradients to the finished graph.
         pairs = self.optimizer.compute_gradients(loss, list(self.parameters.values()))
         return [gradient for gradient, _ in pairs]
 
     def update(self, gradients):
         """Returns the operation that applies the gradients and moves all averages."""
-        # Without this dependency batch normalization would keep the averages it started with. And
-        # the loss: its penalties read the kernels, which must not have been updated by then.
+        # Without UPDATE_OPS the averages of batches would never move; without the loss, a penalty
+        # might read a kernel that this step has updated already.
         updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
         with tf.control_dependencies([self.batch_loss, *updates]):
             applied = self.optimizer.apply_gradients(
                 zip(gradients, self.parameters.values()), global_step=self.global_step
             )
         with tf.control_dependencies([applied]):  # averages take what the update has left
-            return self.averages.apply(list(self.parameters.values()))
+            return self.weight_averages.apply(list(self.parameters.values()))
 
     # ---- METRICS -------------------------------------------------------------------------------
     def correct(self, logits, labels):
@@ -216,15 +216,15 @@ class ResidualNetwork:
         feed_dict = {self.images: images, self.labels: labels, self.is_training: True}
         return dict(zip(self.parameters, self.session.run(self.batch_gradients, feed_dict)))
 
-    def served_variables(self):
+    def prediction_variables(self):
         """Returns the variables that predictions use, by the names that the layers ask for."""
-        averages = {name: self.averages.average(p) for name, p in self.parameters.items()}
+        averages = {name: self.weight_averages.average(p) for name, p in self.parameters.items()}
         return dict(averages, **self.batch_averages)
 
     def state_variables(self):
-        """Returns every variable but slots and step: parameters, averages of either kind."""
+        """Returns every variable but slots and step: parameters and both kinds of averages."""
         names = [name + "/ExponentialMovingAverage" for name in self.parameters]
-        averages = [self.averages.average(p) for p in self.parameters.values()]
+        averages = [self.weight_averages.average(p) for p in self.parameters.values()]
         return dict(self.parameters, **self.batch_averages, **dict(zip(names, averages)))
 
     def variables(self):

@@ -203,7 +203,7 @@ class SeveralWorkers:
         """Returns the optimizer slots by name: none, gradient descent remembers nothing."""
         return {}
 
-    slot_variables = slots  # the variables behind the values
+    slot_variables = slots  # in other models the variables whose values `slots` returns
 
     def step(self):
         """Returns how many updates have been made."""

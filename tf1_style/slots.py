@@ -7,14 +7,15 @@ from __future__ import annotations
 
 
 def of_adam(optimizer, parameters, scope=""):
-    """Returns slots by name: `m` and `v` of each parameter by name, powers of beta in `scope`."""
+    """Returns slot variables by name: NAME/m and NAME/v, and the powers of beta after `scope`."""
     slots = {}
     for name, parameter in parameters.items():
         for slot in ("m", "v"):
             slots[name + "/" + slot] = optimizer.get_slot(parameter, slot)
-    with parameter.graph.as_default():  # `variables` looks in the default graph only
+    graph = next(iter(parameters.values())).graph
+    with graph.as_default():  # `variables` looks in the default graph only
         variables = optimizer.variables()
     # Those of a second Adam are called beta1_power_1 and beta2_power_1.
     for power in ("beta1_power", "beta2_power"):
-        (slots[scope + power],) = [v for v in variables if v.op.name.startswith(power)]
+        slots[scope + power] = next(v for v in variables if v.op.name.startswith(power))
     return slots

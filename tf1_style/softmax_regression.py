@@ -3,7 +3,7 @@
 One layer, 784 pixels to 10 logits, from zeros; gradient descent on the cross-entropy summed over
 a batch. After 1,000 steps of 50 images about 0.91 of all of MNIST's test digits are right.
 
-Twin: tf2_style/softmax_regression.py. Run: python -m tf1_style.softmax_regression train, predict.
+Twin: tf2_style/softmax_regression.py. Run: python -m tf1_style.softmax_regression train.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ class SoftmaxRegression:
 
     def differentiate(self, loss):
         """Returns the gradients of the loss in the order of `parameters`."""
-        # Walks back through the finished graph and adds gradient operations to it. Plain
-        # `tf.gradients` lets an update overwrite a variable that another gradient has yet to read.
+        # Adds operations for the gradients to the finished graph. It waits for all of them before
+        # an update; with plain `tf.gradients`, one might read a variable that is updated already.
         pairs = self.optimizer.compute_gradients(loss, list(self.parameters.values()))
         return [gradient for gradient, _ in pairs]
 
@@ -149,7 +149,7 @@ class SoftmaxRegression:
         """Returns the optimizer slots by name: none, gradient descent remembers nothing."""
         return {}
 
-    slot_variables = slots  # the variables behind the values
+    slot_variables = slots  # in other models the variables whose values `slots` returns
 
     def step(self):
         """Returns how many updates have been made."""
@@ -181,7 +181,7 @@ class SoftmaxRegression:
 
 def train(model, run):
     """Trains until the last step; `run` hands out batches, reports, and saves on the way."""
-    # NumPy takes the rows of each batch; every run copies one into the Session.
+    # NumPy takes the rows of each batch; every call of `session.run` copies one.
     for images, labels in run.batches():  # [steps, batch, 784] and [steps, batch, 10]
         run.report(model.train_steps(images, labels))
 

@@ -2,7 +2,7 @@
 
 Goodfellow et al., "Generative Adversarial Networks" (2014), with batch normalization.
 
-Twin: tf1_style/adversarial.py. Run: python -m tf2_style.adversarial train, predict.
+Twin: tf1_style/adversarial.py. Run: python -m tf2_style.adversarial train.
 """
 
 from __future__ import annotations

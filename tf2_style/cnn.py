@@ -2,7 +2,7 @@
 
 The network of "Deep MNIST for experts"; with all of MNIST and 20,000 steps 0.99 are right.
 
-Twin: tf1_style/cnn.py. Run: python -m tf2_style.cnn train, predict.
+Twin: tf1_style/cnn.py. Run: python -m tf2_style.cnn train.
 """
 
 from __future__ import annotations
@@ -200,7 +200,8 @@ class CNN:
     @tf.function(input_signature=[IMAGES])
     def predict(self, images):
         """Returns the logits [n, 10] of images [n, 784]."""
-        # Called often with single examples: `get_concrete_function` skips looking up the trace.
+        # For one example at a time, call `predict.get_concrete_function()` once and use what it
+        # returns: that skips the search for the trace.
         return self.forward(images, keep_probability=1.0)
 
     @tf.function(input_signature=[IMAGES, LABELS])

@@ -2,7 +2,7 @@
 
 Users, items and biases in tables; 0.63 of the test ratings are predicted within half a star.
 
-Twin: tf1_style/embeddings.py. Run: python -m tf2_style.embeddings train, predict.
+Twin: tf1_style/embeddings.py. Run: python -m tf2_style.embeddings train.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 f(x) = weight * x + bias is fitted to 1,000 noisy points of y = 3x + 2 from weight 5 and bias 0.
 Ten epochs bring it close to the least-squares line, which the last lines print beside it.
 
-Twin: tf1_style/linear_regression.py. Run: python -m tf2_style.linear_regression train, predict.
+Twin: tf1_style/linear_regression.py. Run: python -m tf2_style.linear_regression train.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class LinearRegression:
         """Returns the optimizer slots by name: none, gradient descent remembers nothing."""
         return {}
 
-    slot_variables = slots  # the variables behind the values
+    slot_variables = slots  # in other models the variables whose values `slots` returns
 
     def step(self):
         """Returns how many updates have been made."""

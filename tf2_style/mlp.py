@@ -3,7 +3,7 @@
 784 pixels, 128 ReLU units, 10 logits; Adam on the mean cross-entropy. After 5 epochs in batches of
 32 about 0.85 of the test images are right; with all of Fashion-MNIST about 0.885.
 
-Twin: tf1_style/mlp.py. Run: python -m tf2_style.mlp train, predict. Next: tf2_style/mlp_fit.py.
+Twin: tf1_style/mlp.py. Run: python -m tf2_style.mlp train. Next: tf2_style/mlp_fit.py.
 """
 
 from __future__ import annotations
@@ -149,7 +149,8 @@ class MLP:
     @tf.function(input_signature=[IMAGES])
     def predict(self, images):
         """Returns the logits [n, 10] of images [n, 784]."""
-        # Called often with single examples: `get_concrete_function` skips looking up the trace.
+        # For one example at a time, call `predict.get_concrete_function()` once and use what it
+        # returns: that skips the search for the trace.
         return self.forward(images)
 
     @tf.function(input_signature=[IMAGES, LABELS])

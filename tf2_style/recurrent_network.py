@@ -1,6 +1,6 @@
 """A recurrent network on handwritten digits, the TensorFlow 2 way: an LSTM written out in a loop.
 
-Twin: tf1_style/recurrent_network.py. Run: python -m tf2_style.recurrent_network train, predict.
+Twin: tf1_style/recurrent_network.py. Run: python -m tf2_style.recurrent_network train.
 """
 
 from __future__ import annotations

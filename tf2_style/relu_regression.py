@@ -2,7 +2,7 @@
 
 relu(weight * x + bias) is fitted to 10,000 points of y = 2x + 1, each to within 0.01.
 
-Twin: tf1_style/relu_regression.py. Run: python -m tf2_style.relu_regression train, predict.
+Twin: tf1_style/relu_regression.py. Run: python -m tf2_style.relu_regression train.
 """
 
 from __future__ import annotations

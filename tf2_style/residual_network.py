@@ -1,6 +1,6 @@
 """A residual network on handwritten digits, the TensorFlow 2 way: variables, tf.function and tape.
 
-Twin: tf1_style/residual_network.py. Run: python -m tf2_style.residual_network train, predict.
+Twin: tf1_style/residual_network.py. Run: python -m tf2_style.residual_network train.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ class Config(ImageSettings):
 
     steps: int = setting(400, "train until this step, counted from the very first run")
     batch_size: int = setting(50, "images per step")
-    learning_rate: float = setting(0.1, "step size before it first falls")
+    learning_rate: float = setting(0.1, "initial learning rate")
     optimizer: str = tf1_momentum.optimizer_flag()
-    decay_steps: int = setting(150, "steps until the learning rate falls, and falls again")
-    decay_rate: float = setting(0.2, "what the learning rate is then multiplied by")
+    decay_steps: int = setting(150, "steps between two drops of the learning rate")
+    decay_rate: float = setting(0.2, "factor of each drop")
     weight_decay: float = setting(1e-4, "weight of the L2 penalty")
     checkpoint_dir: str = setting("checkpoints/tf2_style/residual_network")
 
 
 class ResidualNetwork:
-    """Images [batch, 784] to logits [batch, 10] by a convolution and two residual blocks."""
+    """Images [batch, 784] to logits [batch, 10]: a convolution, two residual blocks, pooling."""
 
     def __init__(self, config):
         self.config = config  # there is no graph to describe: the methods compute when called
@@ -57,13 +57,13 @@ class ResidualNetwork:
         self.global_step = tf.Variable(0, dtype=tf.int64, name="global_step")
 
     def scope(self, is_training):
-        """Returns where layers find their variables: the parameters, or their averages."""
-        return self.parameters if is_training else self.served_variables()
+        """Returns the variables by name: the parameters or, predicting, their averages."""
+        return self.parameters if is_training else self.prediction_variables()
 
-    def variable(self, variables, name, initial_value, shape):
-        """Returns a variable by name; the first call creates it."""
+    def variable(self, variables, name, initializer, shape):
+        """Returns the variable of this name; the first call creates it."""
         if name not in variables:
-            variables[name] = tf.Variable(initial_value(shape), dtype=tf.float32, name=name)
+            variables[name] = tf.Variable(initializer(shape), dtype=tf.float32, name=name)
         return variables[name]
 
     def convolve(self, name, values, channels, is_training, size=3, strides=1):
@@ -83,7 +83,7 @@ class ResidualNetwork:
         normalized = tf.raw_ops.FusedBatchNormV3(
             x=values, scale=gamma, offset=beta, epsilon=1e-3, is_training=is_training, **known
         )
-        if is_training:  # a layer of Keras would move its averages here; these wait for `update`
+        if is_training:  # the moments of the batch; Keras's layer would move its averages here
             self.batch_statistics[name] = normalized.batch_mean, normalized.batch_variance
         return normalized.y
 
@@ -95,7 +95,7 @@ class ResidualNetwork:
         return tf.nn.bias_add(tf.matmul(values, kernel), bias)
 
     def he_normal(self, shape):
-        """Draws weights as deep as ReLUs need them: a variance of 2 / inputs of a unit."""
+        """Returns He's normal values, float32: variance 2 / inputs before the truncation."""
         return truncated_normal(shape, np.sqrt(2 / np.prod(shape[:-1])), self.random)
 
     # ---- FORWARD -------------------------------------------------------------------------------
@@ -128,26 +128,26 @@ class ResidualNetwork:
 
     def penalty(self):
         """Returns the L2 penalty of all kernels."""
-        kernels = [p for name, p in self.parameters.items() if name.endswith("/kernel")]
-        penalties = [tf.nn.l2_loss(kernel) for kernel in kernels]
-        # In `add_n`, Grappler may change the order.
+        parameters = self.parameters.items()
+        penalties = [tf.nn.l2_loss(p) for name, p in parameters if name.endswith("/kernel")]
+        # Grappler may reorder the terms of `tf.add_n`, which changes the last bits.
         return self.config.weight_decay * tf.reduce_sum(tf.stack(penalties))
 
     # ---- UPDATE --------------------------------------------------------------------------------
     def create_optimizer(self):
         """Creates momentum 0.9, the learning rate as a function of the step, the averages."""
-        config, staircase = self.config, (self.config.decay_steps, self.config.decay_rate)
+        config, decay = self.config, (self.config.decay_steps, self.config.decay_rate)
         self.learning_rate = tf.keras.optimizers.schedules.ExponentialDecay(
-            config.learning_rate, *staircase, staircase=True
+            config.learning_rate, *decay, staircase=True
         )
         if config.optimizer == "tf1":
             self.optimizer = tf1_momentum.TF1Momentum(self.learning_rate, 0.9, self.global_step)
         else:
             self.optimizer = tf.keras.optimizers.SGD(self.learning_rate, 0.9)
         self.optimizer.build(list(self.parameters.values()))  # now, so that a restore finds slots
-        # At step n it keeps at most (1 + n) / (10 + n), so that it forgets the start sooner.
-        self.averages = tf.train.ExponentialMovingAverage(0.97, self.global_step)
-        self.averages.apply(list(self.parameters.values()))
+        # Given the step n, the decay is min(0.97, (1 + n) / (10 + n)): it forgets the start sooner.
+        self.weight_averages = tf.train.ExponentialMovingAverage(0.97, self.global_step)
+        self.weight_averages.apply(list(self.parameters.values()))
 
     def differentiate(self, images, labels):
         """Returns the loss and its gradients in the order of `parameters`."""
@@ -158,13 +158,13 @@ class ResidualNetwork:
 
     def update(self, gradients):
         """Applies the gradients and moves all averages."""
-        # The layer of TensorFlow 1 computes 1 - 0.9 in float32, which is another number than 0.1.
+        # In the order of `batch_averages`. TF1's layer computes 1 - 0.9 in float32: not 0.1.
         statistics = [each for pair in self.batch_statistics.values() for each in pair]
         for average, value in zip(self.batch_averages.values(), statistics):
             average.assign_sub((average - value) * (1 - tf.constant(0.9)))
         self.optimizer.apply_gradients(list(zip(gradients, self.parameters.values())))
         self.global_step.assign_add(1)  # `apply_gradients` has no `global_step` argument
-        self.averages.apply(list(self.parameters.values()))
+        self.weight_averages.apply(list(self.parameters.values()))
 
     # ---- METRICS -------------------------------------------------------------------------------
     def correct(self, logits, labels):
@@ -216,15 +216,15 @@ class ResidualNetwork:
         _, gradients = self.differentiate(images, labels)
         return dict(zip(self.parameters, gradients))
 
-    def served_variables(self):
+    def prediction_variables(self):
         """Returns the variables that predictions use, by the names that the layers ask for."""
-        averages = {name: self.averages.average(p) for name, p in self.parameters.items()}
+        averages = {name: self.weight_averages.average(p) for name, p in self.parameters.items()}
         return dict(averages, **self.batch_averages)
 
     def state_variables(self):
-        """Returns every variable but slots and step: parameters, averages of either kind."""
+        """Returns every variable but slots and step: parameters and both kinds of averages."""
         names = [name + "/ExponentialMovingAverage" for name in self.parameters]
-        averages = [self.averages.average(p) for p in self.parameters.values()]
+        averages = [self.weight_averages.average(p) for p in self.parameters.values()]
         return dict(self.parameters, **self.batch_averages, **dict(zip(names, averages)))
 
     def variables(self):

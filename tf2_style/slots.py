@@ -7,11 +7,12 @@ from __future__ import annotations
 
 
 def of_adam(optimizer, parameters, scope=""):
-    """Returns slots by name: `m` and `v` of each parameter by name, powers of beta in `scope`."""
+    """Returns slot variables by name: NAME/m and NAME/v, and the powers of beta after `scope`."""
     names = [name + "/" + slot for name in parameters for slot in ("m", "v")]
-    # Both optimizers list two numbers first, then their slots in the order given to `build`.
+    # Keras's Adam lists its step count and learning rate first, TF1Adam two powers; then both list
+    # m and v of each parameter, in the order given to `build`.
     slots = dict(zip(names, optimizer.variables[2:]))
-    if hasattr(optimizer, "powers"):  # Keras computes the powers from its step count
+    if hasattr(optimizer, "powers"):  # TF1Adam; Keras computes the powers from its step count
         for power, variable in optimizer.powers().items():
             slots[scope + power] = variable
     return slots

@@ -3,7 +3,7 @@
 One layer, 784 pixels to 10 logits, from zeros; gradient descent on the cross-entropy summed over
 a batch. After 1,000 steps of 50 images about 0.91 of all of MNIST's test digits are right.
 
-Twin: tf1_style/softmax_regression.py. Run: python -m tf2_style.softmax_regression train, predict.
+Twin: tf1_style/softmax_regression.py. Run: python -m tf2_style.softmax_regression train.
 """
 
 from __future__ import annotations
@@ -72,8 +72,7 @@ class SoftmaxRegression:
     def create_optimizer(self):
         """Creates plain gradient descent."""
         self.optimizer = tf.keras.optimizers.SGD(self.config.learning_rate)
-        # Creates the optimizer's variables now, not at the first update: a checkpoint is restored
-        # before it.
+        # Creates the optimizer's variables now: a checkpoint is restored before the first update.
         self.optimizer.build(list(self.parameters.values()))
 
     def differentiate(self, images, labels):
@@ -130,7 +129,8 @@ class SoftmaxRegression:
     @tf.function(input_signature=[IMAGES])
     def predict(self, images):
         """Returns the logits [n, 10] of images [n, 784]."""
-        # Called often with single examples: `get_concrete_function` skips looking up the trace.
+        # For one example at a time, call `predict.get_concrete_function()` once and use what it
+        # returns: that skips the search for the trace.
         return self.forward(images)
 
     @tf.function(input_signature=[IMAGES, LABELS])
@@ -147,7 +147,7 @@ class SoftmaxRegression:
         """Returns the optimizer slots by name: none, gradient descent remembers nothing."""
         return {}
 
-    slot_variables = slots  # the variables behind the values
+    slot_variables = slots  # in other models the variables whose values `slots` returns
 
     def step(self):
         """Returns how many updates have been made."""

@@ -26,7 +26,6 @@ from benchmarks.counts import (
 )
 from benchmarks.interleave import interleave, repetitions
 from benchmarks.limits import MOVED_BYTES, OPERATIONS
-from benchmarks.memory import resident_bytes
 from benchmarks.models_and_batches import SETUPS, make_workload
 from benchmarks.pictures import draw_all
 from benchmarks.plan import MODELS

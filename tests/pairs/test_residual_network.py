@@ -251,15 +251,15 @@ class EvaluatedRaw(ResidualNetwork):
 
 class AveragesOfTheWeightsBefore(ResidualNetwork):
     def update(self, gradients: Any) -> None:
-        self.averages.apply(list(self.parameters.values()))
-        with mock.patch.object(self.averages, "apply"):
+        self.weight_averages.apply(list(self.parameters.values()))
+        with mock.patch.object(self.weight_averages, "apply"):
             super().update(gradients)
 
 
 class AveragesFromTheStart(ResidualNetwork):
     def create_optimizer(self) -> None:
         super().create_optimizer()
-        self.averages._num_updates = None  # 0.97 at once
+        self.weight_averages._num_updates = None  # 0.97 at once
 
 
 class StaircaseOneEarly(ResidualNetwork):

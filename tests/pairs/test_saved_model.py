@@ -87,13 +87,13 @@ def contents(folder: str | Path) -> tuple[set[str], dict[str, np.ndarray]]:
 
 def served(model: Any) -> dict[str, np.ndarray]:
     """Returns the values that a model predicts with, by the names that `forward` asks for."""
-    if not hasattr(model, "served_variables"):
+    if not hasattr(model, "prediction_variables"):
         values: dict[str, np.ndarray] = model.variables()
         return values
     session = getattr(model, "session", None)
     return {
         name: session.run(variable) if session else variable.numpy()
-        for name, variable in model.served_variables().items()
+        for name, variable in model.prediction_variables().items()
     }
 
 

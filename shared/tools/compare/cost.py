@@ -48,14 +48,20 @@ def measure(gigabytes: float, elements: int = _ELEMENTS) -> Iterator[Cost]:
     """Writes two traces of about `gigabytes` and compares them by each rule."""
     steps = max(1, round(gigabytes * 1e9 / (4 * elements)))
     with tempfile.TemporaryDirectory(prefix="pairs-cost-") as folder:
-        paths = [Path(folder, name) for name in ("a.npz", "b.npz")]
-        for path in paths:
-            _write(path, steps, elements, is_off=path.name == "b.npz")
+        paths = write_traces(Path(folder), steps, elements)
         for rule, flags in _RULES.items():
             start = time.perf_counter()
             code, peak = _compare([*map(str, paths), *flags])
             taken = time.perf_counter() - start
             yield Cost(paths[0].stat().st_size, rule, code == 0, taken, peak)
+
+
+def write_traces(folder: Path, steps: int, elements: int) -> tuple[Path, Path]:
+    """Writes two traces of one float32 variable; the second is a rounding off in one element."""
+    a, b = folder / "a.npz", folder / "b.npz"
+    _write(a, steps, elements, is_off=False)
+    _write(b, steps, elements, is_off=True)
+    return a, b
 
 
 def _write(path: Path, steps: int, elements: int, is_off: bool) -> None:

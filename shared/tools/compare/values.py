@@ -6,14 +6,17 @@ shows there at once, where in the variable itself it would hide below the roundi
 
 from __future__ import annotations
 
-import functools
 from typing import Protocol
 
+import cachetools
 import numpy as np
 
 from shared.tools.compare.distances import EPSILON
 from shared.trace_recorder import FLOAT_DTYPES, TensorInfo, as_float64
 
+# How much of what was read is kept: enough for the tensors of two steps of the CNN. One that is
+# larger is read each time that it is asked for.
+KEPT_BYTES = 512 * 2**20
 # Causal order within a step.
 ORDER = ("logits", "loss", "gradient", "slot", "variable")
 
@@ -38,15 +41,20 @@ class Readable(Protocol):
         """Returns a tensor as it was at a step."""
 
 
+def _bytes_of(array: np.ndarray) -> int:
+    return array.nbytes
+
+
 class Values:
-    """Reads the arrays of one trace."""
+    """Reads the arrays of one trace; those read last stay in memory, up to `KEPT_BYTES`."""
 
     def __init__(self, trace: Readable) -> None:
         """Notes the names; arrays are read when they are asked for."""
         self.trace = trace
         self._info = {(t.stage, t.name): t for t in trace.tensors}
         self._kept = {key: frozenset(trace.whole_steps(*key)) for key in self._info}
-        self._read = functools.lru_cache(maxsize=256)(self._read_whole)
+        kept = cachetools.LRUCache[tuple[str, str, int], np.ndarray](KEPT_BYTES, _bytes_of)
+        self._read = cachetools.cached(kept, key=lambda *place: place)(self._read_whole)
         # A recorder that finds no loss notes NaN at every step.
         losses = as_float64(trace.losses, trace.loss_dtype) if trace.loss_dtype else np.zeros(0)
         self._has_no_loss = bool(np.isnan(losses).all())

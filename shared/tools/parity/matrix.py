@@ -22,12 +22,12 @@ from shared.trace_recorder import STAGES, Trace, read_trace
 REFERENCE = "compat.v1 Session"
 # Keyed by the name of `--runtime`, in the order of the matrix.
 RUNTIMES = {
-    "session": "Session again",
+    "session": "Session, second run",
     "function": "tf.function a step",
     "many-steps": "many steps a call",
     "eager": "eager",
     "keras": "Keras optimizer",  # in the rows of a model, which one: see `candidate_of`
-    "xla": "XLA, masks fed",
+    "xla": "XLA, dropout masks fed in",
     "tf115": "TensorFlow 1.15",
     "gpu": "GPU, TF32 off",
 }

@@ -76,7 +76,7 @@ def test_bitwise_rows_run_in_full_and_bounded_ones_while_they_can_be_told_apart(
 ROW = Row(
     "cnn",
     matrix.REFERENCE,
-    "XLA, masks fed",
+    "XLA, dropout masks fed in",
     steps=100,
     bitwise=False,
     curve_difference=4e-4,
@@ -86,7 +86,7 @@ ROW = Row(
     versions={"tensorflow": "2.21.0"},
 )
 EQUAL = replace(ROW, bitwise=True, curve_difference=0.0, first_difference=None)
-SKIPPED = Row("cnn", matrix.REFERENCE, "XLA, masks fed", skipped="for a reason")
+SKIPPED = Row("cnn", matrix.REFERENCE, "XLA, dropout masks fed in", skipped="for a reason")
 
 
 def test_the_same_order_of_magnitude_holds() -> None:
@@ -94,7 +94,7 @@ def test_the_same_order_of_magnitude_holds() -> None:
     line = replace(ROW, model="softmax_regression")
     assert no_longer_holds([line], [replace(line, curve_difference=9e-5)]) == []
     (found,) = no_longer_holds([line], [replace(line, curve_difference=2e-5)])
-    assert found == "softmax_regression, XLA, masks fed: printed 4e-04, found 2e-05"
+    assert found == "softmax_regression, XLA, dropout masks fed in: printed 4e-04, found 2e-05"
     assert no_longer_holds([ROW], [replace(ROW, steps=3, curve_difference=1e-7)]) == []
     assert no_longer_holds([EQUAL], [EQUAL]) == []
     assert no_longer_holds([ROW], [SKIPPED]) == no_longer_holds([SKIPPED], [ROW]) == []
@@ -125,7 +125,7 @@ def test_where_a_unit_may_turn_around_both_sizes_below_a_rounding_hold() -> None
 )
 def test_what_no_longer_holds_is_said(before: Row, now: Row, line: str) -> None:
     (found,) = no_longer_holds([before], [now])
-    assert found.startswith("cnn, XLA, masks fed: ") and line in found
+    assert found.startswith("cnn, XLA, dropout masks fed in: ") and line in found
 
 
 def test_a_figure_edited_by_hand_is_noticed(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_a_file_without_marks_is_refused_before_anything_is_written(root: Path) 
     [
         (
             replace(ROW, within_bound=False),
-            "not renewed: XLA, masks fed of cnn (4e-04, bound 5e-03)",
+            "not renewed: XLA, dropout masks fed in of cnn (4e-04, bound 5e-03)",
         ),
         (
             replace(SKIPPED, candidate="TensorFlow 1.15", skipped="not installed: make tf115"),
