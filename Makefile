@@ -43,7 +43,7 @@ guide: .venv/.installed  ## Build the guide into build/guide; `pairs guide` open
 test-guide: guide  ## Test the guide in a browser (Chromium)
 	@.venv/bin/python -m pytest -m browser tests/browser $(ARGS)
 
-bench: .venv/.installed  ## Time five models in every way, in 12 to 20 minutes (ARGS="cnn")
+bench: .venv/.installed  ## Time five models in each runtime, 12 to 20 minutes (ARGS="cnn")
 	@.venv/bin/pairs bench $(ARGS)
 
 bench-quick: .venv/.installed  ## A part of it, in 2 minutes

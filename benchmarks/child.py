@@ -1,6 +1,6 @@
 """What runs in another process: real TensorFlow 1.15 on Python 3.7, or a peer.
 
-Run as `python -m benchmarks.child`. Takes one JSON object a line on standard input and answers
+Run as `python -m benchmarks.child`. Takes one JSON object per line on standard input and answers
 each with one on standard output, so that rounds here alternate with rounds in other processes. An
 exception is answered by its name and first line, under "error".
 """
@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.clock import Running, seconds_of, seconds_of_each
-from benchmarks.kinds_of_work import open_work
 from benchmarks.models_and_batches import read_workload
 from benchmarks.runtimes import runtime_named
+from benchmarks.tasks import open_task
 
 
 class Child:
@@ -27,12 +27,12 @@ class Child:
         self._open: dict[str, Running] = {}
 
     def open(
-        self, key: str, way: str, work: str, model: str, settings: dict[str, Any], path: str
+        self, key: str, runtime: str, task: str, model: str, settings: dict[str, Any], path: str
     ) -> dict[str, Any]:
-        """Opens a way of training, or other work, of the workload in the file at `path`."""
+        """Opens a task of a runtime, with the workload in the file at `path`."""
         workload, start = read_workload(path, model, settings)
-        self._open[key] = running = open_work(work, runtime_named(way), workload, start)
-        return {"unit": running.unit}
+        self._open[key] = running = open_task(task, runtime_named(runtime), workload, start)
+        return {"steps_per_repetition": running.steps_per_repetition}
 
     def time(self, key: str, count: int) -> dict[str, Any]:
         """Times `count` repetitions together."""

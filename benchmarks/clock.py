@@ -13,20 +13,20 @@ from benchmarks.models_and_batches import Workload
 
 
 class Running(NamedTuple):
-    """A piece of work that can be repeated."""
+    """A task of an opened model, ready to be repeated."""
 
-    unit: int  # steps (or calls) that one repetition makes
+    steps_per_repetition: int  # of another task than training: calls
     run: Callable[[int], Any]  # repeats; returns after the last result is there
     variables: Callable[[], Any]  # the model's variables by name, to see that it trained
 
 
 def stepwise(train_step: Callable[..., Any], workload: Workload, variables: Any) -> Running:
-    """A way that makes one step a call, from the batches in turn."""
+    """Returns what calls `train_step` with each batch of the workload in turn, again and again."""
     return cycled(train_step, list(zip(*workload.arrays)), variables)
 
 
 def cycled(step: Callable[..., Any], batches: list, variables: Any) -> Running:
-    """Calls `step` with each of `batches` in turn, again and again."""
+    """Returns what calls `step` with each of `batches` in turn, again and again."""
     position = 0
 
     def run(count: int) -> None:
@@ -40,14 +40,14 @@ def cycled(step: Callable[..., Any], batches: list, variables: Any) -> Running:
     return Running(1, run, variables)
 
 
-def repeated(call: Callable[[], Any], unit: int, variables: Any) -> Running:
-    """A way whose call makes `unit` steps."""
+def repeated(call: Callable[[], Any], steps_per_call: int, variables: Any) -> Running:
+    """Returns what makes `steps_per_call` steps by each call of `call`."""
 
     def run(count: int) -> None:
         for _ in range(count):
             wait_for(call())
 
-    return Running(unit, run, variables)
+    return Running(steps_per_call, run, variables)
 
 
 def wait_for(result: Any) -> None:
@@ -69,7 +69,7 @@ def no_garbage_collection() -> Iterator[None]:
 
 
 def seconds_of(running: Running, count: int) -> float:
-    """How long `count` repetitions take, in seconds."""
+    """Returns how long `count` repetitions take, in seconds."""
     with no_garbage_collection():
         start = time.perf_counter()
         running.run(count)
@@ -77,7 +77,7 @@ def seconds_of(running: Running, count: int) -> float:
 
 
 def seconds_of_each(running: Running, count: int) -> list[float]:
-    """How long each of `count` repetitions takes, in seconds."""
+    """Returns how long each of `count` repetitions takes, in seconds."""
     seconds = []
     with no_garbage_collection():
         for _ in range(count):

@@ -13,7 +13,7 @@ from benchmarks.runtimes import REFERENCE
 
 
 class Change(NamedTuple):
-    """The speed of one way, as a ratio to the Session, in two runs."""
+    """The speed of one runtime, as a ratio to the Session, in two runs."""
 
     row: Row
     old: Ratio
@@ -31,14 +31,14 @@ class Change(NamedTuple):
 
 
 def changes(old: Result, new: Result) -> list[Change]:
-    """Every way that both runs timed in turn with the Session, in more rounds than one.
+    """Returns each runtime that both runs timed with the Session, in more rounds than one.
 
     A single round has no noise that a change could be beyond.
     """
     before = {_key(row): row for row in old.rows}
     found = []
     for row in new.rows:
-        if _key(row) in before and row.way != REFERENCE and not is_limit(row):
+        if _key(row) in before and row.runtime != REFERENCE and not is_limit(row):
             if min(len(row.seconds), len(before[_key(row)].seconds)) < 2:
                 continue
             was, now = old.speed_ratio(before[_key(row)]), new.speed_ratio(row)
@@ -48,7 +48,7 @@ def changes(old: Result, new: Result) -> list[Change]:
 
 
 def _key(row: Row) -> tuple:
-    return row.model, row.work, row.way, row.device, row.batch, row.steps
+    return row.model, row.task, row.runtime, row.device, row.batch, row.steps
 
 
 def print_comparison(old: Result, new: Result) -> None:
@@ -80,13 +80,13 @@ def _size(change: Change) -> float:
 
 def _table(found: list[Change]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("model", "work", "way"):
+    for heading in ("model", "task", "runtime"):
         table.add_column(heading, no_wrap=True)
     for heading in ("old", "new", "factor"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row, old, new in found:
         factor = f"{short(new.median / old.median)}x"
-        work = row.work if row.batch is None else f"{row.work} {row.batch}"
+        task = row.task if row.batch is None else f"{row.task} {row.batch}"
         medians = f"{short(old.median)}x", f"{short(new.median)}x"
-        table.add_row(row.model[:10], work[:19], LABELS[row.way], *medians, factor)
+        table.add_row(row.model[:10], task[:19], LABELS[row.runtime], *medians, factor)
     return table

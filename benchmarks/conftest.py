@@ -1,8 +1,8 @@
 """What the suites share: options, the processes, and measurements taken once for a whole group.
 
-pytest-benchmark runs its benchmarks one after the other. Here the ways of a group are timed in
-turn when the first of them is asked for; each benchmark then hands its own times, taken in those
-rounds, to pytest-benchmark through a clock that replays them.
+pytest-benchmark runs its benchmarks one after the other. Here the runtimes of a group are timed
+interleaved when the first of them is asked for; each benchmark then hands its own times, taken in
+those rounds, to pytest-benchmark through a clock that replays them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 
 import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 from benchmarks import machine
-from benchmarks.interleave import in_turn_each, interleave
+from benchmarks.interleave import interleave, interleave_calls
 from benchmarks.models_and_batches import make_workload
 from benchmarks.plan import FULL, MODELS, QUICK, Case, LengthCase, Plan
 from benchmarks.processes import Processes, Timed, why_not
@@ -37,7 +37,7 @@ class Suite:
     def __init__(self, plan: Plan, device: str, processes: Processes) -> None:
         """Takes what every benchmark of the run shares."""
         self.plan, self.device, self.processes = plan, device, processes
-        self._group: tuple[Any, ...] | None = None
+        self._measured_key: tuple[Any, ...] | None = None  # of the group measured last
         self._times: dict[str, list[float]] = {}
         self._info = {
             "device": device,
@@ -49,50 +49,56 @@ class Suite:
     def run(self, case: Case, benchmark: Any) -> None:
         """Measures the group of a case if that is not done, and hands over the case's times."""
         self.skip_unless_possible(case)
-        group = (case.model, case.work, case.batch)
-        if self._group != group:
+        key = (case.model, case.task, case.batch)
+        if self._measured_key != key:
             start = time.perf_counter()
-            self._group, self._times = group, {}
+            self._measured_key, self._times = key, {}
             self._times = self._measure(case)
-            self.say(*group, len(self._times), time.perf_counter() - start)
-        assert self._times, "the group of this way could not be measured"
-        calls = self.plan.latency_calls if case.work == "predict" else None
-        self.hand_over(benchmark, self._times[case.way.name], case, calls=calls)
+            self.say(*key, len(self._times), time.perf_counter() - start)
+        assert self._times, "the group of this runtime could not be measured"
+        calls = self.plan.latency_calls if case.task == "predict" else None
+        self.hand_over(benchmark, self._times[case.runtime.name], case, calls=calls)
 
     def skip_unless_possible(self, case: Case) -> None:
-        """Skips the test of a way that cannot be run here."""
-        reason = why_not(case.way, self.device)
+        """Skips the test of a runtime that cannot be run here."""
+        reason = why_not(case.runtime, self.device)
         if reason:
-            pytest.skip(f"{case.way.label}: {reason}")
+            pytest.skip(f"{case.runtime.label}: {reason}")
 
     def _measure(self, case: Case) -> dict[str, list[float]]:
         workload = make_workload(case.model, case.batch)
-        work = "train" if case.work.startswith("train") else case.work
+        task = "train" if case.task.startswith("train") else case.task
         opened: dict[str, Timed] = {}
         try:
-            for way in case.group:
-                if why_not(way, self.device) is None:
-                    opened[way.name] = self.processes.open(way, work, workload)
-            if work == "predict":
-                return in_turn_each(opened, self.plan.rounds, self.plan.latency_calls)
-            rounds = self.plan.rounds if case.work != "train by batch" else self.plan.batch_rounds
+            for runtime in case.timed_with:
+                if why_not(runtime, self.device) is None:
+                    opened[runtime.name] = self.processes.open(runtime, task, workload)
+            if task == "predict":
+                return interleave_calls(opened, self.plan.rounds, self.plan.latency_calls)
+            is_by_batch = case.task == "train by batch"
+            rounds = self.plan.rounds_per_batch_size if is_by_batch else self.plan.rounds
             return interleave(opened, rounds, self.plan.seconds)
         finally:
             for timed in opened.values():
                 timed.close()
 
-    def say(self, model: str, work: str, batch: int, ways: int, seconds: float) -> None:
-        """Shows progress at once."""
-        line = f"{model:<19} {work:<15} batch {batch:<6,} {ways:>3} ways {seconds:5.0f} s"
+    def say(self, model: str, task: str, batch: int, runtimes: int, seconds: float) -> None:
+        """Prints a line of progress at once."""
+        line = f"{model:<19} {task:<15} batch {batch:<6,} {runtimes:>3} runtimes {seconds:5.0f} s"
         print(line, file=sys.stderr, flush=True)
 
     def hand_over(
         self, benchmark: Any, seconds: Sequence[float], case: Case | LengthCase, **info: Any
     ) -> None:
-        """Gives measured times to pytest-benchmark, with all that says what they are of."""
+        """Gives measured times to pytest-benchmark, with the case and the conditions."""
         size = f", batch {case.batch}" if case.batch else ""
-        benchmark.group = f"{case.model}: {case.work}{size}"
-        what = {"model": case.model, "work": case.work, "batch": case.batch, "way": case.way.name}
+        benchmark.group = f"{case.model}: {case.task}{size}"
+        what = {
+            "model": case.model,
+            "task": case.task,
+            "batch": case.batch,
+            "runtime": case.runtime.name,
+        }
         benchmark.extra_info.update(self._info, **what, **info)
         CLOCK.replay(seconds)
         benchmark.pedantic(lambda: None, rounds=len(seconds))
@@ -100,7 +106,7 @@ class Suite:
 
 @pytest.fixture(scope="session")
 def suite(request: pytest.FixtureRequest) -> Iterator[Suite]:
-    """The run; its processes are stopped at the end."""
+    """Yields the run; stops its processes at the end."""
     device = request.config.getoption("device")
     with Processes(device) as processes:
         yield Suite(_plan(request.config), device, processes)

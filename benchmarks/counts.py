@@ -28,16 +28,16 @@ class Count(NamedTuple):
     bytes: int  # moved
     held: int  # bytes of the parameters, the optimizer's slots and the batch
 
-    def floor(self, seconds_an_operation: float, seconds_a_byte: float, cache: int) -> float:
-        """The shortest time of a step, in seconds: computing and moving overlap at best.
+    def floor(self, seconds_per_operation: float, seconds_per_byte: float, cache: int) -> float:
+        """Returns the shortest time of a step, in seconds: computing and moving overlap at best.
 
         Args:
-            seconds_an_operation: of the fastest matrix product.
-            seconds_a_byte: of a copy between arrays that no cache holds.
+            seconds_per_operation: of the fastest matrix product.
+            seconds_per_byte: of a copy between arrays that no cache holds.
             cache: bytes of the largest cache; 0 if unknown.
         """
-        moving = self.bytes * seconds_a_byte if self.held > cache else 0.0
-        return max(self.operations * seconds_an_operation, moving)
+        moving = self.bytes * seconds_per_byte if self.held > cache else 0.0
+        return max(self.operations * seconds_per_operation, moving)
 
 
 def _count(operations: int, batch_values: int, parameters: int, has_adam: bool) -> Count:
@@ -50,17 +50,17 @@ def _count(operations: int, batch_values: int, parameters: int, has_adam: bool) 
 
 
 def linear_regression(batch: int) -> Count:
-    """Forward w x + b (2), error (1), square and mean (2), gradients (2 + 1): 8 an example."""
+    """Counts w x + b (2), error (1), square and mean (2), gradients (2 + 1): 8 per example."""
     return _count(8 * batch, 2 * batch, 2, has_adam=False)
 
 
 def relu_regression(batch: int) -> Count:
-    """As the line, with the ReLU (1) and its gradient (1): 10 an example."""
+    """Counts as for the line, with the ReLU (1) and its gradient (1): 10 per example."""
     return _count(10 * batch, 2 * batch, 2, has_adam=True)
 
 
 def softmax_regression(batch: int) -> Count:
-    """Logits [batch, 784] x [784, 10]; gradient [784, batch] x [batch, 10].
+    """Counts the logits [batch, 784] x [784, 10] and the gradient [784, batch] x [batch, 10].
 
     The images' own gradient is not needed.
     """
@@ -69,7 +69,7 @@ def softmax_regression(batch: int) -> Count:
 
 
 def mlp(batch: int) -> Count:
-    """Two layers forward, their weights' gradients, and that of the second layer's inputs.
+    """Counts two layers forward, their weights' gradients, and the second layer's inputs' gradient.
 
     A label is one number of 8 bytes.
     """
@@ -80,7 +80,7 @@ def mlp(batch: int) -> Count:
 
 
 def cnn(batch: int) -> Count:
-    """Each layer forward, its weights' gradient and, but for the first, its inputs' gradient.
+    """Counts each layer forward, its weights' gradient and, after the first, its inputs' gradient.
 
     A 5 x 5 convolution is a product of [pixels, 25 inputs] x [25 inputs, outputs]. At batch 50:
     4.10e9 operations and 131e6 bytes.
@@ -95,7 +95,7 @@ def cnn(batch: int) -> Count:
 
 
 def residual_network(batch: int) -> Count:
-    """As the CNN, with convolutions of 3 x 3, or of 1 x 1 where a block is skipped.
+    """Counts as for the CNN, with convolutions of 3 x 3, or of 1 x 1 where a block is skipped.
 
     Momentum has one slot, and each parameter an average: like Adam's, two copies besides, each
     read and written.
@@ -111,7 +111,7 @@ def residual_network(batch: int) -> Count:
 
 
 def recurrent_network(batch: int) -> Count:
-    """The cell's product [batch, 92] x [92, 256] and its two gradients, 20 times, and the output.
+    """Counts 20 products [batch, 92] x [92, 256] of the cell, their gradients, and the output.
 
     Digits are 20 pixels high, so that the longest of a batch has at least so many rows; neither
     the empty rows below it nor the gradient of the images is needed.
@@ -123,7 +123,7 @@ def recurrent_network(batch: int) -> Count:
 
 
 def embeddings(batch: int) -> Count:
-    """A product of two rows of 8; an id is one number of 8 bytes.
+    """Counts a product of two rows of 8; an id is one number of 8 bytes.
 
     Adam reads and writes all rows of the tables and of both slots. Of their gradients there are
     only the rows that a batch names, which are counted as nothing.
@@ -134,7 +134,7 @@ def embeddings(batch: int) -> Count:
 
 
 def adversarial(batch: int) -> Count:
-    """Both networks forward, each one's gradients, and the discriminator again once it has moved.
+    """Counts both networks forward, their gradients, and the updated discriminator forward again.
 
     The discriminator takes real and generated images. Its own update needs no gradient of images;
     the generator's needs that of the generated ones.

@@ -1,4 +1,4 @@
-"""What the machine can do: matrix products and memory traffic, timed among the ways themselves."""
+"""What the machine can do: matrix products and memory traffic, timed among the runtimes."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def _product(multiply: Callable[[], Any], wait: Callable[[Any], Any]) -> Running
     return Running(1, run, dict)
 
 
-def tensorflow_product(way: Runtime, workload: Workload) -> Running:
-    """TensorFlow's matrix product on the first device."""
+def tensorflow_product(runtime: Runtime, workload: Workload) -> Running:
+    """Multiplies matrices by TensorFlow on the first device."""
     import tensorflow as tf
 
     a, b = map(tf.identity, _matrices())
@@ -45,20 +45,20 @@ def tensorflow_product(way: Runtime, workload: Workload) -> Running:
 
 
 def numpy_product(start: PeerStart, workload: Workload) -> Running:
-    """NumPy's matrix product."""
+    """Multiplies matrices by NumPy."""
     a, b = _matrices()
     return _product(lambda: a @ b, lambda result: None)
 
 
 def torch_product(start: PeerStart, workload: Workload) -> Running:
-    """PyTorch's matrix product."""
+    """Multiplies matrices by PyTorch."""
     torch = importlib.import_module("torch")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     a, b = (torch.tensor(matrix, device=device) for matrix in _matrices())
     return _product(lambda: a @ b, lambda result: result[0, 0].item())
 
 
-def copy(way: Runtime, workload: Workload) -> Running:
+def copy(runtime: Runtime, workload: Workload) -> Running:
     """Copies an array with as many threads as there are cores, or on the GPU."""
     import tensorflow as tf
 

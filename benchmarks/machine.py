@@ -16,7 +16,7 @@ _PACKAGES = ("tensorflow", "keras", "numpy", "jax", "torch", "pytest-benchmark")
 
 
 def versions() -> dict[str, str]:
-    """The versions of Python and of each package that is installed."""
+    """Returns the versions of Python and of each package that is installed."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -37,7 +37,7 @@ def _version_of_tensorflow_1() -> str:
 
 
 def conditions(device: str) -> dict[str, Any]:
-    """What else decides the times: threads and, on a GPU, TF32 and deterministic operations."""
+    """Returns what else decides the times: threads, determinism and, on a GPU, TF32."""
     import tensorflow as tf
 
     cores = usable_cores()
@@ -59,14 +59,14 @@ def _is_deterministic() -> bool:
 
 
 def usable_cores() -> int:
-    """How many cores this process may use."""
+    """Returns how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def description(device: str) -> dict[str, Any]:
-    """The machine in words and figures; nothing that tells one owner's machine from another's."""
+    """Returns the kind of machine; nothing that tells one machine of this kind from another."""
     found = {
         "processor": processor(),
         "architecture": platform.machine(),
@@ -81,7 +81,7 @@ def description(device: str) -> dict[str, Any]:
 
 
 def processor() -> str:
-    """The processor's name as the system knows it."""
+    """Returns the processor's name as the system knows it."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             for line in file:
@@ -93,7 +93,7 @@ def processor() -> str:
 
 
 def cache_bytes() -> int:
-    """The largest cache that the first core sees; 0 where the system does not say."""
+    """Returns the size of the first core's largest cache; 0 where the system does not say."""
     sizes = [0]
     for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
         number, unit = path.read_text().strip()[:-1], path.read_text().strip()[-1]

@@ -8,7 +8,7 @@ import sys
 
 
 def resident_bytes() -> int:
-    """The memory of this process that is in use now; where only the peak is known, the peak."""
+    """Returns the memory that this process holds; its peak where the system says no more."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

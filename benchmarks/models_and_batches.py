@@ -14,19 +14,19 @@ from shared.tools.parity.recording import batches_of
 
 # Stacked batches of one call take at most this much: C libraries keep blocks up to some 32 MiB for
 # the next call, while larger ones come as fresh pages each time, which costs more than the copy.
-_BYTES_A_CALL = 16 * 2**20
+_BYTES_PER_CALL = 16 * 2**20
 
 
 class Setup(NamedTuple):
     """How a model is measured; every pair has one in `SETUPS`."""
 
-    batch: int  # of the main table
-    steps_a_call: int  # of the ways that make many steps a call
+    batch: int  # in the main table
+    steps_per_call: int  # of the runtimes that make many steps per call
     # What the peers, which are no part of a pair, update with: adam or sgd; "" without peers.
     rule: str = ""
 
 
-# `steps_a_call` is `report_every` of the style files, where a step does not take long anyway.
+# `steps_per_call` is `report_every` of the style files, where a step does not take long anyway.
 SETUPS = {
     "linear_regression": Setup(100, 1000, "sgd"),
     "relu_regression": Setup(100, 1000, "adam"),
@@ -59,7 +59,7 @@ class Workload(NamedTuple):
 
     @property
     def batch(self) -> int:
-        """Examples a step."""
+        """Examples per step."""
         return int(self.arrays[0].shape[1])
 
     def create(self, style: str, optimizer: str | None = None) -> Any:
@@ -80,15 +80,15 @@ def make_workload(
 
     Args:
         model: name of a pair.
-        batch: examples a step; None for the model's own of `SETUPS`.
-        steps: how many; None for `steps_a_call`, fewer where that would take too much memory.
+        batch: examples per step; None for the model's own of `SETUPS`.
+        steps: how many; None for `steps_per_call`, fewer where that would take too much memory.
         settings: further fields of the style file's `Config`.
     """
     batch = batch or SETUPS[model].batch
     config = PAIRS[model].module("tf2_style").Config(**settings)
     first = _batches(PAIRS[model], config, batch, 1)
-    affordable = max(2, _BYTES_A_CALL // sum(array.nbytes for array in first))
-    steps = steps or min(SETUPS[model].steps_a_call, affordable)
+    affordable = max(2, _BYTES_PER_CALL // sum(array.nbytes for array in first))
+    steps = steps or min(SETUPS[model].steps_per_call, affordable)
     return Workload(model, _batches(PAIRS[model], config, batch, steps), settings)
 
 
@@ -112,7 +112,7 @@ class PeerStart(NamedTuple):
 
 
 def peer_start(workload: Workload) -> PeerStart:
-    """Reads it off the pair's TensorFlow 2 file."""
+    """Returns what the pair's TensorFlow 2 file starts from."""
     model = workload.create("tf2_style")
     keep_probability = getattr(model.config, "keep_probability", 1.0)
     return PeerStart(model.variables(), model.config.learning_rate, keep_probability)

@@ -57,12 +57,12 @@ def save_picture(figure: plt.Figure, stem: Path, name: str, digest: str) -> list
     return paths
 
 
-def _models(result: Result, work: str, device: str) -> list[str]:
-    return list(dict.fromkeys(row.model for row in result.select(work, device=device)))
+def _models(result: Result, task: str, device: str) -> list[str]:
+    return list(dict.fromkeys(row.model for row in result.select(task, device=device)))
 
 
 def panels(count: int, height: float) -> tuple[plt.Figure, list[plt.Axes]]:
-    """A figure of `count` panels in two columns, each `height` inches high."""
+    """Returns a figure of `count` panels in two columns, each `height` inches high."""
     columns = min(2, count)
     lines = -(-count // columns)
     size = (5.6 * columns, height * lines + 0.6)
@@ -73,7 +73,7 @@ def panels(count: int, height: float) -> tuple[plt.Figure, list[plt.Axes]]:
 
 
 def _ratios(result: Result, device: str) -> plt.Figure:
-    """One panel a model: each way's speed as a ratio to the Session, with its spread."""
+    """Draws a panel per model: each runtime's speed as a ratio to the Session, with its spread."""
     models = _models(result, "train", device)
     figure, places = panels(len(models), 5.0)
     for axes, model in zip(places, models, strict=True):
@@ -82,7 +82,7 @@ def _ratios(result: Result, device: str) -> plt.Figure:
         plt.Line2D([], [], color=color, lw=8, label=name) for name, color in _FAMILIES.values()
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
-    figure.suptitle(f"Training steps a second, as a multiple of the Session's ({device})")
+    figure.suptitle(f"Training steps per second, as a multiple of the Session's ({device})")
     return figure
 
 
@@ -99,7 +99,7 @@ def _draw_ratios(axes: plt.Axes, result: Result, model: str, device: str) -> Non
         axes.text(end, place, text, va="center", ha=side, fontsize=8)
     axes.axvline(1, color="black", lw=0.8)
     axes.set_xscale("log")
-    axes.set_yticks(range(len(found)), [LABELS[row.way] for row, _ in found], fontsize=8)
+    axes.set_yticks(range(len(found)), [LABELS[row.runtime] for row, _ in found], fontsize=8)
     low, high = axes.get_xlim()
     axes.set_xlim(low / 2.5, high * 2.5)
     axes.set_xlabel(
@@ -110,16 +110,16 @@ def _draw_ratios(axes: plt.Axes, result: Result, model: str, device: str) -> Non
 
 
 def _family(row: Row) -> str:
-    way = next(way for way in RUNTIMES if way.name == row.way)
-    if way.is_peer:
+    runtime = next(runtime for runtime in RUNTIMES if runtime.name == row.runtime)
+    if runtime.is_peer:
         return "peer"
-    if way.module.endswith("fits"):
+    if runtime.module.endswith("fits"):
         return "fit"
-    return "session" if way.module.endswith("sessions") else "function"
+    return "session" if runtime.module.endswith("sessions") else "function"
 
 
 def _batches(result: Result, device: str) -> plt.Figure:
-    """One panel a model: the time of a step against the batch size, and the floor."""
+    """Draws a panel per model: the time of a step against the batch size, and the floor."""
     models = _models(result, "train by batch", device)
     figure, places = panels(len(models), 4.0)
     for axes, model in zip(places, models, strict=True):
@@ -130,22 +130,23 @@ def _batches(result: Result, device: str) -> plt.Figure:
 
 def _draw_batches(axes: plt.Axes, result: Result, model: str, device: str) -> None:
     rows = result.select("train by batch", model, device)
-    for way in dict.fromkeys(row.way for row in rows if not is_limit(row)):
-        color, marker, line = _LINES[way]
-        points = [(row.batch, statistics.median(row.seconds)) for row in rows if row.way == way]
+    for runtime in dict.fromkeys(row.runtime for row in rows if not is_limit(row)):
+        color, marker, line = _LINES[runtime]
+        own = [row for row in rows if row.runtime == runtime]
+        points = [(row.batch, statistics.median(row.seconds)) for row in own]
         axes.plot(
             *zip(*sorted(points), strict=True),
             color=color,
             marker=marker,
             ls=line,
             ms=4,
-            label=LABELS[way],
+            label=LABELS[runtime],
         )
     floors = {row.batch: result.floor(row) for row in rows}
     floor = [(batch, statistics.median(times)) for batch, times in sorted(floors.items()) if times]
     if floor:
         axes.plot(*zip(*floor, strict=True), color="black", ls=":", lw=1.5, label="floor")
-    axes.set(xscale="log", yscale="log", xlabel="batch size, examples", ylabel="seconds a step")
+    axes.set(xscale="log", yscale="log", xlabel="batch size, examples", ylabel="seconds per step")
     batches = sorted({row.batch for row in rows if row.batch})
     axes.set_xticks(batches, [f"{batch:,}" for batch in batches])
     axes.minorticks_off()

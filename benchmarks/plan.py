@@ -1,4 +1,10 @@
-"""What is measured: everything, or a part of it that takes two minutes."""
+"""The cases that a run times: all of them, or a part that takes two minutes.
+
+A *runtime* is how a model is run (Session, tf.function, JAX). A *task* is what is timed (train,
+predict, save). A *workload* is a model and the batches it is given. A *case* is one runtime doing
+one task for one model at one batch size: one benchmark of pytest. The cases of a *group* are timed
+interleaved.
+"""
 
 from __future__ import annotations
 
@@ -6,71 +12,97 @@ import dataclasses
 from typing import NamedTuple
 
 from benchmarks.models_and_batches import PAIRS, SETUPS, has_optimizers
-from benchmarks.runtimes import DEFAULTS, LIMITS, REFERENCE, RUNTIMES, Runtime, runtime_named
+from benchmarks.runtimes import (
+    DEFAULTS,
+    MACHINE_LIMITS,
+    REFERENCE,
+    RUNTIMES,
+    Runtime,
+    runtime_named,
+)
 from shared.models import TIMED_WHEN_NAMED
 
+
+class LeftOut(NamedTuple):
+    """Runtimes that do not train a model here, and why."""
+
+    runtimes: tuple[str, ...]  # their names
+    reason: str
+
+
 _FIT = ("fit", "fit-many-steps")
-_PEERS = tuple(way.name for way in RUNTIMES if way.is_peer)
+_PEERS = tuple(runtime.name for runtime in RUNTIMES if runtime.is_peer)
 _GATHERED = ("gathered", "gathered-tf1")
 _UNROLLED = ("many-steps-xla-unrolled", "jax-scan-unrolled")
-_POINTS = (_GATHERED, "a line's batches are all of its points")
-_PLAIN = (
-    (_GATHERED, "the style file takes its batches as NumPy arrays"),
-    (_FIT, "it would make the same step; the other models show what `fit` adds to one"),
-    (("many-steps-xla-unrolled",), "what a turn of the loop costs, small models show"),
+_ALL_POINTS = LeftOut(_GATHERED, "a batch is all points, so there is nothing to gather")
+_OF_NETWORKS = (
+    LeftOut(_GATHERED, "the style file passes its batches as NumPy arrays"),
+    LeftOut(_FIT, "the overhead of `fit` shows in the smaller models"),
+    LeftOut(
+        ("many-steps-xla-unrolled",), "the cost of a loop iteration shows in the smaller models"
+    ),
 )
-LEFT_OUT: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
-    "linear_regression": (_POINTS,),
-    "relu_regression": (_POINTS,),
+LEFT_OUT: dict[str, tuple[LeftOut, ...]] = {
+    "linear_regression": (_ALL_POINTS,),
+    "relu_regression": (_ALL_POINTS,),
     "cnn": (
-        (("numpy",), "convolutions by hand would be no fair peer"),
-        (
+        LeftOut(("numpy",), "convolutions written by hand in NumPy would be no fair peer"),
+        LeftOut(
             ("many-steps-xla-tf1", *_UNROLLED),
-            "XLA's loop has each convolution on one thread: one shows it",
+            "XLA runs a convolution inside a loop on one thread; "
+            "the row 'XLA, many steps' shows this already",
         ),
     ),
-    "residual_network": (*_PLAIN, (_PEERS, "batch normalization and averages are not written")),
-    "recurrent_network": (*_PLAIN, (_PEERS, "the cell is not written")),
-    "embeddings": (*_PLAIN, (_PEERS, "a batch is three arrays, and peers take two")),
+    "residual_network": (
+        *_OF_NETWORKS,
+        LeftOut(_PEERS, "batch normalization and averages are not implemented for the peers"),
+    ),
+    "recurrent_network": (*_OF_NETWORKS, LeftOut(_PEERS, "no LSTM is implemented for the peers")),
+    "embeddings": (*_OF_NETWORKS, LeftOut(_PEERS, "a batch is three arrays, and peers take two")),
     "adversarial": (
-        *_PLAIN,
-        (_PEERS, "a step makes two updates, and peers make one"),
-        (("session-dataset",), "the Session runs twice a step, each time on a batch of its own"),
+        *_OF_NETWORKS,
+        LeftOut(_PEERS, "a step makes two updates, and peers make one"),
+        LeftOut(
+            ("session-dataset",),
+            "a step runs the Session twice, and each run would take a batch of its own",
+        ),
     ),
 }
-"""Runtimes that are left out of a model's training, by model, and why."""
-# XLA's loop over convolutions takes seconds a call: left out of a quick run, and JAX's with it.
+"""The runtimes that are left out of a model's training, by model."""
+# A call of these takes seconds, so a quick run leaves them out.
 _SLOW = {"cnn": ("many-steps-xla", "jax-scan")}
+STARTUP_TASKS = ("startup import", "startup build", "startup first step")
+_BOTH_STYLES = ("tf115", REFERENCE, "function")
 
 
 class Case(NamedTuple):
-    """One benchmark: one way among those that it is timed in turn with."""
+    """One benchmark: one runtime doing one task, timed interleaved with others."""
 
     model: str
-    work: str  # train, or a key of benchmarks.kinds_of_work.WORKS
-    way: Runtime
+    task: str  # train, train by batch, a key of benchmarks.tasks.TASKS, or one of STARTUP_TASKS
+    runtime: Runtime
     batch: int
-    group: tuple[Runtime, ...]
+    timed_with: tuple[Runtime, ...]  # all runtimes of its group, its own among them
 
     @property
     def id(self) -> str:
         """As pytest shows it."""
-        return f"{self.model}-{self.batch}-{self.work.replace(' ', '-')}-{self.way.name}"
+        return f"{self.model}-{self.batch}-{self.task.replace(' ', '-')}-{self.runtime.name}"
 
 
 class LengthCase(NamedTuple):
     """One benchmark of a run of so many steps."""
 
     model: str
-    way: Runtime
+    runtime: Runtime
     steps: int
-    work: str = "length"
+    task: str = "length"
     batch: int | None = None
 
     @property
     def id(self) -> str:
         """As pytest shows it."""
-        return f"{self.model}-{self.steps}-{self.way.name}"
+        return f"{self.model}-{self.steps}-{self.runtime.name}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,79 +110,106 @@ class Plan:
     """Sizes of a run."""
 
     rounds: int
-    seconds: float  # that each way is timed in a round
-    batch_rounds: int  # of each batch size
-    batches: tuple[int, ...]  # of the picture that grows the batch; none: no such picture
-    lengths: tuple[int, ...]  # steps of the table that grows the run
-    latency_calls: int  # single predictions a round
-    startups: int  # processes started a way
-    slow_ways: bool  # also what takes seconds a repetition, evaluation, saving and restoring
+    seconds: float  # that each runtime is timed in a round
+    rounds_per_batch_size: int
+    batches: tuple[int, ...]  # sizes in the picture of growing batches; none: no such picture
+    lengths: tuple[int, ...]  # steps of each run in the table of longer runs
+    latency_calls: int  # single predictions in a round
+    processes_per_runtime: int  # that are started to time the start-up
+    full: bool  # also slow loops, evaluate, save and restore
 
-    def training_ways(self, model: str) -> tuple[Runtime, ...]:
-        """The ways of training a model, less those that there are not or that say nothing new."""
-        leave_out = {name for names, _ in LEFT_OUT.get(model, ()) for name in names}
+    def training_runtimes(self, model: str) -> tuple[Runtime, ...]:
+        """Returns the runtimes that train `model` in this plan.
+
+        Those in LEFT_OUT are missing, and those of an optimizer that the model does not have.
+        """
+        missing = {name for left_out in LEFT_OUT.get(model, ()) for name in left_out.runtimes}
         if not has_optimizers(PAIRS[model]):
-            leave_out |= {way.name for way in RUNTIMES if way.optimizer == "tf1"}
-        if not self.slow_ways:
-            leave_out |= set(_SLOW.get(model, ()))
-        return tuple(way for way in RUNTIMES if way.name not in leave_out)
+            missing |= {runtime.name for runtime in RUNTIMES if runtime.optimizer == "tf1"}
+        if not self.full:
+            missing |= set(_SLOW.get(model, ()))
+        return tuple(runtime for runtime in RUNTIMES if runtime.name not in missing)
 
-    def growing_ways(self, model: str) -> tuple[Runtime, ...]:
-        """The ways that are timed at every batch size."""
+    def batch_size_runtimes(self, model: str) -> tuple[Runtime, ...]:
+        """Returns the runtimes that are timed at every batch size."""
         xla = "function-xla" if model == "cnn" else "many-steps-xla"
         return tuple(runtime_named(name) for name in (REFERENCE, "function", DEFAULTS[model], xla))
 
 
-FULL = Plan(7, 0.15, 3, (1, 8, 64, 512, 4096), (100, 1000, 10_000, 100_000), 300, 2, True)
-QUICK = Plan(3, 0.03, 2, (), (100, 1000), 100, 1, False)
+FULL = Plan(
+    rounds=7,
+    seconds=0.15,
+    rounds_per_batch_size=3,
+    batches=(1, 8, 64, 512, 4096),
+    lengths=(100, 1000, 10_000, 100_000),
+    latency_calls=300,
+    processes_per_runtime=2,
+    full=True,
+)
+QUICK = Plan(
+    rounds=3,
+    seconds=0.03,
+    rounds_per_batch_size=2,
+    batches=(),
+    lengths=(100, 1000),
+    latency_calls=100,
+    processes_per_runtime=1,
+    full=False,
+)
 MODELS = tuple(name for name in SETUPS if name not in TIMED_WHEN_NAMED)
-STARTUP_WORKS = ("startup import", "startup build", "startup first step")
-_BOTH_STYLES = ("tf115", REFERENCE, "function")
 
 
-def cases_of(model: str, work: str, batch: int, ways: tuple[Runtime, ...]) -> list[Case]:
-    """A case for each way, and for what the machine can do where a floor is asked for."""
-    return [Case(model, work, way, batch, ways) for way in ways]
+def cases_of(model: str, task: str, batch: int, runtimes: tuple[Runtime, ...]) -> list[Case]:
+    """Returns one case per runtime; all of them form one group."""
+    return [Case(model, task, runtime, batch, runtimes) for runtime in runtimes]
 
 
 def training_cases(plan: Plan, model: str) -> list[Case]:
-    """The main table: every way, at the model's own batch size, with the limits in turn."""
-    ways = (*plan.training_ways(model), *LIMITS)
-    return cases_of(model, "train", SETUPS[model].batch, ways)
+    """Returns the cases of the main table: all runtimes, at the model's own batch size."""
+    runtimes = (*plan.training_runtimes(model), *MACHINE_LIMITS)
+    return cases_of(model, "train", SETUPS[model].batch, runtimes)
 
 
 def batch_cases(plan: Plan, model: str) -> list[Case]:
-    """The picture of growing batches, of the models of a run of all."""
+    """Returns the training cases over growing batch sizes; none for models timed only when named.
+
+    Each batch size is a group of its own.
+    """
     if model in TIMED_WHEN_NAMED:
         return []
-    ways = (*plan.growing_ways(model), *LIMITS)
+    runtimes = (*plan.batch_size_runtimes(model), *MACHINE_LIMITS)
     return [
-        case for batch in plan.batches for case in cases_of(model, "train by batch", batch, ways)
+        case
+        for batch in plan.batches
+        for case in cases_of(model, "train by batch", batch, runtimes)
     ]
 
 
 def other_cases(plan: Plan, model: str) -> list[Case]:
-    """Evaluation, prediction, saving and restoring, in both styles."""
-    ways = tuple(runtime_named(name) for name in _BOTH_STYLES)
-    works = ("evaluate", "predict", "save", "restore") if plan.slow_ways else ("predict",)
-    groups = dict.fromkeys(works, ways)
+    """Returns the cases of evaluation, prediction, saving and restoring, in both styles."""
+    runtimes = tuple(runtime_named(name) for name in _BOTH_STYLES)
+    tasks = ("evaluate", "predict", "save", "restore") if plan.full else ("predict",)
+    groups = dict.fromkeys(tasks, runtimes)
     groups["predict"] += (runtime_named("concrete"), runtime_named("function-xla"))
     batch = SETUPS[model].batch
-    return [case for work in works for case in cases_of(model, work, batch, groups[work])]
+    return [case for task in tasks for case in cases_of(model, task, batch, groups[task])]
 
 
 def startup_cases(plan: Plan, model: str) -> list[Case]:
-    """Importing, building and the first call, of the smallest and the largest graph."""
-    if model not in (("softmax_regression", "cnn") if plan.slow_ways else ("softmax_regression",)):
+    """Returns the cases of the start-up, of one model with a small graph and one with a large."""
+    if model not in (("softmax_regression", "cnn") if plan.full else ("softmax_regression",)):
         return []
-    ways = tuple(runtime_named(name) for name in ("tf115", REFERENCE, DEFAULTS[model]))
+    runtimes = tuple(runtime_named(name) for name in ("tf115", REFERENCE, DEFAULTS[model]))
     batch = SETUPS[model].batch
-    return [case for work in STARTUP_WORKS for case in cases_of(model, work, batch, ways)]
+    return [case for task in STARTUP_TASKS for case in cases_of(model, task, batch, runtimes)]
 
 
 def length_cases(plan: Plan, model: str) -> list[LengthCase]:
-    """Runs of growing length, of the model whose steps are shortest; ways in turn."""
+    """Returns the cases of longer runs, of the model whose steps are shortest.
+
+    The runtimes alternate at each length.
+    """
     if model != "relu_regression":
         return []
-    ways = [runtime_named(name) for name in (REFERENCE, "function", "many-steps")]
-    return [LengthCase(model, way, steps) for steps in plan.lengths for way in ways]
+    runtimes = [runtime_named(name) for name in (REFERENCE, "function", "many-steps")]
+    return [LengthCase(model, runtime, steps) for steps in plan.lengths for runtime in runtimes]

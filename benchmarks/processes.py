@@ -15,29 +15,29 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.clock import Running, seconds_of, seconds_of_each
-from benchmarks.kinds_of_work import open_work
 from benchmarks.models_and_batches import Workload, write_workload
-from benchmarks.runtimes import Runtime
+from benchmarks.runtimes import THIS_PROCESS, Runtime
+from benchmarks.tasks import open_task
 from shared.errors import SuiteError
 from shared.tools.child_process import ROOT, TF115_PYTHON, tf115_environment
 from shared.tools.parity.other_processes import why_no_tf115
 
-# What decides where a process computes. On a GPU, none may take all of its memory.
+# The variables that decide where a process computes. On a GPU, none may take all of its memory.
 ENVIRONMENT = {
     "cpu": {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"},
     "gpu": {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"},
 }
-# What a process needs beyond the suite itself: the package to import.
+# By process, the package that it needs beyond the suite itself.
 _PACKAGES = {"numpy": "numpy", "jax": "jax", "torch": "torch"}
 
 
-def why_not(way: Runtime, device: str = "cpu") -> str | None:
-    """Why a way cannot be run on a device, cpu or gpu, or None."""
-    if device == "gpu" and way.process in ("tf115", "numpy"):
+def why_not(runtime: Runtime, device: str = "cpu") -> str | None:
+    """Returns why a runtime cannot be run on a device, cpu or gpu; None if it can."""
+    if device == "gpu" and runtime.process in ("tf115", "numpy"):
         return "runs on the CPU only"
-    if way.process == "tf115":
+    if runtime.process == "tf115":
         return why_no_tf115()
-    package = _PACKAGES.get(way.process)
+    package = _PACKAGES.get(runtime.process)
     if package and importlib.util.find_spec(package) is None:
         return "not installed: .venv/bin/python -m pip install -e '.[peers]'"
     return None
@@ -46,7 +46,7 @@ def why_not(way: Runtime, device: str = "cpu") -> str | None:
 class Timed(NamedTuple):
     """Something opened, here or elsewhere, that can be timed."""
 
-    unit: int  # steps (or calls) of one repetition
+    steps_per_repetition: int  # of another task than training: calls
     seconds: Callable[[int], float]  # of so many repetitions
     seconds_each: Callable[[int], list[float]]
     variables: Callable[[], Mapping[str, np.ndarray]]
@@ -54,10 +54,10 @@ class Timed(NamedTuple):
 
 
 class Processes:
-    """Opens ways where they belong; a process is started when its first way is opened."""
+    """Opens runtimes where they belong; starts a process when its first runtime is opened."""
 
     def __init__(self, device: str = "cpu") -> None:
-        """Takes the device, cpu or gpu, that all ways are to use."""
+        """Takes the device, cpu or gpu, that all runtimes are to use."""
         self._device = device
         self._processes: dict[str, _Process] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="benchmark-")
@@ -74,20 +74,21 @@ class Processes:
             process.stop()
         self._folder.cleanup()
 
-    def open(self, way: Runtime, work: str, workload: Workload) -> Timed:
-        """Opens `work` of a workload in the process of the way.
+    def open(self, runtime: Runtime, task: str, workload: Workload) -> Timed:
+        """Opens a task of a runtime, with a workload, in the process of the runtime.
 
         Raises:
             SuiteError: another process failed; the message holds its last line.
         """
-        if way.process == "here":
-            return timed_here(open_work(work, way, workload))
-        if way.process not in self._processes:
-            self._processes[way.process] = _Process(way.process, self._device)
-        return self._processes[way.process].open(way, work, workload, self._file_of(workload))
+        if runtime.process == THIS_PROCESS:
+            return timed_here(open_task(task, runtime, workload))
+        if runtime.process not in self._processes:
+            self._processes[runtime.process] = _Process(runtime.process, self._device)
+        process = self._processes[runtime.process]
+        return process.open(runtime, task, workload, self._file_of(workload))
 
     def _file_of(self, workload: Workload) -> Path:
-        """The workload as a file, written when it is first asked for."""
+        """Returns the file of the workload; writes it when it is first asked for."""
         if self._written is not workload:
             write_workload(workload, self._file)
             self._written = workload
@@ -95,9 +96,9 @@ class Processes:
 
 
 def timed_here(running: Running) -> Timed:
-    """Times in this process."""
+    """Returns what times `running` in this process."""
     return Timed(
-        running.unit,
+        running.steps_per_repetition,
         lambda count: seconds_of(running, count),
         lambda count: seconds_of_each(running, count),
         running.variables,
@@ -125,13 +126,13 @@ class _Process:
             text=True,
         )
 
-    def open(self, way: Runtime, work: str, workload: Workload, path: Path) -> Timed:
+    def open(self, runtime: Runtime, task: str, workload: Workload, path: Path) -> Timed:
         self._count += 1
         key = str(self._count)
         given = {"model": workload.model, "settings": dict(workload.settings), "path": str(path)}
-        opened = self._ask("open", key=key, way=way.name, work=work, **given)
+        opened = self._ask("open", key=key, runtime=runtime.name, task=task, **given)
         return Timed(
-            opened["unit"],
+            opened["steps_per_repetition"],
             lambda count: self._ask("time", key=key, count=count)["seconds"],
             lambda count: self._ask("time_each", key=key, count=count)["seconds"],
             lambda: self._variables(key),

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from benchmarks.pictures import panels, save_picture
 from benchmarks.report import plain_table
-from benchmarks.results import LABELS, duration
+from benchmarks.results import LABELS, duration, with_field_names, with_file_keys
 from benchmarks.step_profile import Operation, Profile
 from shared.atomic_files import write_text
 
@@ -24,7 +24,7 @@ _SHOWN = 10  # operations, by name; the rest in one line
 
 
 def lines_of(profile: Profile) -> list[tuple[str, float | None, float]]:
-    """What is shown of a profile: the name, the calls a step, the seconds a step."""
+    """Returns what is shown of a profile: the name, the calls per step, the seconds per step."""
     shown, rest = profile.operations[:_SHOWN], profile.operations[_SHOWN:]
     lines: list[tuple[str, float | None, float]] = [
         (operation.type, operation.calls, operation.seconds) for operation in shown
@@ -37,9 +37,9 @@ def lines_of(profile: Profile) -> list[tuple[str, float | None, float]]:
 
 
 def print_profiles(profiles: Sequence[Profile], console: Console) -> None:
-    """Prints a table a model, at most 80 columns wide."""
+    """Prints a table per model, at most 80 columns wide."""
     for profile in profiles:
-        title = f"{profile.model}, batch {profile.batch}: {LABELS[profile.way]}"
+        title = f"{profile.model}, batch {profile.batch}: {LABELS[profile.runtime]}"
         table = plain_table(title)
         table.add_column("operation", no_wrap=True)
         for heading in ("calls", "time", "share"):
@@ -66,7 +66,7 @@ def _summary(profile: Profile) -> Iterator[str]:
 
 
 def draw_profiles(profiles: Sequence[Profile], stem: Path, digest: str) -> list[Path]:
-    """Draws a panel a model as `stem`-operations.svg and .png; returns the files."""
+    """Draws a panel per model as `stem`-operations.svg and .png; returns the files."""
     figure, axes = panels(len(profiles), 3.4)
     for place, profile in zip(axes, profiles, strict=True):
         _draw(place, profile)
@@ -87,7 +87,7 @@ def _draw(axes: plt.Axes, profile: Profile) -> None:
     axes.axvline(floor, color="black", ls=":", lw=1.2, label=f"floor: {floor:.2g} %")
     axes.set_xlim(0, 1.25 * max(floor, *(100 * taken / total for *_, taken in lines)))
     axes.set_xlabel(f"share of a step of {duration(total)}, %", fontsize=8)
-    title = f"{profile.model}, batch {profile.batch}: {LABELS[profile.way]}"
+    title = f"{profile.model}, batch {profile.batch}: {LABELS[profile.runtime]}"
     axes.set_title(title, fontsize=9)
     axes.legend(fontsize=7, loc="center right")
     axes.grid(axis="x", alpha=0.3)
@@ -102,18 +102,22 @@ def write_profiles(profiles: Sequence[Profile], about: dict[str, Any], path: Pat
     document = {
         "format": FORMAT,
         **about,
-        "profiles": [dataclasses.asdict(profile) for profile in profiles],
+        "profiles": [_plain(profile) for profile in profiles],
     }
     write_text(path, json.dumps(document, indent=1) + "\n", "--json")
 
 
+def _plain(profile: Profile) -> dict[str, Any]:
+    return with_file_keys(dataclasses.asdict(profile))
+
+
 def read_profiles(path: Path) -> list[Profile]:
-    """Reads back what `write_profiles` wrote."""
+    """Reads what `write_profiles` wrote."""
     document = json.loads(path.read_text(encoding="utf-8"))
     return [
         Profile(
             **{
-                **fields,
+                **with_field_names(fields),
                 "operations": tuple(Operation(**operation) for operation in fields["operations"]),
             }
         )
@@ -122,5 +126,6 @@ def read_profiles(path: Path) -> list[Profile]:
 
 
 def digest_of(profiles: Sequence[Profile]) -> str:
-    """A fingerprint by which a picture tells what it was drawn from."""
-    return hashlib.sha256(repr(list(profiles)).encode()).hexdigest()
+    """Returns a fingerprint by which a picture tells what it was drawn from."""
+    text = json.dumps([_plain(profile) for profile in profiles])
+    return hashlib.sha256(text.encode()).hexdigest()

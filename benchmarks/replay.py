@@ -1,4 +1,4 @@
-"""Plays times that were measured before to pytest-benchmark, which cannot time runtimes in turn.
+"""Plays times that were measured before to pytest-benchmark, which cannot interleave runtimes.
 
 pytest-benchmark times one benchmark after the other, also with `pedantic`: what disturbs the
 machine for a minute would then fall on one runtime alone. `interleave.py` times A B C, A B C, and

@@ -1,4 +1,4 @@
-"""What `pairs bench` prints: a table a model, and lines that say what to read off it."""
+"""What `pairs bench` prints: a table per model, and lines that say what to read off it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TITLES = {
     "startup build": "Start-up: building the model",
     "startup first step": "Start-up: the first call, which traces",
 }
-_TENSORFLOW_2 = {way.name for way in RUNTIMES if way.optimizer}
+_TENSORFLOW_2 = {runtime.name for runtime in RUNTIMES if runtime.optimizer}
 
 
 def print_report(result: Result, console: Console) -> None:
@@ -46,7 +46,7 @@ def print_report(result: Result, console: Console) -> None:
 
 
 def about_lines(result: Result) -> Iterator[str]:
-    """The machine, the command, the versions and the conditions."""
+    """Yields lines on the machine, the command, the versions and the conditions."""
     about = result.about
     machine = about["machine"]
     yield f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB"
@@ -62,12 +62,12 @@ def about_lines(result: Result) -> Iterator[str]:
 
 
 def training_table(result: Result, model: str, device: str) -> Table:
-    """The ways of training a model, the fastest first."""
+    """Returns the table of the runtimes that train a model, the fastest first."""
     rows = [row for row in result.select("train", model, device) if not is_limit(row)]
     rows.sort(key=lambda row: _slowness(result, row))
     title = f"{model}: a training step at batch {rows[0].batch}, {device}"
     table = plain_table(title)
-    table.add_column("way", no_wrap=True)
+    table.add_column("runtime", no_wrap=True)
     for heading in ("time", "speed", "spread", "floors"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("speed, log", no_wrap=True)
@@ -75,46 +75,46 @@ def training_table(result: Result, model: str, device: str) -> Table:
     for row, speed in zip(rows, speeds, strict=True):
         ratio = result.speed_ratio(row)
         table.add_row(
-            LABELS[row.way],
+            LABELS[row.runtime],
             duration(statistics.median(row.seconds)),
             f"{short(ratio.median)}x" if ratio else "-",
             _spread(ratio),
             _floors(result.over_floor(row)),
             bar(speed, speeds),
-            style="bold" if row.way == DEFAULTS.get(row.model) else "",
+            style="bold" if row.runtime == DEFAULTS.get(row.model) else "",
         )
     return table
 
 
 def training_lines(result: Result, model: str, device: str) -> Iterator[str]:
-    """How the scripts' default does, and where another way wins at other batch sizes."""
-    rows = [row for row in result.select("train", model, device) if row.way in _TENSORFLOW_2]
+    """Yields the fastest runtime of TensorFlow 2, and which one is at other batch sizes."""
+    rows = [row for row in result.select("train", model, device) if row.runtime in _TENSORFLOW_2]
     if rows:
         best = min(rows, key=lambda row: _slowness(result, row))
-        yield f"fastest in TensorFlow 2: {LABELS[best.way]}"
+        yield f"fastest in TensorFlow 2: {LABELS[best.runtime]}"
     yield from crossing_lines(result, model, device)
 
 
 def crossing_lines(result: Result, model: str, device: str) -> Iterator[str]:
-    """The fastest way at each batch size, a line for each stretch."""
+    """Yields the fastest runtime at each batch size, a line for each range of sizes."""
     stretches: list[tuple[str, int, int]] = []
     by_batch: dict[int, list[Row]] = {}
     for row in result.select("train by batch", model, device):
         if not is_limit(row) and row.batch:
             by_batch.setdefault(row.batch, []).append(row)
     for batch, rows in sorted(by_batch.items()):
-        best = min(rows, key=lambda row: _slowness(result, row)).way
+        best = min(rows, key=lambda row: _slowness(result, row)).runtime
         if stretches and stretches[-1][0] == best:
             stretches[-1] = (best, stretches[-1][1], batch)
         else:
             stretches.append((best, batch, batch))
-    for way, first, last in stretches:
+    for runtime, first, last in stretches:
         batches = f"{first:,}" if first == last else f"{first:,} to {last:,}"
-        yield f"  fastest of four at batch {batches}: {LABELS[way]}"
+        yield f"  fastest of four at batch {batches}: {LABELS[runtime]}"
 
 
 def gpu_lines(result: Result, model: str) -> Iterator[str]:
-    """From what batch size the GPU wins, with the fastest way of each device."""
+    """Yields from what batch size the GPU wins, with the fastest runtime of each device."""
     fastest = {device: _fastest_by_batch(result, model, device) for device in ("cpu", "gpu")}
     batches = sorted(fastest["cpu"].keys() & fastest["gpu"].keys())
     if not batches:
@@ -135,9 +135,9 @@ def _fastest_by_batch(result: Result, model: str, device: str) -> dict[int, floa
 
 
 def other_tables(result: Result) -> Iterator[Table]:
-    """Everything but training steps: one table for each kind of work."""
-    for work, title in TITLES.items():
-        rows = result.select(work)
+    """Yields a table for each task but training."""
+    for task, title in TITLES.items():
+        rows = result.select(task)
         if rows:
             yield _other_table(result, rows, title)
     rows = result.select("length")
@@ -149,19 +149,19 @@ def _other_table(result: Result, rows: list[Row], title: str) -> Table:
     has_p99 = any(row.p99 for row in rows)
     table = plain_table(title)
     table.add_column("model", no_wrap=True)
-    table.add_column("way", no_wrap=True)
+    table.add_column("runtime", no_wrap=True)
     for heading in (*(("p50", "p99") if has_p99 else ("time",)), "speed", "spread"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         times = [statistics.median(row.seconds), *([row.p99] if row.p99 else [])]
         ratio = result.speed_ratio(row)
         speed = [f"{short(ratio.median)}x", ratio.spread] if ratio else ["-", "-"]
-        table.add_row(row.model, LABELS[row.way], *map(duration, times), *speed)
+        table.add_row(row.model, LABELS[row.runtime], *map(duration, times), *speed)
     return table
 
 
 def plain_table(title: str) -> Table:
-    """A table without columns yet, as all of these reports look."""
+    """Returns a table without columns, in the style of all of these reports."""
     return Table(
         title=title,
         title_justify="left",
@@ -173,15 +173,15 @@ def plain_table(title: str) -> Table:
 
 
 def _length_table(rows: list[Row]) -> Table:
-    title = "A longer run: time a step, and growth of the process"
+    title = "A longer run: time per step, and growth of the process"
     table = plain_table(title)
-    for heading in ("model", "way", "steps", "time", "grown by"):
-        is_text = heading in ("model", "way")
+    for heading in ("model", "runtime", "steps", "time", "grown by"):
+        is_text = heading in ("model", "runtime")
         table.add_column(heading, justify="left" if is_text else "right", no_wrap=True)
     for row in rows:
         grown = f"{(row.rss_growth or 0) / 2**20:.1f} MiB"
         time = duration(statistics.median(row.seconds))
-        table.add_row(row.model, LABELS[row.way], f"{row.steps:,}", time, grown)
+        table.add_row(row.model, LABELS[row.runtime], f"{row.steps:,}", time, grown)
     return table
 
 
@@ -203,7 +203,7 @@ def _slowness(result: Result, row: Row) -> float:
 
 
 def bar(value: float, values: list[float]) -> str:
-    """A bar whose length grows with the logarithm of `value`, which is one of `values`."""
+    """Returns a bar that grows with the logarithm of `value`, which is one of `values`."""
     lowest, highest = min(values), max(values)
     if lowest == highest:
         return "█"

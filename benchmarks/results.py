@@ -15,13 +15,15 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from benchmarks.counts import COUNTS
 from benchmarks.limits import MOVED_BYTES, OPERATIONS
-from benchmarks.runtimes import LIMITS, REFERENCE, RUNTIMES
+from benchmarks.runtimes import MACHINE_LIMITS, REFERENCE, RUNTIMES
 from shared.atomic_files import write_text
 from shared.errors import DataError
 
 FORMAT = 1
-_PRODUCTS = tuple(way.name for way in LIMITS if way.name.startswith("product-"))
-LABELS = {way.name: way.label for way in (*RUNTIMES, *LIMITS)}
+_PRODUCTS = tuple(limit.name for limit in MACHINE_LIMITS if limit.name.startswith("product-"))
+LABELS = {runtime.name: runtime.label for runtime in (*RUNTIMES, *MACHINE_LIMITS)}
+# The keys of these fields in files. Files of older versions have them too, so they stay.
+_KEYS = {"task": "work", "runtime": "way"}
 
 # What `write_result` writes, and what the comparison and the report ask of it.
 _NAME = {"type": "string", "pattern": r"^[\w .()+:/*-]{0,100}$"}  # nothing that steers a terminal
@@ -72,11 +74,11 @@ FORM = {
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One benchmark: the seconds a step, or a call, in each round."""
+    """One benchmark: the seconds per step, or per call, in each round."""
 
     model: str
-    work: str
-    way: str
+    task: str
+    runtime: str
     device: str
     batch: int | None
     seconds: tuple[float, ...]
@@ -99,13 +101,13 @@ class Ratio(NamedTuple):
 
 
 def short(value: float) -> str:
-    """A ratio as people read it: 0.05, 0.51, 6.8, 15, 131, 13,200."""
+    """Returns a ratio as people read it: 0.05, 0.51, 6.8, 15, 131, 13,200."""
     decimals = 2 if value < 1 else 1 if value < 10 else 0
     return f"{value:,.{decimals}f}"
 
 
 def duration(seconds: float) -> str:
-    """Three digits and a unit: 16.8 us, 1.23 ms, 109 ms."""
+    """Returns three digits and a unit: 16.8 us, 1.23 ms, 109 ms."""
     units = (("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9))
     unit, size = next((pair for pair in units if seconds >= pair[1]), units[-1])
     value = seconds / size
@@ -125,32 +127,32 @@ class Result:
         text = json.dumps([_plain(row) for row in self.rows])
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def select(self, work: str, model: str | None = None, device: str | None = None) -> list[Row]:
-        """The rows of this work, in the order they were measured."""
+    def select(self, task: str, model: str | None = None, device: str | None = None) -> list[Row]:
+        """Returns the rows of this task, in the order they were measured."""
         return [
             row
             for row in self.rows
-            if row.work == work
+            if row.task == task
             and (model is None or row.model == model)
             and (device is None or row.device == device)
         ]
 
-    def group(self, row: Row) -> dict[str, Row]:
-        """The rows that were timed in turn with `row`, by way."""
+    def timed_with(self, row: Row) -> dict[str, Row]:
+        """Returns the rows of the group of `row`, itself included, by runtime."""
         return {
-            other.way: other
-            for other in self.select(row.work, row.model, row.device)
+            other.runtime: other
+            for other in self.select(row.task, row.model, row.device)
             if other.batch == row.batch
         }
 
     def speed_ratio(self, row: Row) -> Ratio | None:
-        """How many times as fast as the Session with feed_dict; None if that was not run."""
-        reference = self.group(row).get(REFERENCE)
+        """Returns how many times as fast a row is as the Session; None if that was not run."""
+        reference = self.timed_with(row).get(REFERENCE)
         return ratio(reference.seconds, row.seconds) if reference else None
 
     def floor(self, row: Row) -> tuple[float, ...]:
-        """The shortest time of a training step by round, in seconds; () if it was not measured."""
-        group = self.group(row)
+        """Returns the shortest time of a step by round, in seconds; () if it was not measured."""
+        group = self.timed_with(row)
         products = [group[name].seconds for name in _PRODUCTS if name in group]
         if not products or "copy" not in group or row.batch is None:
             return ()
@@ -162,20 +164,20 @@ class Result:
         )
 
     def over_floor(self, row: Row) -> Ratio | None:
-        """How many times the floor a step takes; None if there is no floor."""
+        """Returns how many times the floor a step takes; None if there is no floor."""
         floor = self.floor(row)
         return ratio(row.seconds, floor) if floor else None
 
 
 def ratio(over: tuple[float, ...], under: tuple[float, ...]) -> Ratio:
-    """Divides round by round; what was timed in fewer rounds ends the pairs."""
+    """Returns the ratio of the times of each round that both were timed in."""
     ratios = [a / b for a, b in zip(over, under, strict=False)]
     return Ratio(statistics.median(ratios), min(ratios), max(ratios))
 
 
 def is_limit(row: Row) -> bool:
-    """Whether a row says what the machine can do, and is no way of training."""
-    return row.way in {way.name for way in LIMITS}
+    """Whether a row is a limit of the machine, and no runtime that trains."""
+    return row.runtime in {limit.name for limit in MACHINE_LIMITS}
 
 
 # --- Files ---
@@ -204,7 +206,7 @@ def from_pytest_benchmark(path: Path, command: str, quick: bool) -> Result | Non
 
 
 def _row(info: Mapping[str, Any], seconds: list[float]) -> Row:
-    names = ("model", "work", "way", "device", "batch", "steps", "rss_growth")
+    names = ("model", "task", "runtime", "device", "batch", "steps", "rss_growth")
     fields: dict[str, Any] = {name: info.get(name) for name in names}
     calls = info.get("calls")
     if calls:  # thousands of single calls: what is asked of them is kept
@@ -215,12 +217,12 @@ def _row(info: Mapping[str, Any], seconds: list[float]) -> Row:
 
 
 def _four_digits(value: float) -> float:
-    """Keeps the file short; no clock is that exact."""
+    """Rounds, which keeps the file short; no clock is more exact."""
     return float(f"{value:.4g}")
 
 
 def joined(results: list[Result]) -> Result:
-    """The runs of several devices, made by one command one after the other, as one result."""
+    """Returns the runs of several devices, which one command made one after the other, as one."""
     first, *others = results
     about = dict(first.about)
     for other in others:
@@ -230,7 +232,7 @@ def joined(results: list[Result]) -> Result:
 
 
 def write_result(result: Result, path: Path) -> None:
-    """Writes a result, one row a line, so that a diff of two files can be read.
+    """Writes a result, one row per line, so that a diff of two files can be read.
 
     Raises:
         UsageError: `path` cannot be written; then nothing half-written is left.
@@ -242,7 +244,19 @@ def write_result(result: Result, path: Path) -> None:
 
 
 def _plain(row: Row) -> dict[str, Any]:
-    return {name: value for name, value in dataclasses.asdict(row).items() if value is not None}
+    fields = {name: value for name, value in dataclasses.asdict(row).items() if value is not None}
+    return with_file_keys(fields)
+
+
+def with_file_keys(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the fields of a row, or of a profile, under the keys that they have in files."""
+    return {_KEYS.get(name, name): value for name, value in fields.items()}
+
+
+def with_field_names(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a file holds of a row, or of a profile, under the names of its fields."""
+    names = {key: name for name, key in _KEYS.items()}
+    return {names.get(key, key): value for key, value in fields.items()}
 
 
 def read_result(path: Path) -> Result:
@@ -260,11 +274,13 @@ def read_result(path: Path) -> Result:
     problem = best_match(Draft202012Validator(FORM).iter_errors(document))
     if problem:
         raise DataError(f"{path}: expected what `pairs bench` writes, found {_described(problem)}")
-    rows = [
-        Row(**{"batch": None, **fields, "seconds": tuple(map(float, fields["seconds"]))})
-        for fields in document.pop("rows")
-    ]
+    rows = [_read_row(fields) for fields in document.pop("rows")]
     return Result(document, rows)
+
+
+def _read_row(fields: Mapping[str, Any]) -> Row:
+    seconds = tuple(map(float, fields["seconds"]))
+    return Row(**{"batch": None, **with_field_names(fields), "seconds": seconds})
 
 
 def _parsed(path: Path) -> Any:

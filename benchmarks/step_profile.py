@@ -25,11 +25,11 @@ import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 from benchmarks import machine
 from benchmarks.clock import Running
 from benchmarks.interleave import interleave
-from benchmarks.kinds_of_work import open_work
 from benchmarks.models_and_batches import Workload, make_workload
 from benchmarks.processes import timed_here
 from benchmarks.results import Result, Row
 from benchmarks.runtimes import DEFAULTS, runtime_named
+from benchmarks.tasks import open_task
 from shared.errors import SuiteError
 
 # Of a floor: an operation's time by TensorFlow's matrix product, a byte's by a copy.
@@ -54,8 +54,8 @@ class Operation:
     """All runs of one type of operation, a step's share of them."""
 
     type: str
-    calls: float  # a step
-    seconds: float  # a step
+    calls: float  # per step
+    seconds: float  # per step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,11 +63,11 @@ class Profile:
     """Where the time of a step goes."""
 
     model: str
-    way: str  # a runtime's name
+    runtime: str  # its name
     batch: int
     steps: int  # that were profiled
-    seconds: float  # a step, not profiled
-    profiled_seconds: float  # a step, profiled: writing it all down takes time too
+    seconds: float  # per step, not profiled
+    profiled_seconds: float  # per step, profiled: writing it all down takes time too
     floor_seconds: float  # what no program can be below, see benchmarks.counts
     graph_operations: int  # in the graph of a step, as it is traced
     operations: tuple[Operation, ...]  # those noted, the longest first
@@ -84,13 +84,13 @@ def profile_default(model: str) -> Profile:
     Raises:
         SuiteError: the profiler wrote nothing that can be read.
     """
-    workload, way = make_workload(model), runtime_named(DEFAULTS[model])
-    running = open_work("train", way, workload)
-    row, floor = _step_and_floor(running, way.name, workload)
+    workload, runtime = make_workload(model), runtime_named(DEFAULTS[model])
+    running = open_task("train", runtime, workload)
+    row, floor = _step_and_floor(running, runtime.name, workload)
     seconds = statistics.median(row.seconds)
-    count = max(1, round(_SECONDS / (seconds * running.unit)))
+    count = max(1, round(_SECONDS / (seconds * running.steps_per_repetition)))
     wall, events = _profiled(running, count)
-    steps = count * running.unit
+    steps = count * running.steps_per_repetition
     calls = Counter(event.operation for event in events)
     found = [
         Operation(name, calls[name] / steps, taken * 1e-12 / steps)
@@ -99,26 +99,26 @@ def profile_default(model: str) -> Profile:
     found.sort(key=lambda operation: -operation.seconds)
     return Profile(
         model=model,
-        way=way.name,
+        runtime=runtime.name,
         batch=workload.batch,
         steps=steps,
         seconds=seconds,
         profiled_seconds=wall / steps,
         floor_seconds=floor,
-        graph_operations=_operations_in_graph(workload, way.optimizer),
+        graph_operations=_operations_in_graph(workload, runtime.optimizer),
         operations=tuple(found),
     )
 
 
 def _operations_in_graph(workload: Workload, optimizer: str | None) -> int:
-    """How many operations the graph of one step has, less those that only hand a value on."""
+    """Counts the operations in the graph of one step, but for those that only hand a value on."""
     model = workload.create("tf2_style", optimizer)
     graph = model.train_step.get_concrete_function().graph
     return sum(operation.type not in _HAND_ON for operation in graph.get_operations())
 
 
 def about(command: str) -> dict[str, Any]:
-    """What profiles were made with: the command, the day, the machine, versions, threads."""
+    """Returns what profiles were made with: command, day, machine, versions, threads."""
     return {
         "command": command,
         "finished": datetime.date.today().isoformat(),
@@ -129,7 +129,7 @@ def about(command: str) -> dict[str, Any]:
 
 
 def divided_times(events: Iterable[Event]) -> dict[str, float]:
-    """The picoseconds of each type: every moment is divided evenly among what runs in it."""
+    """Returns the picoseconds of each type: what runs at the same moment shares it evenly."""
     edges = [(event.start, 1, event.operation) for event in events]
     edges += [(event.end, -1, event.operation) for event in events]
     edges.sort()
@@ -148,21 +148,21 @@ def divided_times(events: Iterable[Event]) -> dict[str, float]:
 
 
 def _step_and_floor(running: Running, name: str, workload: Workload) -> tuple[Row, float]:
-    """The seconds of a step by round, and the median of its floor in the same rounds."""
-    ways = {name: timed_here(running)}
+    """Returns the seconds of a step by round, and the median of its floor in these rounds."""
+    timed = {name: timed_here(running)}
     for limit in _LIMITS:
-        ways[limit] = timed_here(runtime_named(limit).open(workload))
-    times = interleave(ways, _ROUNDS, _SECONDS)
+        timed[limit] = timed_here(runtime_named(limit).open(workload))
+    times = interleave(timed, _ROUNDS, _SECONDS)
     rows = [
-        Row(workload.model, "train", way, "cpu", workload.batch, tuple(seconds))
-        for way, seconds in times.items()
+        Row(workload.model, "train", runtime, "cpu", workload.batch, tuple(seconds))
+        for runtime, seconds in times.items()
     ]
     result = Result({"machine": machine.description("cpu")}, rows)
     return rows[0], statistics.median(result.floor(rows[0]))
 
 
 def _profiled(running: Running, count: int) -> tuple[float, list[Event]]:
-    """The seconds that `count` repetitions take while they are profiled, and their operations."""
+    """Returns the seconds of `count` repetitions that are profiled, and their operations."""
     import tensorflow as tf
 
     options = tf.profiler.experimental.ProfilerOptions(
@@ -180,7 +180,7 @@ def _profiled(running: Running, count: int) -> tuple[float, list[Event]]:
 
 
 def read(path: Path) -> list[Event]:
-    """The operations in a file that TensorFlow's profiler has written."""
+    """Returns the operations in a file that TensorFlow's profiler has written."""
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
     space = xplane_pb2.XSpace.FromString(path.read_bytes())
@@ -195,6 +195,6 @@ def read(path: Path) -> list[Event]:
 
 
 def operation_of(name: str) -> str | None:
-    """The type of the operation that an event of this name is, or None: it is something else."""
+    """Returns the type of the operation that an event of this name is; None if it is none."""
     match = _IN_GRAPH.fullmatch(name) or _EAGER.fullmatch(name)
     return match["type"].removeprefix("_Mkl").removeprefix("_") if match else None

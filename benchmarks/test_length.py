@@ -1,4 +1,4 @@
-"""A run that grows from 100 to 100,000 steps: a step costs the same, and memory does not grow."""
+"""A run that grows from 100 to 100,000 steps: time per step, and growth of the process."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _running: dict[str, Running] = {}
 
 @pytest.mark.benchmark(timer=CLOCK)
 def test_length(case: LengthCase, suite: Any, benchmark: Any) -> None:
-    if case.way.name not in _running:
-        _running[case.way.name] = case.way.open(make_workload(case.model))
-        _running[case.way.name].run(1)
-    running = _running[case.way.name]
+    if case.runtime.name not in _running:
+        _running[case.runtime.name] = case.runtime.open(make_workload(case.model))
+        _running[case.runtime.name].run(1)
+    running = _running[case.runtime.name]
     before = resident_bytes()
-    count = max(1, case.steps // running.unit)
-    seconds = seconds_of(running, count) / (count * running.unit)
+    count = max(1, case.steps // running.steps_per_repetition)
+    seconds = seconds_of(running, count) / (count * running.steps_per_repetition)
     grown = resident_bytes() - before
     suite.hand_over(benchmark, [seconds], case, steps=case.steps, rss_growth=grown)

@@ -1,4 +1,4 @@
-"""A training step, in every way."""
+"""A training step, in every runtime."""
 
 from __future__ import annotations
 

@@ -199,7 +199,7 @@ SCRIPTS = ("basics", "input_pipeline", "transfer", "estimator")
 """Pairs of files that print the same lines; models that are trained by a program are in PAIRS."""
 
 TIMED_WHEN_NAMED = ("residual_network", "recurrent_network", "embeddings", "adversarial")
-"""Pairs that `pairs bench` times when they are named, so that a run of all takes 12 minutes."""
+"""Pairs that `pairs bench` times only when named, so that `make bench` stays within 20 minutes."""
 
 SEVERAL_WORKERS = ("several_workers", "asynchronous_workers")
 """Pairs of files that train as several processes; `pairs workers` starts them."""

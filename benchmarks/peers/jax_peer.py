@@ -18,7 +18,7 @@ Tree = Any  # nested dictionaries of arrays
 
 
 def step(start: PeerStart, workload: Workload) -> Running:
-    """One call of a jitted step a step, with NumPy batches."""
+    """Trains with one call of a jitted step per step, on NumPy batches."""
     state = _initial_state(start)
     train_step = jax.jit(_train_step(start, workload.model), donate_argnums=0)
 
@@ -31,12 +31,12 @@ def step(start: PeerStart, workload: Workload) -> Running:
 
 
 def unrolled_scan(start: PeerStart, workload: Workload) -> Running:
-    """As `scan`, with several steps in a turn of the loop."""
+    """Trains as `scan` does, with several steps per iteration of the loop."""
     return scan(start, workload, UNROLLED)
 
 
 def scan(start: PeerStart, workload: Workload, unroll: int = 1) -> Running:
-    """One call of a jitted scan for many steps, with batches that are on the device already."""
+    """Trains with one call of a jitted scan for many steps, on batches already on the device."""
     state = _initial_state(start)
     train_step = _train_step(start, workload.model)
     train_steps = jax.jit(lambda *given: lax.scan(train_step, *given, unroll=unroll))
@@ -138,7 +138,7 @@ def _sgd(state: Tree, gradients: Tree, rate: float) -> Tree:
 
 
 def _adam(state: Tree, gradients: Tree, rate: float) -> Tree:
-    """Kingma and Ba's Adam in the order of TensorFlow: epsilon 1e-8 beside the uncorrected root."""
+    """Updates by Kingma and Ba's Adam as TensorFlow does: adds epsilon to the uncorrected root."""
     steps = state["step"].astype(jnp.float32)
     scaled_rate = rate * jnp.sqrt(1 - 0.999**steps) / (1 - 0.9**steps)
     m = jax.tree.map(lambda m, g: m + 0.1 * (g - m), state["m"], gradients)

@@ -1,4 +1,4 @@
-"""The models in NumPy, with gradients derived by hand; not the CNN."""
+"""The models in NumPy, with gradients derived by hand, except for the CNN."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Arrays = dict[str, np.ndarray]
 Gradients = tuple[np.float32, Arrays]
 
 
-def open_way(start: PeerStart, workload: Workload) -> Running:
-    """One step after the other, in a Python loop."""
+def step(start: PeerStart, workload: Workload) -> Running:
+    """Trains with one call per step, in a Python loop."""
     parameters = {name: np.array(value) for name, value in start.initial.items()}
     gradients = GRADIENTS[workload.model]
     update = _RULES[SETUPS[workload.model].rule](parameters, start.learning_rate)
@@ -83,7 +83,7 @@ def _sgd(parameters: Arrays, rate: float) -> Callable[[Arrays], None]:
 
 
 def _adam(parameters: Arrays, rate: float) -> Callable[[Arrays], None]:
-    """Algorithm 1 of Kingma and Ba with the order of section 2, as TensorFlow 1 computes it."""
+    """Returns the update of Kingma and Ba's Adam, in section 2's order as TensorFlow 1 has it."""
     m = {name: np.zeros_like(value) for name, value in parameters.items()}
     v = {name: np.zeros_like(value) for name, value in parameters.items()}
     powers = np.ones(2)

@@ -1,4 +1,4 @@
-"""The models in PyTorch: autograd and `torch.optim`, one step after the other."""
+"""The models in PyTorch: autograd and `torch.optim`, one call per step."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from benchmarks.models_and_batches import SETUPS, PeerStart, Workload
 Tensors = dict[str, torch.Tensor]
 
 
-def open_way(start: PeerStart, workload: Workload) -> Running:
-    """Eager PyTorch, with batches that are on the device already."""
+def step(start: PeerStart, workload: Workload) -> Running:
+    """Trains with eager PyTorch, on batches that are on the device already."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     parameters = {
         name: torch.tensor(value, device=device, requires_grad=True)

@@ -11,19 +11,25 @@ from typing import NamedTuple
 from benchmarks.clock import Running
 from benchmarks.models_and_batches import PeerStart, Workload
 
+THIS_PROCESS = "this process"
+
 
 class Runtime(NamedTuple):
-    """One runtime, as it trains."""
+    """Something that is timed.
+
+    It is a runtime that trains a model or, in MACHINE_LIMITS, a matrix product or a memory copy
+    that bounds what the machine can do.
+    """
 
     name: str  # in results and on the command line
     label: str  # as people read it
     module: str  # of this project
-    function: str  # of the module: takes (way, workload), or (start, workload)
-    process: str = "here"  # or tf115, jax, torch, numpy: a process of its own
+    function: str  # of the module: takes (runtime, workload), or (start, workload)
+    process: str = THIS_PROCESS  # or one of its own: tf115, jax, torch, numpy
     optimizer: str | None = None  # keras or tf1, for TensorFlow 2 models that have the choice
 
     def open(self, workload: Workload, start: PeerStart | None = None) -> Running:
-        """Makes the model at step 0, ready to train in this way; a peer needs `start`."""
+        """Makes the model at step 0, ready to train in this runtime; a peer needs `start`."""
         function = getattr(importlib.import_module(self.module), self.function)
         running: Running = function(start if self.is_peer else self, workload)
         return running
@@ -42,9 +48,8 @@ _NUMPY, _JAX, _TORCH = (
     "benchmarks.peers." + name for name in ("numpy_by_hand", "jax_peer", "torch_peer")
 )
 REFERENCE = "session-feed"
-# Of the loops "10 steps a turn": the steps that stand one after the other in a turn of the loop.
-UNROLLED = 10
-# The style files train in this way and with this optimizer unless told otherwise.
+UNROLLED = 10  # training steps per iteration of an unrolled loop
+# The runtime and the optimizer with which the style file trains unless told otherwise.
 DEFAULTS = {
     "linear_regression": "many-steps",
     "relu_regression": "many-steps",
@@ -83,21 +88,21 @@ RUNTIMES: tuple[Runtime, ...] = (
     ),
     Runtime(
         "many-steps-xla-unrolled",
-        "XLA, 10 steps a turn",
+        f"XLA, loop unrolled {UNROLLED}x",
         _FUNCTION,
         "unrolled_loop",
         optimizer="keras",
     ),
     Runtime("fit", "Keras fit", _FIT, "fit", optimizer="keras"),
     Runtime("fit-many-steps", "Keras fit, many steps", _FIT, "fit_many_steps", optimizer="keras"),
-    Runtime("numpy", "NumPy by hand", _NUMPY, "open_way", "numpy"),
+    Runtime("numpy", "NumPy by hand", _NUMPY, "step", "numpy"),
     Runtime("jax-step", "JAX, jit", _JAX, "step", "jax"),
     Runtime("jax-scan", "JAX, scan of many steps", _JAX, "scan", "jax"),
-    Runtime("jax-scan-unrolled", "JAX, scan, 10 steps a turn", _JAX, "unrolled_scan", "jax"),
-    Runtime("torch", "PyTorch", _TORCH, "open_way", "torch"),
+    Runtime("jax-scan-unrolled", f"JAX, scan unrolled {UNROLLED}x", _JAX, "unrolled_scan", "jax"),
+    Runtime("torch", "PyTorch", _TORCH, "step", "torch"),
 )
-# Not ways of training but what the machine can do, timed in turn with them.
-LIMITS: tuple[Runtime, ...] = (
+# The limits train nothing. They are timed interleaved with the runtimes, for the floor.
+MACHINE_LIMITS: tuple[Runtime, ...] = (
     Runtime("product-tensorflow", "matrix product, TensorFlow", _LIMITS, "tensorflow_product"),
     Runtime("product-numpy", "matrix product, NumPy", _LIMITS, "numpy_product", "numpy"),
     Runtime("product-torch", "matrix product, PyTorch", _LIMITS, "torch_product", "torch"),
@@ -106,5 +111,5 @@ LIMITS: tuple[Runtime, ...] = (
 
 
 def runtime_named(name: str) -> Runtime:
-    """Returns the way of this name."""
-    return next(way for way in (*RUNTIMES, *LIMITS) if way.name == name)
+    """Returns the runtime, or the limit of the machine, of this name."""
+    return next(runtime for runtime in (*RUNTIMES, *MACHINE_LIMITS) if runtime.name == name)

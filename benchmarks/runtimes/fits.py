@@ -14,7 +14,7 @@ from benchmarks.runtimes import Runtime
 
 
 class Fitted(tf.keras.Model):
-    """A model whose `fit` makes the pair's own step, as Keras's guide on custom steps shows."""
+    """A model whose `fit` trains by the pair's own step, as Keras's guide on custom steps shows."""
 
     def __init__(self, model: Any) -> None:
         """Takes a model of the TensorFlow 2 style."""
@@ -26,18 +26,18 @@ class Fitted(tf.keras.Model):
         return {"loss": self._own_step(*data)}
 
 
-def fit(way: Runtime, workload: Workload) -> Running:
-    """`fit` as it is by default: one call a step, compiled by XLA where Keras sees fit."""
-    return _fit(way, workload, steps_per_execution=1)
+def fit(runtime: Runtime, workload: Workload) -> Running:
+    """Trains with `fit` as it is by default: one call per step, by XLA if Keras chooses it."""
+    return _fit(runtime, workload, steps_per_execution=1)
 
 
-def fit_many_steps(way: Runtime, workload: Workload) -> Running:
-    """`fit` with all steps of an epoch in one execution."""
-    return _fit(way, workload, steps_per_execution=workload.steps)
+def fit_many_steps(runtime: Runtime, workload: Workload) -> Running:
+    """Trains with `fit`, all steps of an epoch in one execution."""
+    return _fit(runtime, workload, steps_per_execution=workload.steps)
 
 
-def _fit(way: Runtime, workload: Workload, steps_per_execution: int) -> Running:
-    model = workload.create("tf2_style", way.optimizer)
+def _fit(runtime: Runtime, workload: Workload, steps_per_execution: int) -> Running:
+    model = workload.create("tf2_style", runtime.optimizer)
     fitted = Fitted(model)
     fitted.compile(steps_per_execution=steps_per_execution)
     inputs, targets = (np.reshape(array, [-1, *array.shape[2:]]) for array in workload.arrays)

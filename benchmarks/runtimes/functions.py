@@ -1,4 +1,4 @@
-"""The TensorFlow 2 style: eager, tf.function, many steps a call, XLA."""
+"""The TensorFlow 2 style: eager, tf.function, many steps per call, XLA."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from benchmarks.models_and_batches import Workload
 from benchmarks.runtimes import UNROLLED, Runtime
 
 
-def eager(way: Runtime, workload: Workload) -> Running:
-    """No graph: every operation runs when Python reaches it."""
-    model = workload.create("tf2_style", way.optimizer)
+def eager(runtime: Runtime, workload: Workload) -> Running:
+    """Trains eagerly, with no graph: every operation runs when Python reaches it."""
+    model = workload.create("tf2_style", runtime.optimizer)
     running = stepwise(model.train_step, workload, model.variables)
 
     def run(count: int) -> None:
@@ -29,42 +29,45 @@ def eager(way: Runtime, workload: Workload) -> Running:
     return running._replace(run=run)
 
 
-def function(way: Runtime, workload: Workload) -> Running:
-    """One call of the tf.function a step, with NumPy batches."""
-    model = workload.create("tf2_style", way.optimizer)
+def function(runtime: Runtime, workload: Workload) -> Running:
+    """Trains with one tf.function call per step, on NumPy batches."""
+    model = workload.create("tf2_style", runtime.optimizer)
     return stepwise(model.train_step, workload, model.variables)
 
 
-def dataset(way: Runtime, workload: Workload) -> Running:
-    """One call a step, with batches from a tf.data pipeline."""
-    model = workload.create("tf2_style", way.optimizer)
+def dataset(runtime: Runtime, workload: Workload) -> Running:
+    """Trains with one tf.function call per step, on batches from a tf.data pipeline."""
+    model = workload.create("tf2_style", runtime.optimizer)
     slices = tf.data.Dataset.from_tensor_slices(workload.arrays)
     batches = iter(slices.repeat().prefetch(2))
     return repeated(lambda: model.train_step(*next(batches)), 1, model.variables)
 
 
-def concrete(way: Runtime, workload: Workload) -> Running:
-    """One call a step of the traced function itself: no signature is looked up."""
-    model = workload.create("tf2_style", way.optimizer)
+def concrete(runtime: Runtime, workload: Workload) -> Running:
+    """Trains with one call per step of the traced function itself: no signature is looked up."""
+    model = workload.create("tf2_style", runtime.optimizer)
     train_step = model.train_step.get_concrete_function()
     return stepwise(lambda *batch: train_step(*map(tf.constant, batch)), workload, model.variables)
 
 
-def compiled(way: Runtime, workload: Workload) -> Running:
-    """One call a step of the function compiled by XLA."""
-    model = workload.create("tf2_style", way.optimizer)
+def compiled(runtime: Runtime, workload: Workload) -> Running:
+    """Trains with one call per step of the function compiled by XLA."""
+    model = workload.create("tf2_style", runtime.optimizer)
     return stepwise(by_xla(model, "train_step"), workload, model.variables)
 
 
-def many_steps(way: Runtime, workload: Workload) -> Running:
-    """Many steps a call, with NumPy batches, which every call copies."""
-    model = workload.create("tf2_style", way.optimizer)
+def many_steps(runtime: Runtime, workload: Workload) -> Running:
+    """Trains with many steps per call, on NumPy batches, which every call copies."""
+    model = workload.create("tf2_style", runtime.optimizer)
     return _a_call(model, model.train_steps, workload.arrays)
 
 
-def gathered(way: Runtime, workload: Workload) -> Running:
-    """Many steps a call, rows gathered from examples kept as tensors; counts the gathering."""
-    model = workload.create("tf2_style", way.optimizer)
+def gathered(runtime: Runtime, workload: Workload) -> Running:
+    """Trains with many steps per call, on rows gathered from examples that are kept as tensors.
+
+    The gathering is timed too.
+    """
+    model = workload.create("tf2_style", runtime.optimizer)
     kept = [tf.constant(array.reshape(-1, *array.shape[2:])) for array in workload.arrays]
     rows = np.arange(workload.steps * workload.batch).reshape(workload.steps, workload.batch)
     return repeated(
@@ -74,21 +77,24 @@ def gathered(way: Runtime, workload: Workload) -> Running:
     )
 
 
-def kept(way: Runtime, workload: Workload) -> Running:
-    """Many steps a call, with batches that are on the device already."""
-    model = workload.create("tf2_style", way.optimizer)
+def kept(runtime: Runtime, workload: Workload) -> Running:
+    """Trains with many steps per call, on batches that are on the device already."""
+    model = workload.create("tf2_style", runtime.optimizer)
     return _a_call(model, model.train_steps, _on_device(workload))
 
 
-def compiled_loop(way: Runtime, workload: Workload) -> Running:
-    """Many steps a call, the loop and all compiled by XLA as one."""
-    model = workload.create("tf2_style", way.optimizer)
+def compiled_loop(runtime: Runtime, workload: Workload) -> Running:
+    """Trains with many steps per call, the whole loop compiled by XLA."""
+    model = workload.create("tf2_style", runtime.optimizer)
     return _a_call(model, by_xla(model, "train_steps"), _on_device(workload))
 
 
-def unrolled_loop(way: Runtime, workload: Workload) -> Running:
-    """Likewise, with several steps in a turn of the loop, and the steps left over behind it."""
-    model = workload.create("tf2_style", way.optimizer)
+def unrolled_loop(runtime: Runtime, workload: Workload) -> Running:
+    """Trains as `compiled_loop` does, with `UNROLLED` steps per iteration of the loop.
+
+    The steps that are left over come after the loop.
+    """
+    model = workload.create("tf2_style", runtime.optimizer)
     train_step = type(model).train_step.python_function
     rest = workload.steps % UNROLLED
 
@@ -107,19 +113,19 @@ def unrolled_loop(way: Runtime, workload: Workload) -> Running:
 
 
 def concrete_predict(model: Any, *one: np.ndarray) -> Callable[..., Any]:
-    """`predict` of one example as a ConcreteFunction, which takes tensors."""
+    """Returns `predict` of one example as a ConcreteFunction, which takes tensors."""
     predict = model.predict.get_concrete_function()
     return lambda *inputs: predict(*map(tf.constant, inputs))
 
 
 def compiled_predict(model: Any, *one: np.ndarray) -> Callable[..., Any]:
-    """Likewise, compiled by XLA for the shape of `one`."""
+    """Returns `predict` as a ConcreteFunction that XLA compiles for the shape of `one`."""
     predict = by_xla(model, "predict").get_concrete_function(*map(tf.constant, one))
     return lambda *inputs: predict(*map(tf.constant, inputs))
 
 
 def by_xla(model: Any, name: str) -> Any:
-    """The method of this name compiled by XLA, for the shapes it is called with."""
+    """Returns the method of this name compiled by XLA, for the shapes it is called with."""
     method = getattr(type(model), name).python_function
     return tf.function(lambda *batch: method(model, *batch), jit_compile=True)
 

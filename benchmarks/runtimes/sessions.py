@@ -13,14 +13,14 @@ load_tensorflow()
 import tensorflow.compat.v1 as tf  # noqa: E402
 
 
-def feed(way: Runtime, workload: Workload) -> Running:
-    """`session.run` with a feed_dict, as the style file does it."""
+def feed(runtime: Runtime, workload: Workload) -> Running:
+    """Trains by `session.run` with a feed_dict, as the style file does."""
     model = workload.create("tf1_style")
     return stepwise(model.train_step, workload, model.variables)
 
 
-def prepared(way: Runtime, workload: Workload) -> Running:
-    """`make_callable`: what is fetched and fed is looked up once, before the loop."""
+def prepared(runtime: Runtime, workload: Workload) -> Running:
+    """Trains by `make_callable`: what is fetched and fed is looked up once, before the loop."""
     model = workload.create("tf1_style")
     feeds, values = _switches(model)
     updates = [
@@ -35,8 +35,8 @@ def prepared(way: Runtime, workload: Workload) -> Running:
     return stepwise(train_step, workload, model.variables)
 
 
-def from_dataset(way: Runtime, workload: Workload) -> Running:
-    """The graph reads its batches from a tf.data iterator: nothing is fed."""
+def from_dataset(runtime: Runtime, workload: Workload) -> Running:
+    """Trains a graph that reads its batches from a tf.data iterator: nothing is fed."""
     model = _reading_from_dataset(workload)
     feeds, values = _switches(model)
     (fetches,) = _updates(model)  # each run takes the next batch: a step must be one
@@ -45,14 +45,14 @@ def from_dataset(way: Runtime, workload: Workload) -> Running:
 
 
 def _updates(model: Any) -> list:
-    """What each run of a training step fetches, in order: a loss and an update."""
+    """Returns what each run of a training step fetches, in order: a loss and an update."""
     if hasattr(model, "networks"):
         return [[model.losses[name], model.train_ops[name]] for name in model.networks]
     return [[model.batch_loss, model.train_op]]
 
 
 def _switches(model: Any) -> tuple:
-    """What else a training step feeds, for dropout or normalization: placeholders and values."""
+    """Returns what else a step feeds, for dropout or normalization: placeholders and values."""
     values = {"keep_probability": getattr(model.config, "keep_probability", 1.0)}
     values["is_training"] = True
     names = [name for name in values if hasattr(model, name)]
@@ -60,7 +60,7 @@ def _switches(model: Any) -> tuple:
 
 
 def _reading_from_dataset(workload: Workload) -> Any:
-    """The model with its placeholders replaced by the elements of a dataset."""
+    """Returns the model with its placeholders replaced by the elements of a dataset."""
     module = workload.pair.module("tf1_style")
     base: Any = getattr(module, workload.pair.class_name)
 

@@ -23,8 +23,8 @@ from shared.program.batches import inputs_of
 ROOT = Path(__file__).parents[2]
 STEPS = 10_000
 RUNTIMES = ("session-feed", "function", "many-steps")
-# Generous: pools and arenas may still settle. A leak of one array or one traced graph a step is far
-# beyond it: 10,000 steps of 4 KB are 40 MB.
+# Generous: pools and arenas may still settle. A leak of one array or one traced graph per step is
+# far beyond it: 10,000 steps of 4 KB are 40 MB.
 BOUND = 10 * 2**20
 
 # In a process of its own: what other tests have freed could hide a leak, or settle meanwhile.
@@ -37,19 +37,19 @@ print(json.dumps(growths()))
 
 
 def growths() -> dict[str, int]:
-    """The bytes by which this process grows over `STEPS` steps of each way, and of a leak."""
+    """The bytes by which this process grows over `STEPS` steps of each runtime, and of a leak."""
     workload = make_workload("linear_regression", batch=10)
     kept: list[np.ndarray] = []
     leaking = repeated(lambda: kept.append(np.ones(1024, np.float32)), 1, dict)
-    grown = {way: growth(runtime_named(way).open(workload)) for way in RUNTIMES}
+    grown = {runtime: growth(runtime_named(runtime).open(workload)) for runtime in RUNTIMES}
     return {**grown, "leak": growth(leaking)}
 
 
 def growth(running: Running) -> int:
     """The bytes by which the process grows over `STEPS` steps, after a tenth as many."""
-    running.run(STEPS // 10 // running.unit)
+    running.run(STEPS // 10 // running.steps_per_repetition)
     before = resident_bytes()
-    running.run(STEPS // running.unit)
+    running.run(STEPS // running.steps_per_repetition)
     return resident_bytes() - before
 
 
@@ -70,9 +70,9 @@ def grown() -> dict[str, int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", RUNTIMES)
-def test_memory_does_not_grow(way: str, grown: dict[str, int]) -> None:
-    assert grown[way] < BOUND
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_memory_does_not_grow(runtime: str, grown: dict[str, int]) -> None:
+    assert grown[runtime] < BOUND
 
 
 @pytest.mark.slow
@@ -108,7 +108,7 @@ def test_a_function_without_a_signature_is_traced_again_for_every_batch_size() -
     assert traces(unsigned) > 1
 
 
-def test_eager_ways_leave_tf_function_on() -> None:
+def test_the_eager_runtime_leaves_tf_function_on() -> None:
     workload = make_workload("linear_regression", batch=10, steps=2)
     runtime_named("eager").open(workload).run(2)
     assert not tf.config.functions_run_eagerly()

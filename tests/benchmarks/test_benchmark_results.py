@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ from benchmarks.interleave import interleave, repetitions
 from benchmarks.limits import MOVED_BYTES, OPERATIONS
 from benchmarks.models_and_batches import SETUPS, make_workload
 from benchmarks.pictures import draw_all
-from benchmarks.plan import MODELS
+from benchmarks.plan import FULL, MODELS, batch_cases, other_cases, training_cases
 from benchmarks.processes import Timed
+from benchmarks.profile_report import write_profiles
 from benchmarks.replay import ReplayedClock
 from benchmarks.report import bar, crossing_lines, gpu_lines, print_report
 from benchmarks.results import (
@@ -59,9 +61,9 @@ ABOUT: dict[str, Any] = {
 }
 
 
-def row(way: str, *seconds: float, **fields: Any) -> Row:
-    given = {"model": "softmax_regression", "work": "train", "device": "cpu", "batch": 50}
-    return Row(way=way, seconds=seconds, **{**given, **fields})
+def row(runtime: str, *seconds: float, **fields: Any) -> Row:
+    given = {"model": "softmax_regression", "task": "train", "device": "cpu", "batch": 50}
+    return Row(runtime=runtime, seconds=seconds, **{**given, **fields})
 
 
 def result(*rows: Row) -> Result:
@@ -74,46 +76,47 @@ def fixture_result() -> Result:
         row("product-numpy", *[OPERATIONS / 5e10] * 3),
         row("copy", *[MOVED_BYTES / 1e10] * 3),
     ]
-    ways = [
+    runtimes = [
         row("session-feed", 2e-4, 4e-4, 2e-4),
         row("many-steps", 1e-4, 1e-4, 5e-5),
         row("eager", 2e-3, 2e-3, 2e-3),
     ]
     by_batch = [
-        row(way, seconds * (0.5 + batch / 100), work="train by batch", batch=batch)
+        row(runtime, seconds * (0.5 + batch / 100), task="train by batch", batch=batch)
         for batch in (1, 64, 1024)
-        for way, seconds in (("session-feed", 2e-4), ("many-steps", 1e-4 if batch < 99 else 1))
+        for runtime, seconds in (("session-feed", 2e-4), ("many-steps", 1e-4 if batch < 99 else 1))
     ]
     others = [
-        row("session-feed", 1e-4, work="predict", p99=3e-4),
-        row("function", 2e-4, work="predict", p99=9e-4),
-        row("many-steps", 1e-5, work="length", batch=None, steps=1000, rss_growth=2**20),
+        row("session-feed", 1e-4, task="predict", p99=3e-4),
+        row("function", 2e-4, task="predict", p99=9e-4),
+        row("many-steps", 1e-5, task="length", batch=None, steps=1000, rss_growth=2**20),
     ]
-    return result(*limits, *ways, *by_batch, *others)
+    return result(*limits, *runtimes, *by_batch, *others)
 
 
 # --- Order and clock ---
 
 
-def noted(name: str, notes: list[str], unit: int = 1) -> Timed:
+def noted(name: str, notes: list[str], steps_per_repetition: int = 1) -> Timed:
     def seconds(count: int) -> float:
         notes.append(name)
         return 0.01 * count
 
-    return Timed(unit, seconds, lambda count: [0.01] * count, dict, lambda: None)
+    return Timed(steps_per_repetition, seconds, lambda count: [0.01] * count, dict, lambda: None)
 
 
-def test_ways_take_turns_after_a_warm_up_of_each() -> None:
+def test_runtimes_are_interleaved_after_a_warm_up_of_each() -> None:
     notes: list[str] = []
-    ways = {name: noted(name, notes) for name in "abc"}
-    times = interleave(ways, rounds=3, seconds=0.01, pause=0)
+    timed = {name: noted(name, notes) for name in "abc"}
+    times = interleave(timed, rounds=3, seconds=0.01, pause=0)
     assert "".join(notes[-9:]) == "abcabcabc"
     assert "".join(notes[:-9]) == "aabbcc"  # once to trace and compile, once to see how long
     assert times == {name: [pytest.approx(0.01)] * 3 for name in "abc"}
 
 
 def test_times_are_those_of_one_step() -> None:
-    times = interleave({"a": noted("a", [], unit=100)}, rounds=2, seconds=0.05, pause=0)
+    timed = {"a": noted("a", [], steps_per_repetition=100)}
+    times = interleave(timed, rounds=2, seconds=0.05, pause=0)
     assert times["a"] == [pytest.approx(0.01 / 100)] * 2
 
 
@@ -123,7 +126,7 @@ def test_a_round_takes_about_as_long_as_asked() -> None:
     assert one == pytest.approx(0.01)
 
 
-def test_a_very_slow_way_is_timed_in_fewer_rounds() -> None:
+def test_a_very_slow_runtime_is_timed_in_fewer_rounds() -> None:
     slow = Timed(1, lambda count: 5.0 * count, lambda count: [], dict, lambda: None)
     times = interleave({"slow": slow, "a": noted("a", [])}, rounds=4, seconds=0.01, pause=0)
     assert {name: len(rounds) for name, rounds in times.items()} == {"slow": 2, "a": 4}
@@ -150,7 +153,7 @@ import pytest
 from benchmarks.replay import CLOCK
 
 @pytest.mark.benchmark(timer=CLOCK)
-def test_way(benchmark):
+def test_runtime(benchmark):
     CLOCK.replay([0.5, 0.25])
     benchmark.pedantic(lambda: None, rounds=2)
 """
@@ -179,7 +182,7 @@ def test_a_ratio_pairs_the_rounds() -> None:
 
 def test_speed_is_relative_to_the_session_of_the_same_rounds() -> None:
     found = fixture_result()
-    (many,) = [one for one in found.select("train") if one.way == "many-steps"]
+    (many,) = [one for one in found.select("train") if one.runtime == "many-steps"]
     assert found.speed_ratio(many) == (4.0, 2.0, 4.0)
     assert result(many).speed_ratio(many) is None
 
@@ -238,7 +241,7 @@ def test_the_floor_is_the_slower_of_computing_and_moving() -> None:
 
 def test_the_floor_takes_the_fastest_product_of_each_round() -> None:
     found = fixture_result()
-    (many,) = [one for one in found.select("train") if one.way == "many-steps"]
+    (many,) = [one for one in found.select("train") if one.runtime == "many-steps"]
     count = softmax_regression(50)
     expected = max(count.operations / 1e11, count.bytes / 1e10)
     assert found.floor(many) == pytest.approx([expected] * 3)
@@ -261,7 +264,10 @@ def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
     found = read_result(path)
     assert found.rows == fixture_result().rows
     assert found.about == ABOUT
-    assert json.loads(path.read_text())["rows"][0]["way"] == "product-tensorflow"
+    first = json.loads(path.read_text())["rows"][0]
+    # The keys are those of older files.
+    assert list(first) == ["model", "work", "way", "device", "batch", "seconds"]
+    assert first["way"] == "product-tensorflow"
 
 
 @pytest.mark.parametrize(
@@ -374,11 +380,11 @@ def test_the_table_is_shown_where_the_pictures_find_no_room(
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_what_was_measured_is_kept_when_another_way_fails(
+def test_what_was_measured_is_kept_when_another_runtime_fails(
     count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     info = {
-        **{"model": "cnn", "work": "train", "way": "function", "device": "cpu", "batch": 50},
+        **{"model": "cnn", "task": "train", "runtime": "function", "device": "cpu", "batch": 50},
         **{"machine": ABOUT["machine"], "versions": ABOUT["versions"], "conditions": {}},
     }
     measured = [{"extra_info": info, "stats": {"data": [0.5]}}][:count]
@@ -409,8 +415,8 @@ def test_a_result_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
 def test_single_calls_are_kept_as_medians_of_rounds_and_a_p99(tmp_path: Path) -> None:
     info = {
         "model": "cnn",
-        "work": "predict",
-        "way": "function",
+        "task": "predict",
+        "runtime": "function",
         "device": "cpu",
         "batch": 50,
         "calls": 3,
@@ -455,7 +461,7 @@ def test_the_report_is_sorted_and_fits_80_columns(capsys: pytest.CaptureFixture[
     assert "fastest in TensorFlow 2: many steps" in text
 
 
-def test_the_report_says_where_ways_cross() -> None:
+def test_the_report_says_which_runtime_is_fastest_at_which_batch_size() -> None:
     assert list(crossing_lines(fixture_result(), "softmax_regression", "cpu")) == [
         "  fastest of four at batch 1 to 64: many steps",
         "  fastest of four at batch 1,024: Session, feed_dict",
@@ -471,9 +477,9 @@ def test_the_report_says_where_ways_cross() -> None:
     ],
 )
 def test_the_report_says_from_what_batch_the_gpu_wins(seconds: dict[int, float], text: str) -> None:
-    on_cpu = [row("function", 1.0, work="train by batch", batch=batch) for batch in seconds]
+    on_cpu = [row("function", 1.0, task="train by batch", batch=batch) for batch in seconds]
     on_gpu = [
-        row("function", time, work="train by batch", batch=batch, device="gpu")
+        row("function", time, task="train by batch", batch=batch, device="gpu")
         for batch, time in seconds.items()
     ]
     (line,) = gpu_lines(result(*on_cpu, *on_gpu), "softmax_regression")
@@ -515,8 +521,8 @@ def test_pictures_are_drawn_as_svg_and_png_the_same_every_time(tmp_path: Path) -
 def slower(factor: float) -> Result:
     found = fixture_result()
     rows = [
-        row(one.way, *(second * factor for second in one.seconds))
-        if (one.way, one.work) == ("many-steps", "train")
+        row(one.runtime, *(second * factor for second in one.seconds))
+        if (one.runtime, one.task) == ("many-steps", "train")
         else one
         for one in found.rows
     ]
@@ -526,7 +532,9 @@ def slower(factor: float) -> Result:
 def test_a_change_within_the_noise_is_none() -> None:
     found = changes(fixture_result(), slower(1.5))
     (many,) = [
-        change for change in found if change.row.way == "many-steps" and change.row.work == "train"
+        change
+        for change in found
+        if (change.row.runtime, change.row.task) == ("many-steps", "train")
     ]
     assert not many.is_beyond_noise  # 2 to 4 before, 1.3 to 2.7 now
 
@@ -590,6 +598,83 @@ def test_the_page_shows_the_committed_result() -> None:
         assert block != other[name]
 
 
+def complete_rows(models: Sequence[str]) -> list[Row]:
+    cases = [
+        case
+        for model in models
+        for list_cases in (training_cases, batch_cases, other_cases)
+        for case in list_cases(FULL, model)
+    ]
+    return [
+        row(case.runtime.name, 1.0, model=case.model, task=case.task, batch=case.batch)
+        for case in cases
+    ]
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the page, which `readme` writes from two complete results beside it."""
+    for name, models in (("RESULT", MODELS), ("NETWORKS", TIMED_WHEN_NAMED)):
+        monkeypatch.setattr(readme, name, tmp_path / f"{name}.json")
+        write_result(result(*complete_rows(models)), tmp_path / f"{name}.json")
+    monkeypatch.setattr(readme, "GUIDE", tmp_path / "speed.md")
+    monkeypatch.setattr(readme, "PROFILES", tmp_path / "profile.json")
+    write_profiles([], {}, tmp_path / "profile.json")
+    monkeypatch.setattr(readme, "draw_all", lambda *_: [])
+    monkeypatch.setattr(readme, "draw_profiles", lambda *_: [])
+    text = "".join(
+        f"<!-- {name}: written by python -m benchmarks.readme -->\n<!-- end of {name} -->\n"
+        for name in ("speed", "prediction", readme.OF_NETWORKS)
+    )
+    (tmp_path / "speed.md").write_text(text)
+    return tmp_path / "speed.md"
+
+
+def test_the_page_has_a_row_for_each_runtime_that_is_timed(page: Path) -> None:
+    assert readme.main() == 0
+    speed, rest = page.read_text().split("<!-- end of speed -->")
+    prediction, networks = rest.split("<!-- end of prediction -->")
+    for table, models in ((speed, MODELS), (networks, TIMED_WHEN_NAMED)):
+        timed = {each for model in models for each in FULL.training_runtimes(model)}
+        assert [each for each in timed if f"| {each.label} |" not in table] == []
+    assert "| ConcreteFunction |" in prediction and "| XLA |" in prediction
+
+
+@pytest.mark.parametrize(
+    ("name", "models", "runtime", "task"),
+    [
+        ("RESULT", MODELS, "gathered", "train"),
+        ("RESULT", MODELS, "concrete", "predict"),
+        ("NETWORKS", TIMED_WHEN_NAMED, "eager", "train"),
+    ],
+)
+def test_a_result_that_lacks_a_runtime_is_refused_in_one_line(
+    name: str,
+    models: Sequence[str],
+    runtime: str,
+    task: str,
+    page: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = page.read_text()
+    rows = complete_rows(models)
+    kept = [one for one in rows if (one.runtime, one.task) != (runtime, task)]
+    write_result(result(*kept), page.with_name(f"{name}.json"))
+    assert readme.main() == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {page.with_name(name)}.json: expected every case")
+    assert f"found none for {len(rows) - len(kept)} of them" in error
+    assert f"-{task}-{runtime}:" in error and error.count("\n") == 1
+    assert page.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "models"), [(readme.RESULT, MODELS), (readme.NETWORKS, TIMED_WHEN_NAMED)]
+)
+def test_the_committed_results_have_every_case(path: Path, models: Sequence[str]) -> None:
+    readme.check_complete(path, models)
+
+
 def test_a_page_without_marks_is_refused() -> None:
     with pytest.raises(ValueError, match="no marks <!-- speed: written by"):
         readme.with_blocks("# Speed\n", readme.blocks(fixture_result()))
@@ -597,7 +682,7 @@ def test_a_page_without_marks_is_refused() -> None:
 
 def test_each_model_that_is_timed_has_a_column() -> None:
     text = readme.GUIDE.read_text(encoding="utf-8")
-    models = [*MODELS, *(TIMED_WHEN_NAMED if readme.NETWORKS.is_file() else ())]
+    models = [*MODELS, *TIMED_WHEN_NAMED]
     assert all(f" {model}, batch {SETUPS[model].batch} |" in text for model in models)
 
 

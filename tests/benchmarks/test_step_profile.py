@@ -30,7 +30,7 @@ from shared.tools.commands import main
 
 PROFILE = Profile(
     model="mlp",
-    way="gathered-tf1",
+    runtime="gathered-tf1",
     batch=32,
     steps=200,
     seconds=9e-5,
@@ -103,7 +103,9 @@ def test_a_profile_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "profile.json"
     write_profiles([PROFILE], {"command": "pairs bench --profile mlp"}, path)
     assert read_profiles(path) == [PROFILE]
-    assert json.loads(path.read_text())["command"] == "pairs bench --profile mlp"
+    document = json.loads(path.read_text())
+    assert document["command"] == "pairs bench --profile mlp"
+    assert document["profiles"][0]["way"] == "gathered-tf1"  # as in older files
     other = dataclasses.replace(PROFILE, seconds=8e-5)
     assert digest_of([other]) != digest_of([PROFILE])
 

@@ -1,4 +1,4 @@
-"""`pairs bench`: how fast each model is in each way of running it."""
+"""`pairs bench`: how fast each runtime trains each model."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def add_parser(subparsers: Any) -> None:
     """Adds the sub-command `bench`."""
     parser = subparsers.add_parser(
         "bench",
-        help="measure how fast each way of running each model is",
+        help="measure how fast each runtime trains each model",
         description=(
-            "Times each model in each way of running it, in turn, and prints the ratios.\n"
+            "Times each model in each runtime, interleaved, and prints the ratios.\n"
             "Leaves them as JSON, with pictures beside."
         ),
         epilog=_EPILOG,
@@ -55,7 +55,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--profile",
         action="store_true",
-        help="shows instead which operations a step of the default way spends its time in",
+        help="shows instead which operations a step of the default runtime spends its time in",
     )
     parser.add_argument(
         "--device", default="cpu", choices=["cpu", "gpu", "all"], help="default: cpu"

@@ -17,13 +17,15 @@ def parity() -> str:
 
 
 def speed() -> str:
-    """Returns the committed speeds: a line for each way, a column for each model."""
+    """Returns the committed speeds: a line for each runtime, a column for each model."""
     found = committed.speeds()
     models = list(dict.fromkeys(each.model for each in found))
-    ratios = {(each.way, each.model): f"{each.ratio:.3g}" for each in found}
-    ways = dict.fromkeys(each.way for each in found)
-    rows = [[way, *(ratios.get((way, model), "—") for model in models)] for way in ways]
-    return table(["way", *models], rows)
+    ratios = {(each.runtime, each.model): f"{each.ratio:.3g}" for each in found}
+    runtimes = dict.fromkeys(each.runtime for each in found)
+    rows = [
+        [runtime, *(ratios.get((runtime, model), "—") for model in models)] for runtime in runtimes
+    ]
+    return table(["runtime", *models], rows)
 
 
 def concepts() -> str:

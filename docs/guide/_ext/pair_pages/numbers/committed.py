@@ -12,15 +12,15 @@ from shared.tools.child_process import ROOT
 from shared.tools.parity.matrix import Row
 from shared.tools.parity.printed import read_results
 
-_SHOWN = tuple(LABELS[way] for way in ("tf115", "function", "many-steps", "many-steps-xla"))
+_SHOWN = tuple(LABELS[name] for name in ("tf115", "function", "many-steps", "many-steps-xla"))
 
 
 @dataclasses.dataclass(frozen=True)
 class Speed:
-    """How many times faster than the Session a way of running a model was, in one run."""
+    """How many times faster than the Session a runtime trained a model, in one run."""
 
     model: str
-    way: str
+    runtime: str
     ratio: float
 
 
@@ -33,7 +33,7 @@ def speeds(path: Path = RESULT) -> list[Speed]:
     result = read_result(path)
     rows = [row for row in result.select("train", device="cpu") if not is_limit(row)]
     ratios = ((row, result.speed_ratio(row)) for row in rows)
-    return [Speed(row.model, LABELS[row.way], ratio.median) for row, ratio in ratios if ratio]
+    return [Speed(row.model, LABELS[row.runtime], ratio.median) for row, ratio in ratios if ratio]
 
 
 def parity_of(pair: str, root: Path = ROOT) -> str:
@@ -80,10 +80,10 @@ def _unmeasured(pair: str) -> str:
 
 def speed_of(pair: str) -> str:
     """Returns a sentence of Markdown on the speed of a pair."""
-    found = [speed for speed in speeds() if speed.model == pair and speed.way in _SHOWN]
+    found = [speed for speed in speeds() if speed.model == pair and speed.runtime in _SHOWN]
     if pair == "several_workers":
         return "by the number of workers: {doc}`/workers`"
     if not found:
         return "nothing to time"
-    ways = ", ".join(f"{speed.way} {speed.ratio:.2g}" for speed in found)
-    return f"a Session is 1; {ways} ({{doc}}`/speed`)"
+    listed = ", ".join(f"{speed.runtime} {speed.ratio:.2g}" for speed in found)
+    return f"a Session is 1; {listed} ({{doc}}`/speed`)"

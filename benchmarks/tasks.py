@@ -1,4 +1,4 @@
-"""The kinds of work that are timed: train, evaluate, predict, save and restore."""
+"""The tasks that are timed: train, evaluate, predict, save and restore."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from shared.models import Pair
 from shared.program.batches import inputs_of
 
 
-def open_work(
-    work: str, way: Runtime, workload: Workload, start: PeerStart | None = None
+def open_task(
+    task: str, runtime: Runtime, workload: Workload, start: PeerStart | None = None
 ) -> Running:
-    """Makes the model at step 0, ready for `work`: train, or a key of `WORKS`.
+    """Makes the model at step 0, ready for `task`: train, or a key of `TASKS`.
 
-    Other work than training is done by the model's own methods; `way` says in which style.
+    Every task but training is done by the model's own methods; `runtime` says in which style.
     """
-    if work == "train":
-        return way.open(workload, start)
-    style = "tf1_style" if way.name in (REFERENCE, "tf115") else "tf2_style"
-    model = workload.create(style, way.optimizer)
-    if work == "predict" and way.name in _PREDICTORS:
+    if task == "train":
+        return runtime.open(workload, start)
+    style = "tf1_style" if runtime.name in (REFERENCE, "tf115") else "tf2_style"
+    model = workload.create(style, runtime.optimizer)
+    if task == "predict" and runtime.name in _PREDICTORS:
         functions = importlib.import_module("benchmarks.runtimes.functions")
-        return _predict(model, workload.pair, getattr(functions, _PREDICTORS[way.name]))
-    return WORKS[work](model, workload.pair)
+        return _predict(model, workload.pair, getattr(functions, _PREDICTORS[runtime.name]))
+    return TASKS[task](model, workload.pair)
 
 
 def _evaluate(model: Any, pair: Pair) -> Running:
@@ -40,7 +40,7 @@ def _evaluate(model: Any, pair: Pair) -> Running:
     return repeated(lambda: model.evaluate(*examples)["loss"], 1, model.variables)
 
 
-# Other calls than the model's own `predict`, by the runtime's name: each makes one of a model.
+# By the runtime's name, what returns another call of a model than its own `predict`.
 _PREDICTORS = {"concrete": "concrete_predict", "function-xla": "compiled_predict"}
 
 
@@ -58,7 +58,7 @@ def _save(model: Any, pair: Pair) -> Running:
     numbers = itertools.count()
 
     def save() -> int:
-        model.save(folder.name)  # the closure keeps the folder until the work is forgotten
+        model.save(folder.name)  # the closure keeps the folder until the task is forgotten
         return next(numbers)
 
     return repeated(save, 1, model.variables)
@@ -76,11 +76,11 @@ def _restore(model: Any, pair: Pair) -> Running:
 
 
 def test_data(config: Any, pair: Pair) -> tuple:
-    """What the model is evaluated on: all points, or the examples of its test set."""
+    """Returns what the model is evaluated on: all points, or the examples of its test set."""
     return pair.task.test(pair.task.load(config))
 
 
-WORKS: dict[str, Callable[[Any, Pair], Running]] = {
+TASKS: dict[str, Callable[[Any, Pair], Running]] = {
     "evaluate": _evaluate,
     "predict": _predict,
     "save": _save,
