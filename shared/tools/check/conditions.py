@@ -1,4 +1,4 @@
-"""What must be the same before a model can be blamed: the start, the batches, the noise."""
+"""What must be the same before a model can be blamed: the start, the batches, random numbers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,21 @@ from shared.tools.compare.values import Values
 
 # Initial values of one formula may round otherwise in two versions of NumPy or TensorFlow.
 _SAME_START = 8.0  # roundings
-# Rounding moves the first logits by 1e-7 to 1e-5; other noise by parts of one.
+# Relative L2. Rounding moves the first logits by 1e-7 to 1e-5; other random numbers by tenths.
 _NOISY = 1e-3
 _SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition that does not hold: "start", "batches" or "noise"."""
+    """A condition that does not hold.
+
+    Attributes:
+        kind: "start", "batches", "noise", "steps" or "variables".
+        message: what differs, or is missing.
+        remedy: the flag that makes it the same, or what to do.
+        hints: likely causes.
+    """
 
     kind: str
     message: str

@@ -12,12 +12,13 @@ from shared.tools.check.matching import Matching, match, rename
 from shared.tools.check.settings import Setting, differing
 from shared.tools.compare.diagnosis import explain
 from shared.tools.compare.distances import identical
-from shared.tools.compare.rounding import UNTELLING, Assumed, Measured, Tolerance
+from shared.tools.compare.rounding import INCONCLUSIVE_ABOVE, Assumed, Measured, Tolerance
 from shared.tools.compare.search import Difference, Search, search
 from shared.tools.compare.values import ORDER, Readable, Values
 
-EQUAL, ROUNDING, DIFFERS, CONDITION = "equal", "equal within rounding", "differs", "not comparable"
-EXIT_CODES = {EQUAL: 0, ROUNDING: 0, DIFFERS: 1, CONDITION: 3}
+EQUAL, ROUNDING, DIFFERS = "equal", "equal within rounding", "differs"
+NOT_COMPARABLE = "not comparable"
+EXIT_CODES = {EQUAL: 0, ROUNDING: 0, DIFFERS: 1, NOT_COMPARABLE: 3}
 SCHEMA_VERSION = 1
 # Tries changes of the port's start: takes the difference, yields sentences.
 Experiments = Callable[[Difference], Sequence[str]]
@@ -27,10 +28,23 @@ Experiments = Callable[[Difference], Sequence[str]]
 class Outcome:
     """The answer of `pairs check`.
 
-    `condition` is the one that does not hold, with verdict "not comparable". `difference` is the
-    first that rounding does not explain. `telling_until` is the last step at which the tolerance
-    of the loss was below 0.1: what comes later proves nothing. `settings` are those in which the
-    optimizers differ, though their numbers may not (yet).
+    Attributes:
+        verdict: one of `EXIT_CODES`.
+        paths: of the old program's trace and of the new one's.
+        matching: which variable of the port is which of the old program.
+        tolerance: the rule, as a sentence.
+        steps: the first and the last common step; (0, 0) if there is none.
+        compared: the number of comparisons of two tensors, over all steps.
+        condition: the one that does not hold, with the verdict "not comparable".
+        difference: the first that rounding does not explain.
+        worst_share: the largest distance / tolerance of any tensor within its tolerance.
+        worst_at: which tensor and step that was.
+        conclusive_until: the last step at which the tolerance of the loss was at most
+            `INCONCLUSIVE_ABOVE`: what comes later proves nothing. None where there is none.
+        cancelled_gradients: the variables whose gradient is only rounding error.
+        notes: what else a reader has to know, as sentences.
+        hints: likely causes, as sentences.
+        settings: those in which the optimizers differ, though their numbers may not (yet).
     """
 
     verdict: str
@@ -43,15 +57,15 @@ class Outcome:
     difference: Difference | None = None
     worst_share: float = 0.0
     worst_at: str = ""
-    telling_until: int | None = None
-    noise: tuple[str, ...] = ()
+    conclusive_until: int | None = None
+    cancelled_gradients: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     hints: tuple[str, ...] = field(default=())
     settings: tuple[Setting, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """0 equal, 1 differs, 3 where start, batches or noise differ; 2 is for what fails."""
+        """0 equal, 1 differs, 3 not comparable; 2 is for what fails."""
         return EXIT_CODES[self.verdict]
 
     def to_json(self) -> dict[str, Any]:
@@ -62,6 +76,9 @@ class Outcome:
             **asdict(self),
             "exit_code": self.exit_code,
         }
+        # Keys of version 1 stay.
+        data["telling_until"] = data.pop("conclusive_until")
+        data["noise"] = data["cancelled_gradients"]
         return _plain(data)
 
 
@@ -93,7 +110,7 @@ def check(
         old_reruns: of the old program, from initial values moved in their last bits.
         new_reruns: of the new program; used where the old one has none.
         experiments: tries hypotheses by running the port from an altered start.
-        last_resort: whether it does so only where no law explains the difference.
+        last_resort: run the experiments only if no hint was found without them.
 
     Raises:
         UsageError: a given match names what is not there.
@@ -111,7 +128,7 @@ def check(
     if condition is not None:
         hints, notes = condition.hints, (*_of_recording("old", old), *_of_recording("new", new))
         return Outcome(
-            CONDITION,
+            NOT_COMPARABLE,
             paths,
             matching,
             described,
@@ -124,7 +141,9 @@ def check(
     apart = drawn_apart(a, renamed) if found.first is not None else None
     if apart is not None:
         notes = (*_of_recording("old", old), *_of_recording("new", new))
-        return Outcome(CONDITION, paths, matching, described, span, condition=apart, notes=notes)
+        return Outcome(
+            NOT_COMPARABLE, paths, matching, described, span, condition=apart, notes=notes
+        )
     return _outcome(a, renamed, tolerance, found, paths, matching, span, experiments, last_resort)
 
 
@@ -188,22 +207,21 @@ def _outcome(
     experiments: Experiments | None,
     last_resort: bool,
 ) -> Outcome:
-    noise = tuple(getattr(tolerance, "noise", tuple)())
+    cancelled = tuple(tolerance.cancelled_gradients())
     settings = differing(a.trace, b.trace)
     notes = list(found.notes)
     notes += [*_of_recording("old", a.trace), *_of_recording("new", b.trace)]
     notes += _unseen_logits(a, b)
-    if noise:
+    if cancelled:
         notes.append(
-            f"the gradients of {', '.join(noise)} are what rounding leaves of sums that cancel (a "
-            "bias before batch normalization): they say nothing, though Adam makes steps of them"
+            f"the gradients of {', '.join(cancelled)} are what rounding leaves of sums that cancel "
+            "(a bias before batch normalization): they prove nothing, though Adam steps by them"
         )
     hints: list[str] = []
     if found.first is not None:
         hints = explain(a.trace, b.trace, found.first, tolerance)
-        is_tried = experiments is not None and not (hints and last_resort)
-        tried = list(experiments(found.first)) if experiments is not None and is_tried else []
-        hints = tried + hints
+        if experiments is not None and not (hints and last_resort):
+            hints = [*experiments(found.first), *hints]
         if not hints and found.first.stage in ("slot", "variable"):
             hints = [str(setting) for setting in settings]
     verdict = DIFFERS if found.first is not None else ROUNDING
@@ -219,20 +237,21 @@ def _outcome(
         difference=found.first,
         worst_share=found.worst[0],
         worst_at=found.worst[1],
-        telling_until=found.telling_until,
-        noise=noise,
-        notes=tuple(notes + _beyond_telling(found, span)),
+        conclusive_until=found.conclusive_until,
+        cancelled_gradients=cancelled,
+        notes=tuple(notes + _inconclusive_steps(found, span)),
         hints=tuple(dict.fromkeys(hints)),
         settings=tuple(settings),
     )
 
 
-def _beyond_telling(found: Search, span: tuple[int, int]) -> list[str]:
-    last = found.telling_until
+def _inconclusive_steps(found: Search, span: tuple[int, int]) -> list[str]:
+    """Returns a note on the last steps, if their tolerance would accept nearly any loss."""
+    last = found.conclusive_until
     if found.first is not None or last == span[1]:
         return []
     return [
-        f"after step {last or 0} rounding alone moves the loss by more than {UNTELLING:.0%}: what "
+        f"after step {last or 0} the tolerance of the loss is above {INCONCLUSIVE_ABOVE:.0%}: what "
         "comes later proves nothing"
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shared.program.display import shown
-from shared.tools.check.outcome import CONDITION, DIFFERS, EQUAL, Outcome
+from shared.tools.check.outcome import DIFFERS, EQUAL, NOT_COMPARABLE, Outcome
 from shared.tools.compare.search import Difference
 
 
@@ -17,7 +17,7 @@ def lines(outcome: Outcome) -> list[str]:
 def _verdict(outcome: Outcome) -> Iterator[str]:
     but = "; but the optimizers' settings differ" if outcome.settings else ""
     if outcome.condition is not None:
-        yield f"{CONDITION}: {shown(outcome.condition.message, None)}"
+        yield f"{NOT_COMPARABLE}: {shown(outcome.condition.message, None)}"
         yield f"  {outcome.condition.remedy}"
     elif outcome.difference is not None:
         found = outcome.difference

@@ -26,7 +26,8 @@ exit code:
   0  equal, bit for bit or within what rounding explains
   1  differs: the first step and tensor, and the likely cause, are named
   2  a program, file or flag cannot be used
-  3  start, batches or noise differ: nothing can be said of the model
+  3  not comparable: the start, the batches or the random numbers differ, or the
+     runs have no step or no variable in common; nothing is said about the model
 
   pairs check --old "python train_tf1.py" --old-python ./tf115/bin/python \\
               --new "python train_tf2.py" --start-from old --batches-from old

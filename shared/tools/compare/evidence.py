@@ -131,10 +131,9 @@ class Evidence:
         return self.in_a.is_float(stage, name)
 
     def trained(self) -> list[str]:
-        """Returns the variables with gradients in both, less those that are noise."""
-        noise = set(getattr(self.tolerance, "noise", list)())
-        variables = set(self.names("variable"))
-        return [n for n in self.names("gradient") if n in variables and n not in noise]
+        """Returns the variables with gradients in both, less those that are rounding error."""
+        named = set(self.names("variable")) - set(self.tolerance.cancelled_gradients())
+        return [n for n in self.names("gradient") if n in named]
 
     def whole(self, stage: str, name: str, step: int | None = None) -> Pair | None:
         """Returns the tensor in A and in B at a step (this one by default)."""

@@ -4,7 +4,8 @@ Measured: the same program is run again from initial values whose last bits were
 The relative L2 by which a tensor then moves is what one rounding does to it, amplified by all that
 lies between. A run by another TensorFlow rounds at every operation and not only at the start; sums
 in another order of n terms are off by about sqrt(n) / 4 roundings. `MARGIN` is meant to cover
-both. It is a choice that the planted mistakes support, not a measured bound.
+both. It is a choice, not a measured bound: with it the mistakes planted in ports are found, and the
+ports without one pass (shared/tools/check/planted).
 
 Assumed: nothing was run again. The first difference may have 64 times the size of a rounding, and
 each later one 16 times what was seen before it: rounding grows from step to step, mistakes jump.
@@ -21,15 +22,15 @@ from shared.tools.compare.distances import relative_l2
 from shared.tools.compare.values import ORDER, Values
 
 MARGIN = 16.0
-_FIRST_JUMP = 64.0  # roundings: a sum of 4,000 terms, four times over
+_FIRST_JUMP = 64.0  # roundings: 4 times the sqrt(n) / 4 of a sum of n = 4,096 terms
 _LATER_JUMP = 16.0
 # 1 - 0.999 in float32 is off by half of 2**-23 over 0.001: as far as rounding one hyperparameter
 # can move the second moments of Adam.
 HYPERPARAMETER = 6e-5
-# A gradient as much smaller than the others is what is left of sums that cancel. float32 leaves
-# 1e-7 of the terms; biases before a batch normalization show 1e-6 and less.
+# A gradient smaller than the largest by this factor is taken for what is left of sums that cancel.
+# float32 leaves 1e-7 of the terms; biases before a batch normalization show 1e-6 and less.
 _CANCELLED = 1e-5
-UNTELLING = 0.1  # relative; a tolerance beyond it accepts nearly anything
+INCONCLUSIVE_ABOVE = 0.1  # relative; a tolerance above it accepts nearly anything
 
 
 class Tolerance(Protocol):
@@ -43,6 +44,9 @@ class Tolerance(Protocol):
 
     def widen(self, extra: float) -> None:
         """Takes note that the states are apart by `extra` more, relative, for a known reason."""
+
+    def cancelled_gradients(self) -> list[str]:
+        """Returns the variables whose gradient is only rounding error."""
 
     def describe(self) -> str:
         """Returns the rule in a sentence."""
@@ -141,11 +145,11 @@ class Measured:
         """Adds to how far the states are apart for a known reason."""
         self._extra += extra
 
-    def noise(self) -> list[str]:
-        """Returns the variables whose gradients one rounding changes altogether."""
+    def cancelled_gradients(self) -> list[str]:
+        """Returns the variables whose gradient is only rounding error: the reruns change it."""
         first = self._reference.first_step()
         names = self._reference.names("gradient")
-        return [n for n in names if self.drift("gradient", n, first) > UNTELLING]
+        return [n for n in names if self.drift("gradient", n, first) > INCONCLUSIVE_ABOVE]
 
     def describe(self) -> str:
         """Returns the rule in a sentence."""
@@ -162,11 +166,11 @@ class Assumed:
         """Begins with nothing seen."""
         self._reference = reference
         self._seen = 0.0
-        self._noise: set[str] | None = None
+        self._cancelled: set[str] | None = None
 
-    def noise(self) -> list[str]:
-        """Returns the variables whose gradients are small enough to be what rounding left."""
-        if self._noise is None:
+    def cancelled_gradients(self) -> list[str]:
+        """Returns the variables whose gradient is small enough to be only rounding error."""
+        if self._cancelled is None:
             first = self._reference.first_step()
             sizes = {}
             for name in self._reference.names("gradient"):
@@ -174,13 +178,14 @@ class Assumed:
                 if value is not None and value.size:
                     sizes[name] = float(np.sqrt(np.mean(value**2)))
             largest = max(sizes.values(), default=0.0)
-            self._noise = {n for n, size in sizes.items() if 0 < size < _CANCELLED * largest}
-        return sorted(self._noise)
+            self._cancelled = {n for n, size in sizes.items() if 0 < size < _CANCELLED * largest}
+        return sorted(self._cancelled)
 
     def allowed(self, stage: str, name: str, step: int) -> float:
         """Returns the relative L2 that rounding explains."""
-        owner = next((n for n in self.noise() if name == n or name.startswith(n + "/")), None)
-        if owner is not None and stage in ("gradient", "slot", "variable", "update"):
+        cancelled = self.cancelled_gradients()
+        is_cancelled = any(name == n or name.startswith(n + "/") for n in cancelled)
+        if is_cancelled and stage in ("gradient", "slot", "variable", "update"):
             return float("inf")
         epsilon = self._reference.epsilon("variable" if stage == "update" else stage, name)
         own = _FIRST_JUMP * epsilon
@@ -190,7 +195,8 @@ class Assumed:
 
     def accept(self, stage: str, name: str, step: int, distance: float) -> None:
         """Takes note of a difference that rounding explains."""
-        if stage != "update" and name not in self.noise():  # an update's is relative to less
+        # An update is small, so its relative distance is larger.
+        if stage != "update" and name not in self.cancelled_gradients():
             self._seen = max(self._seen, distance)
 
     def widen(self, extra: float) -> None:

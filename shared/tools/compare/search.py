@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from shared.tools.compare.distances import relative_l2
-from shared.tools.compare.rounding import HYPERPARAMETER, UNTELLING, Tolerance, distance
+from shared.tools.compare.rounding import HYPERPARAMETER, INCONCLUSIVE_ABOVE, Tolerance, distance
 from shared.tools.compare.values import ORDER, Values
 
 
@@ -34,15 +34,19 @@ class Difference:
 class Search:
     """What a search found.
 
-    `first` is None where rounding explains everything. `worst` is the largest share of its
-    tolerance that any tensor took, and where. `loosest` is the largest tolerance of a loss, logits
-    or gradient that was used; beyond `UNTELLING` a step proves nothing.
+    Attributes:
+        first: None where rounding explains everything.
+        compared: the number of comparisons of two tensors.
+        worst: the largest distance / tolerance of any tensor within its tolerance, and where.
+        conclusive_until: the last step at which the tolerance of the loss was at most
+            `INCONCLUSIVE_ABOVE`; a later one proves nothing.
+        notes: differences that have a known reason, as sentences.
     """
 
     first: Difference | None = None
     compared: int = 0
     worst: tuple[float, str] = (0.0, "")
-    telling_until: int | None = None
+    conclusive_until: int | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -69,7 +73,7 @@ class _Walk:
         return self.result
 
     def step(self, step: int) -> Difference | None:
-        loosest = 0.0
+        of_loss = 0.0
         for stage in ORDER:
             beyond = [found for found in self.stage(stage, step) if found is not None]
             if stage == "slot":
@@ -84,9 +88,9 @@ class _Walk:
                     step, stage, first.tensor, first.distance, first.allowed, first.of_update, also
                 )
             if stage == "loss":
-                loosest = self.tolerance.allowed("loss", "loss", step)
-        if loosest <= UNTELLING:
-            self.result.telling_until = step
+                of_loss = self.tolerance.allowed("loss", "loss", step)
+        if of_loss <= INCONCLUSIVE_ABOVE:
+            self.result.conclusive_until = step
         return None
 
     def stage(self, stage: str, step: int) -> Iterator[Difference | None]:
@@ -196,7 +200,7 @@ class _Walk:
         names = [n for n in self.a.names("variable") if n in in_b]
         names = [n for n in names if self.a.is_float("variable", n)]
         judged = [found for name in names if (found := self.judge("update", name, step))]
-        trained = [n for n in self.a.trained() if self.is_telling(n, step)]
+        trained = [n for n in self.a.trained() if self.is_conclusive(n, step)]
         if any(d.tensor in trained for d in (*judged, *beyond)):
             fit = self.factor("update", trained, step)
             if fit is not None and abs(fit[0] - 1) <= HYPERPARAMETER and fit[1] <= 1:
@@ -211,11 +215,11 @@ class _Walk:
         order = self.a.names("variable")
         return sorted(by_name.values(), key=lambda d: order.index(d.tensor))
 
-    def is_telling(self, name: str, step: int) -> bool:
-        """Whether a step moves a variable in A, and by more than noise."""
+    def is_conclusive(self, name: str, step: int) -> bool:
+        """Whether a step moves a variable in A, and rounding explains a tenth of it at most."""
         update = self.a.update(name, step)
         moves = update is not None and bool(update.any())
-        return moves and self.tolerance.allowed("update", name, step) <= UNTELLING
+        return moves and self.tolerance.allowed("update", name, step) <= INCONCLUSIVE_ABOVE
 
     def explain_updates(self, share: float, step: int) -> None:
         """Notes that updates are a `share` of themselves apart, and variables by their sum."""

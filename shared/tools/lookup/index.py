@@ -50,7 +50,7 @@ class Symbol:
         pitfalls: names that `pairs pitfalls` explains.
         is_family: whether it stands for all names below it that have no entry of their own.
         given: code that defines what both styles use.
-        old: TensorFlow 1 code; its last line is what `tf2` is held against.
+        old: TensorFlow 1 code; its last line is what `tf2` is compared with.
         then: TensorFlow 2 code after `tf2`, whose last line is what `tf2` gives; empty where `tf2`
             ends with an expression.
         tolerance: how far the two may be apart, relative to the largest number; None for the usual.

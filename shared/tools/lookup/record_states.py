@@ -2,7 +2,7 @@
 
     .venv/bin/python -m shared.tools.lookup.record_states > shared/tools/lookup/states_2.json
 
-makes the table from which the look-up answers without loading TensorFlow; a test holds it against
+makes the table from which the look-up answers without loading TensorFlow; a test compares it with
 what trying shows.
 """
 

@@ -33,7 +33,7 @@ CONVEX = Bound(2e-6, "sums in another order: sqrt(1000) roundings of 2**-24; tra
 # losses move when each initial weight is moved to the next float32, whichever way. XLA and
 # TensorFlow 1.15 round as many numbers, at every step, and move them as far. The drifts of five
 # seeds lie within a factor of three of each other; an order of magnitude leaves room for other
-# processors. tests/pairs/test_one_rounding.py holds all of that.
+# processors. tests/pairs/test_one_rounding.py checks all of that.
 MARGIN = 10
 NETWORK_REASON = "sums in another order; ten times what one rounding of the start grows to"
 

@@ -24,7 +24,12 @@ def _count(text: str) -> int:
 def add_options(parser: Any) -> None:
     """Adds the options that decide how a program is recorded."""
     parser.add_argument("--steps", type=_count, metavar="N", help="stop after N steps")
-    parser.add_argument("--every", type=_count, metavar="K", help="keep whole each Kth step")
+    parser.add_argument(
+        "--every",
+        type=_count,
+        metavar="K",
+        help="store the values, not only the digests, of each Kth step",
+    )
     parser.add_argument(
         "--stride",
         type=_count,
@@ -61,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _record(options: Any, recording: Recording) -> Any:
     graphs, eager = Graphs(recording), Eager(recording)
     graphs.eager_applied = eager.applied
-    recording.noise.begin_eager = eager.begin_step  # type: ignore[method-assign]
+    recording.noise.begin_eager = eager.begin_step
     Waiting(
         [
             ("tensorflow.python.client.session", "InteractiveSession", graphs.hook_session),

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-# Of what the gradient adds. The rounding of 1 - 0.999 in float32 reaches 6e-5 of it, of an
-# accumulated slot a rounding of the slot more; a clipped or averaged gradient is off by parts of 1.
-_OFF = 1e-3
+# Allowed error, relative to what the gradient adds to the slot. Rounding 1 - 0.999 to float32 gives
+# 6e-5 of that, and storing the slot one rounding more; a clipped or averaged gradient is wrong by
+# far more.
+_ALLOWED = 1e-3
 
 
 def laws(settings: dict[str, Any]) -> list[Any]:
@@ -69,7 +70,7 @@ def follows(
                 b = float(np.sum((new - a * old) * g) / np.sum(g * g))
             rounding = 4 * np.finfo(np.float32).eps * np.linalg.norm(new)
             added = b * g**power
-            if np.linalg.norm(new - a * old - added) <= _OFF * np.linalg.norm(added) + rounding:
+            if np.linalg.norm(new - a * old - added) <= _ALLOWED * np.linalg.norm(added) + rounding:
                 return True
     return False if seen else None
 
@@ -89,11 +90,16 @@ def moves_along(gradient: np.ndarray, before: np.ndarray, after: np.ndarray) -> 
     rounding = np.finfo(np.float32).eps * np.linalg.norm(after)
     along = float(np.sum(step * g)) / size
     off = np.linalg.norm(step - along * g)
-    return bool(along < 0 and off <= _OFF * np.linalg.norm(step) + rounding)
+    return bool(along < 0 and off <= _ALLOWED * np.linalg.norm(step) + rounding)
 
 
 class SelfCheck:
-    """Holds what the first steps of one run left, and what did not follow from its gradients."""
+    """Checks the first steps of one run.
+
+    Attributes:
+        checked: the variables whose update has a known law.
+        unexplained: those of them whose slots, or whose value, did not follow from the gradient.
+    """
 
     STEPS = 3  # the first ones: a wrong gradient is wrong in each
 
@@ -107,14 +113,14 @@ class SelfCheck:
         """Takes the state before the first step."""
         self._before = {n: np.array(v) for d in (variables, slots) for n, v in d.items()}
 
-    def look(
+    def check_step(
         self,
         settings: list[dict[str, Any]],
         gradients: dict[str, Any],
         variables: dict[str, Any],
         slots: dict[str, Any],
     ) -> None:
-        """Checks one step; returns nothing, but adds to `checked` and `unexplained`."""
+        """Checks one step and adds to `checked` and `unexplained`."""
         known = [law for one in settings for law in laws(one)]
         all_known = bool(settings) and all(laws(s) or is_plain_descent(s) for s in settings)
         for name, gradient in gradients.items():

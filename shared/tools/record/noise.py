@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-_BITS = {"float16": 10, "bfloat16": 7}  # as many hold a uniform number that stays below 1
-_FLOATS = 24
+# Bits of the fraction of a uniform number: more would round a number near 1 up to 1.
+_BITS = {"float16": 10, "bfloat16": 7}
+_FLOATS = 24  # of float32 and float64
+# Operation types that draw random numbers; those not replaced below are only reported.
 RANDOM = (
     "RandomUniform",
     "RandomUniformInt",
@@ -35,28 +37,29 @@ class Noise:
         self.places: dict[Any, int] = {}  # operation of a graph -> its place among all
         self.ranks: dict[int, int] = {}  # place -> k, in the run that is going on
         self.drawn = 0  # in the step that is going on
+        # Called before eager code draws; command.py makes it end a step whose updates are done.
+        self.begin_eager: Any = lambda: None
         self._created: dict[int, int] = {}
         self._graphs: list[Any] = []  # kept: else another could get its id
         self._times: dict[int, int] = {}
 
     def hook(self, module: Any) -> None:
         """Replaces the functions of `gen_random_ops` that make random operations."""
-        self._replace(module, "random_uniform", lambda r, t, d: uniform(r, t[0], d), 1)
-        self._replace(module, "random_standard_normal", lambda r, t, d: normal(r, t[0], d), 1)
-        self._replace(module, "truncated_normal", lambda r, t, d: truncated(r, t[0], d), 1)
-        self._replace(module, "random_uniform_int", lambda r, t, d: integers(r, *t), 3)
-        self._replace(module, "random_shuffle", lambda r, t, d: t[0][r.permutation(len(t[0]))], 1)
-        self._replace(module, "multinomial", lambda r, t, d: choices(r, *t), 2)
+        self._replace(module, "random_uniform", _of_first(uniform), 1)
+        self._replace(module, "random_standard_normal", _of_first(normal), 1)
+        self._replace(module, "truncated_normal", _of_first(truncated), 1)
+        self._replace(module, "random_uniform_int", _of_inputs(integers), 3)
+        self._replace(module, "random_shuffle", _of_first(shuffled), 1)
+        self._replace(module, "multinomial", _of_inputs(choices), 2)
 
     def hook_stateless(self, module: Any) -> None:
         """Replaces those that Keras draws from: their seeds are state of another kind."""
-        self._replace(module, "stateless_random_uniform_v2", lambda r, t, d: uniform(r, t[0], d), 1)
-        self._replace(module, "stateless_random_normal_v2", lambda r, t, d: normal(r, t[0], d), 1)
-        self._replace(
-            module, "stateless_truncated_normal_v2", lambda r, t, d: truncated(r, t[0], d), 1
-        )
+        self._replace(module, "stateless_random_uniform_v2", _of_first(uniform), 1)
+        self._replace(module, "stateless_random_normal_v2", _of_first(normal), 1)
+        self._replace(module, "stateless_truncated_normal_v2", _of_first(truncated), 1)
 
     def _replace(self, module: Any, name: str, draw: Any, count: int) -> None:
+        """Replaces one function: `draw` takes a generator, its first `count` inputs, a dtype."""
         plain = getattr(module, name, None)
         if plain is None:
             return
@@ -79,9 +82,6 @@ class Noise:
         if hasattr(given, "numpy"):
             self.begin_eager()
             self.drawn += 1
-
-    def begin_eager(self) -> None:
-        """Ends the step before, where eager code draws for the next; set by the eager hooks."""
 
     def _drawn(self, draw: Any, inputs: list[Any], like: Any) -> Any:
         script = sys.modules["tensorflow.python.ops.script_ops"]
@@ -121,7 +121,7 @@ class Noise:
             self._times = {}
 
     def begin_function(self) -> None:
-        """Takes note that a call of a `tf.function` begins: what its trace counted holds."""
+        """Takes note that a call of a `tf.function` begins: its operations have their traced k."""
         self.ranks, self._times = {}, {}
 
     def _generator(self, rank: int, time: int) -> np.random.RandomState:
@@ -132,6 +132,16 @@ class Noise:
 def is_of_data(default_graph: Any) -> bool:
     """Whether operations now go into a function of tf.data, which runs apart from the steps."""
     return str(getattr(default_graph(), "name", "")).startswith("Dataset_")
+
+
+def _of_first(draw: Any) -> Any:
+    """Returns a `draw` for `_replace` of one that takes (generator, first input, dtype)."""
+    return lambda generator, inputs, dtype: draw(generator, inputs[0], dtype)
+
+
+def _of_inputs(draw: Any) -> Any:
+    """Returns a `draw` for `_replace` of one that takes (generator, *inputs)."""
+    return lambda generator, inputs, dtype: draw(generator, *inputs)
 
 
 def uniform(generator: Any, shape: Any, dtype: Any) -> np.ndarray:
@@ -151,6 +161,11 @@ def truncated(generator: Any, shape: Any, dtype: Any) -> np.ndarray:
     while (abs(values) > 2).any():
         values = np.where(abs(values) > 2, generator.normal(size=tuple(shape)), values)
     return values
+
+
+def shuffled(generator: Any, values: Any, dtype: Any) -> np.ndarray:
+    """Returns the rows of `values` in a random order."""
+    return values[generator.permutation(len(values))]
 
 
 def integers(generator: Any, shape: Any, low: Any, high: Any) -> np.ndarray:

@@ -175,7 +175,7 @@ class Recording:
             for name, loss in sorted(losses.items()):
                 self.recorder.record_loss(self.step, str(name), np.sum(np.asarray(loss)))
         if self.step <= SelfCheck.STEPS:
-            self.check.look(list(self.optimizers.values()), gradients, variables, slots)
+            self.check.check_step(list(self.optimizers.values()), gradients, variables, slots)
         self._end_at_last()
 
     def _whole_loss(self, losses: dict[str, Any]) -> Any:

@@ -29,7 +29,7 @@ def analyze(tree: ast.Module, facts: Facts, modules: ModuleIndex) -> None:
     known: Known = {}
     for _ in range(_MOST_VISITS):
         seen = replace(
-            facts, uses=[], unresolved=[], signs=[], exports={}, wildcards=[], imports=set()
+            facts, uses=[], unresolved=[], behaviours=[], exports={}, wildcards=[], imports=set()
         )
         parameters = Parameters(known)
         analysis = _Analysis(seen, modules, parameters)

@@ -1,4 +1,4 @@
-"""What each sign of behaviour means: read from `behaviours.toml`."""
+"""What each behaviour means that no symbol's name shows: read from `behaviours.toml`."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from shared.tools.scan import signs
+from shared.tools.scan import behaviour_rules
 from shared.tools.scan.chains import Chains
 from shared.tools.scan.facts import Unresolved
 from shared.tools.scan.nodes import is_none, last_name, place_of, short_text, tensorflow_path
@@ -52,7 +52,7 @@ class Calls(Chains):
                 self.facts.updates_in_place = True
         if not is_other(value):
             self.give(function, given_by(node, values, words))
-        signs.call(self.sign, node, value, self.loops)
+        behaviour_rules.call(self.add_behaviour, node, value, self.loop_depth)
         is_partial = (
             isinstance(function, (ast.Name, ast.Attribute)) and last_name(function) == "partial"
         )
@@ -83,7 +83,7 @@ class Calls(Chains):
             text = self.visit(node.args[0])
             path = tensorflow_path(text.text) if isinstance(text, Constant) else None
             if path is not None and path != "tf":
-                self.add(node, path, ast.unparse(node), "import")
+                self.add_use(node, path, ast.unparse(node), "import")
             if path is not None and name == "__import__":
                 return "tf"
             return path
@@ -112,5 +112,5 @@ class Calls(Chains):
         for name in names:
             found = method(found, name) if isinstance(found, Instance) else attribute(found, name)
         if isinstance(found, str):
-            self.add(node, found, written, "getattr")
+            self.add_use(node, found, written, "getattr")
         return found

@@ -8,7 +8,7 @@ import builtins
 from shared.tools.scan.facts import Unresolved
 from shared.tools.scan.nodes import place_of, short_text
 from shared.tools.scan.parameters import Function
-from shared.tools.scan.scopes import Walker
+from shared.tools.scan.scopes import WaitingUse, Walker
 from shared.tools.scan.suspects import suspect
 from shared.tools.scan.values import (
     OTHER,
@@ -38,7 +38,7 @@ class Chains(Walker):
         elif (isinstance(value, str) and value != "tf") or (
             isinstance(value, Reference) and value.name
         ):
-            self.add(node, value, node.id, "name")
+            self.add_use(node, value, node.id, "name")
         elif isinstance(value, Several):
             self.several(node, value, node.id)
         return value
@@ -50,7 +50,7 @@ class Chains(Walker):
         written = ".".join([name, *names])
         if self.facts.wildcards:
             reference = Reference("*", written)
-            self.add(node, reference, written, "wildcard")
+            self.add_use(node, reference, written, "wildcard")
             return reference
         if name in ("tf", "slim") and names:
             self.facts.unresolved.append(
@@ -86,12 +86,12 @@ class Chains(Walker):
         assert attributes is not None
         if lowest.attr not in attributes.bound:
             if names:
-                attributes.waiting.append((lowest, names, is_called))
+                attributes.waiting.append(WaitingUse(lowest, names, is_called))
             return None
         value = attributes.bound[lowest.attr]
         if not names:
             if isinstance(value, str) and value != "tf":
-                self.add(node, value, f"{self.self_names[-1]}.{lowest.attr}", "name")
+                self.add_use(node, value, f"{self.self_names[-1]}.{lowest.attr}", "name")
             return value
         return self.follow(node, value, names, is_called, f"{self.self_names[-1]}.{lowest.attr}")
 
@@ -112,11 +112,11 @@ class Chains(Walker):
         for name in names:
             value = attribute(value, name)
         if isinstance(value, (str, Reference)):
-            self.add(node, value, written, "name")
+            self.add_use(node, value, written, "name")
         elif isinstance(value, Several):
             self.several(node, value, written)
         elif isinstance(value, Instance):
-            self.add(node, value.of, written, "name")
+            self.add_use(node, value.of, written, "name")
         return value
 
     def follow_object(
@@ -133,7 +133,7 @@ class Chains(Walker):
             is_last = index == len(names) - 1
             after = held(symbol)
             if is_last or after == symbol:
-                self.add(node, symbol, written, "method")
+                self.add_use(node, symbol, written, "method")
                 return after if is_last else None
             current = after
         return current

@@ -1,7 +1,7 @@
 """Estimates how long a port takes, by a rule that anybody can check with a pencil.
 
-The first use of a symbol in a project is where somebody reads what it needs and decides; each
-further use repeats that. The minutes are a rule of thumb, not a measurement.
+The first use of a symbol or behaviour in a project is where somebody reads what it needs and
+decides; each further use repeats that. The minutes are a rule of thumb, not a measurement.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Effort:
 
 
 def as_time(minutes: float) -> str:
-    """Returns a duration as people say it: "45 min", "3 h", "4 days" of eight hours."""
+    """Returns a duration as people say it: "45 min", "3 h", "4 working days" of eight hours."""
     if minutes < 90:
         return f"{round(minutes)} min"
     hours = minutes / 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from shared.tools.scan import signs
+from shared.tools.scan import behaviour_rules
 from shared.tools.scan.nodes import children
 from shared.tools.scan.statements import Statements
 from shared.tools.scan.values import OTHER, Constant, Instance, Value, merged
@@ -43,11 +43,11 @@ class Expressions(Statements):
             self.bind_target(generator.target, None)
             for test in generator.ifs:
                 self.visit(test)
-        self.loops += 1
+        self.loop_depth += 1
         for part in ("key", "value", "elt"):
             if hasattr(node, part):
                 self.visit(getattr(node, part))
-        self.loops -= 1
+        self.loop_depth -= 1
         self.scopes[-1].layers.pop()
         return OTHER
 
@@ -66,5 +66,5 @@ class Expressions(Statements):
     def compare(self, node: ast.Compare) -> Value:
         """Looks for `==` on tensors."""
         values = [self.visit(part) for part in [node.left, *node.comparators]]
-        signs.comparison(self.sign, node, values)
+        behaviour_rules.comparison(self.add_behaviour, node, values)
         return None

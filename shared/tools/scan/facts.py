@@ -59,24 +59,33 @@ class Unresolved:
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
-    """A place that shows one of the behaviours of `behaviours.toml`."""
+class FoundBehaviour:
+    """A place that shows one of the behaviours of `behaviours.toml`.
+
+    Attributes:
+        place: where it begins.
+        name: of the behaviour.
+        written: what shows it, such as "feed_dict=".
+    """
 
     place: Place
-    behaviour: str
+    name: str
     written: str
 
 
 @dataclass(slots=True)
 class Facts:
-    """What one file holds.
+    """What one file contains.
 
     Attributes:
         path: of the file, from the scanned folder.
         module: its dotted name, such as "models.cnn".
-        parser: with which it was parsed.
+        parser: with which it was parsed; "" where it was not.
         lines: their number.
         mentions: whether its text names TensorFlow.
+        uses: of symbols, in the order in which they were visited.
+        unresolved: uses whose symbol the text does not tell.
+        behaviours: that no symbol's name shows.
         exports: module-level names and what they stand for, TensorFlow's and references only.
         wildcards: modules of which it imports all names: "tf.…" or a local module's name.
         imports: local modules that it imports, by dotted name.
@@ -92,7 +101,7 @@ class Facts:
     mentions: bool = False
     uses: list[Use] = field(default_factory=list)
     unresolved: list[Unresolved] = field(default_factory=list)
-    signs: list[Sign] = field(default_factory=list)
+    behaviours: list[FoundBehaviour] = field(default_factory=list)
     exports: dict[str, Value] = field(default_factory=dict)
     wildcards: list[str] = field(default_factory=list)
     imports: set[str] = field(default_factory=set)
@@ -110,5 +119,5 @@ class Facts:
             return Place(place.line, len(before.decode("utf-8", "replace")) + 1)
 
         self.uses = [replace(use, place=moved(use.place)) for use in self.uses]
-        self.signs = [replace(sign, place=moved(sign.place)) for sign in self.signs]
+        self.behaviours = [replace(each, place=moved(each.place)) for each in self.behaviours]
         self.unresolved = [replace(each, place=moved(each.place)) for each in self.unresolved]

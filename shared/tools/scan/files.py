@@ -37,7 +37,7 @@ class Analyzer:
         self.modules = ModuleIndex(paths)
 
     def file(self, path: str, fully: bool = False) -> Outcome:
-        """Returns what a file holds, or why it cannot be told.
+        """Returns what is found in a file, or why nothing can be.
 
         Args:
             path: from the root.
@@ -49,7 +49,7 @@ class Analyzer:
             return Problem(path, str(error))
 
     def source(self, path: str, source: Source, fully: bool = False) -> Outcome:
-        """Returns what a text holds that stands, or could stand, under `path`."""
+        """Returns what is found in a text that stands, or could stand, under `path`."""
         facts = Facts(path, dotted(path), cells=source.cells)
         facts.lines = source.text.count("\n") + (not source.text.endswith("\n"))
         facts.mentions = "tensorflow" in source.text

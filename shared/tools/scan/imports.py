@@ -19,7 +19,7 @@ class Imports(Walker):
             if path is not None:
                 self.facts.mentions = True
                 if path != "tf":
-                    self.add(node, path, alias.name, "import")
+                    self.add_use(node, path, alias.name, "import")
                 self.bind(alias.asname or "tensorflow", path if alias.asname else "tf")
                 continue
             self.bind(*self.imported_module(alias))
@@ -55,11 +55,11 @@ class Imports(Walker):
         if alias.name == "*":
             self.facts.wildcards.append(path)
             if path != "tf":
-                self.add(node, path, whole_name(path), "import")
+                self.add_use(node, path, whole_name(path), "import")
             return
         found = tensorflow_path(f"{whole_name(path)}.{alias.name}") or path
         if found != "tf":
-            self.add(node, found, f"{node.module}.{alias.name}", "import")
+            self.add_use(node, found, f"{node.module}.{alias.name}", "import")
         self.bind(alias.asname or alias.name, found)
 
     def from_local(self, node: ast.ImportFrom, module: str, alias: ast.alias) -> None:

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from shared.tools.scan import source_files, trying, upgrade
+from shared.tools.scan.behaviour_rules import BATCH_NORM, RUNS_UPDATES
 from shared.tools.scan.behaviours import behaviours
 from shared.tools.scan.effort import Effort
-from shared.tools.scan.facts import Facts, Place, Sign, Use
+from shared.tools.scan.facts import Facts, FoundBehaviour, Place, Use
 from shared.tools.scan.files import Analyzer, Outcome, analyze_all, default_jobs
 from shared.tools.scan.idioms import Idiom, idioms_of
 from shared.tools.scan.linking import link
 from shared.tools.scan.port_order import port_order
 from shared.tools.scan.reading import Source
-from shared.tools.scan.signs import BATCH_NORM, RUNS_UPDATES
 from shared.tools.scan.source_files import Problem
 from shared.tools.scan.verdicts import (
     KINDS,
@@ -34,7 +34,7 @@ STDIN = "<stdin>"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One use of a symbol, one sign of behaviour, or one thing that could not be resolved.
+    """One use of a symbol, one behaviour, or one use whose symbol could not be resolved.
 
     Attributes:
         path: of the file, from the scanned folder.
@@ -221,14 +221,15 @@ def _imports_of(files: Mapping[str, Facts], name: str, using: Mapping[str, Facts
 
 
 def _add_update_ops(files: Mapping[str, Facts]) -> None:
-    """Adds a sign where layers of batch normalization are made and nothing runs their updates."""
+    """Adds a behaviour where nothing runs the updates of the batch normalization that is made."""
     every = [use.value for facts in files.values() for use in facts.uses]
     if any(isinstance(path, str) and RUNS_UPDATES.search(path) for path in every):
         return
     for facts in files.values():
         first = next((u for u in facts.uses if BATCH_NORM.match(str(u.value))), None)
         if first is not None and not facts.updates_in_place:
-            facts.signs.append(Sign(first.place, "update-ops-never-run", first.written))
+            found = FoundBehaviour(first.place, "update-ops-never-run", first.written)
+            facts.behaviours.append(found)
 
 
 def _findings(facts: Facts, effort: Effort) -> Iterator[Finding]:
@@ -263,9 +264,9 @@ def _rows(facts: Facts) -> Iterator[tuple[Place, str, str, str, str, str, str]]:
         judged = verdict(str(use.value))
         kind = kind_of_use(judged, use.arguments)
         yield use.place, "use", judged.symbol, use.written, use.form, kind, ""
-    for sign in facts.signs:
-        meant = behaviours()[sign.behaviour]
-        yield sign.place, "behaviour", meant.name, sign.written, "", meant.kind, meant.title
+    for found in facts.behaviours:
+        meant = behaviours()[found.name]
+        yield found.place, "behaviour", meant.name, found.written, "", meant.kind, meant.title
     for unknown in facts.unresolved:
         name = unknown.likely or ""
         yield unknown.place, "unresolved", name, unknown.written, "", "unresolved", unknown.reason

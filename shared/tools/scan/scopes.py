@@ -1,13 +1,13 @@
-"""The names of one file, scope by scope: what each stands for at the place that is looked at."""
+"""The names of one file, scope by scope: what each stands for where it is used."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
-from shared.tools.scan.facts import Arguments, Facts, Sign, Use
+from shared.tools.scan.facts import Arguments, Facts, FoundBehaviour, Use
 from shared.tools.scan.modules import ModuleIndex
 from shared.tools.scan.nodes import children, place_of
 from shared.tools.scan.parameters import Function, Parameters
@@ -20,9 +20,10 @@ class Scope:
     """The names of a module, class or function; a branch has names of its own until it ends."""
 
     def __init__(self, is_class: bool = False) -> None:
-        self.layers: list[Names] = [{}]
+        self.layers: list[Names] = [{}]  # names bound in each open branch, the innermost last
         self.is_class = is_class
-        self.later: list[Callable[[], None]] = []  # the bodies of functions
+        # Calls that visit the bodies of functions, once the scope is complete.
+        self.later: list[Callable[[], None]] = []
         self.globals: set[str] = set()
         self.functions: dict[str, Function | ast.ClassDef | None] = {}  # None: several of a name
 
@@ -34,16 +35,33 @@ class Scope:
         return False, None
 
 
+class WaitingUse(NamedTuple):
+    """A use of `self.a.b`, found before any method binds `self.a`.
+
+    Attributes:
+        node: `self.a`.
+        names: those after it, here "b".
+        is_called: whether the whole is called.
+    """
+
+    node: ast.Attribute
+    names: list[str]
+    is_called: bool
+
+
 class SelfAttributes:
     """The attributes of `self` in a class, and the uses of those that are not bound yet."""
 
     def __init__(self) -> None:
         self.bound: Names = {}
-        self.waiting: list[tuple[ast.Attribute, list[str], bool]] = []
+        self.waiting: list[WaitingUse] = []
 
 
 class Walker:
-    """Visits the nodes of a file, each by its handler, and keeps what names stand for."""
+    """Base class of the file analysis: visits nodes, and keeps what names stand for.
+
+    `analysis.py` fills `handlers`, the method by the type of node.
+    """
 
     def __init__(self, facts: Facts, modules: ModuleIndex, parameters: Parameters) -> None:
         """Begins at the top of a module; what is found is added to `facts`."""
@@ -51,9 +69,9 @@ class Walker:
         self.facts = facts
         self.modules = modules
         self.scopes = [Scope()]
-        self.selves: list[SelfAttributes | None] = [None]
-        self.self_names: list[str] = [""]
-        self.loops = 0
+        self.selves: list[SelfAttributes | None] = [None]  # of each open class and method
+        self.self_names: list[str] = [""]  # what each of them calls `self`
+        self.loop_depth = 0
         self.callee: ast.AST | None = None  # the name that is called, while it is visited
         self.handlers: dict[type, Callable[[Any], Any]] = {}
 
@@ -84,12 +102,12 @@ class Walker:
     def scope(self, scope: Scope) -> Iterator[None]:
         """Enters a scope; on the way out visits the functions that it holds."""
         self.scopes.append(scope)
-        loops, self.loops = self.loops, 0
+        around, self.loop_depth = self.loop_depth, 0
         try:
             yield
             self.run_later()
         finally:
-            self.loops = loops
+            self.loop_depth = around
             self.scopes.pop()
 
     # ---- names ----
@@ -192,28 +210,28 @@ class Walker:
     @contextmanager
     def loop(self) -> Iterator[None]:
         """Visits a loop's body as a branch."""
-        self.loops += 1
+        self.loop_depth += 1
         names = self.branch_begin()
         yield
-        self.loops -= 1
+        self.loop_depth -= 1
         self.branch_end(names)
 
     # ---- what is found ----
 
-    def add(self, node: ast.AST, value: Value, written: str, form: str) -> None:
-        """Adds a use."""
+    def add_use(self, node: ast.AST, value: Value, written: str, form: str) -> None:
+        """Records a use of a symbol."""
         self.facts.uses.append(Use(place_of(node), value, written, form))
 
     def add_arguments(self, node: ast.Call) -> None:
-        """Adds to the use that a call is, the newest, what the call gives it."""
+        """Records the arguments of a call in the use just added, if it is the called function."""
         use = self.facts.uses[-1]
         words = [word.arg for word in node.keywords]
         starred = any(isinstance(each, ast.Starred) for each in node.args)
-        # Of `tf.a(x).b(y)`, where b is no use, the newest is a, which has its arguments already.
+        # In `tf.a(x).b(y)`, where b is no use, the last one is a, which has its arguments already.
         is_inner = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Call)
         if use.place == place_of(node.func) and not (starred or None in words or is_inner):
             use.arguments = Arguments(len(node.args), tuple(filter(None, words)))
 
-    def sign(self, node: ast.AST, behaviour: str, written: str) -> None:
-        """Adds a sign of behaviour."""
-        self.facts.signs.append(Sign(place_of(node), behaviour, written))
+    def add_behaviour(self, node: ast.AST, behaviour: str, written: str) -> None:
+        """Records a place that shows a behaviour."""
+        self.facts.behaviours.append(FoundBehaviour(place_of(node), behaviour, written))

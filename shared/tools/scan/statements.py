@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from shared.tools.scan import signs
+from shared.tools.scan import behaviour_rules
 from shared.tools.scan.chains import Chains
 from shared.tools.scan.nodes import instance_of, unpacked
 from shared.tools.scan.scopes import Scope, SelfAttributes
@@ -23,7 +23,7 @@ class Statements(Chains):
                 self.bind_target(target, value)
             return
         value = self.visit(node.value)
-        signs.assignment(self.sign, node, value)
+        behaviour_rules.assignment(self.add_behaviour, node, value)
         for target in node.targets:
             self.bind_target(target, value)
 
@@ -74,7 +74,8 @@ class Statements(Chains):
         """Binds what a context gives, and visits its body."""
         for item in node.items:
             value = self.visit(item.context_expr)
-            signs.context(self.sign, item.context_expr, self.value_of(item.context_expr))
+            entered = self.value_of(item.context_expr)
+            behaviour_rules.context(self.add_behaviour, item.context_expr, entered)
             if item.optional_vars is not None:
                 self.bind_target(item.optional_vars, value)
         self.block(node.body)
@@ -144,8 +145,8 @@ class Statements(Chains):
             )
         self.self_names.pop()
         self.selves.pop()
-        for attribute_node, names, is_called in attributes.waiting:
-            value = attributes.bound.get(attribute_node.attr)
-            self.follow(attribute_node, value, names, is_called, ast.unparse(attribute_node))
+        for use in attributes.waiting:
+            value = attributes.bound.get(use.node.attr)
+            self.follow(use.node, value, use.names, use.is_called, ast.unparse(use.node))
         self.bind_function(node)
         self.parameters.define_class(node)

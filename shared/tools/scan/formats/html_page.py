@@ -85,9 +85,10 @@ def _totals(scan: Scan) -> Iterator[str]:
     )
     rule = "; ".join(f"{kind} {first:g} and {other:g}" for kind, (first, other) in MINUTES.items())
     yield (
-        f"<p>{scan.share_resolved:.1%} of uses resolved; {len(scan.of('behaviour')):,} signs of "
-        f"behaviour. Estimated effort: <strong>{as_time(scan.minutes)}</strong>, by a rule of "
-        f"thumb. Minutes for the first use of a symbol and for each further one: {rule}.</p>"
+        f"<p>{scan.share_resolved:.1%} of uses resolved; {len(scan.of('behaviour')):,} behaviours "
+        f"that no name shows. Estimated effort: <strong>{as_time(scan.minutes)}</strong>, by a "
+        "rule of thumb. Minutes for the first use of a symbol or behaviour and for each further "
+        f"one: {rule}.</p>"
     )
 
 

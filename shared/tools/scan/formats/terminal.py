@@ -195,7 +195,7 @@ def _totals(scan: Scan) -> Iterator[str]:
         yield f"{len(scan.problems):,} not scanned, {scan.ignored:,} left out by .gitignore"
     for kind, count in scan.totals().items():
         yield f"{count:>8,}  {kind}"
-    yield f"{len(scan.of('behaviour')):>8,}  signs of behaviour"
+    yield f"{len(scan.of('behaviour')):>8,}  behaviours that no name shows"
     yield f"{scan.share_resolved:.1%} of uses resolved"
     yield f"estimated effort: {as_time(scan.minutes)} (a rule of thumb: docs/scan.md)"
 

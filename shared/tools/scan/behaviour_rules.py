@@ -54,8 +54,8 @@ _READERS = {
 }
 
 
-def call(add: Add, node: ast.Call, function: Value, loops: int) -> None:
-    """Adds what a call shows; `loops` is the number of loops around it."""
+def call(add: Add, node: ast.Call, function: Value, loop_depth: int) -> None:
+    """Adds what a call shows; `loop_depth` is the number of loops around it."""
     words = {word.arg: word.value for word in node.keywords}
     if "feed_dict" in words:
         add(node, "feed-dict", "feed_dict=")
@@ -69,7 +69,7 @@ def call(add: Add, node: ast.Call, function: Value, loops: int) -> None:
         return
     if function.endswith("Session.run") and len(node.args) > 1 and "feed_dict" not in words:
         add(node, "feed-dict", "second argument of run")
-    if function in _VARIABLES and loops:
+    if function in _VARIABLES and loop_depth:
         add(node, "variable-in-loop", function)
     if _SCHEDULES.match(function):
         add(node, "schedule-of-global-step", function)
@@ -131,8 +131,8 @@ def comparison(add: Add, node: ast.Compare, values: Sequence[Value]) -> None:
         constants = [node.left, *node.comparators][index : index + 2]
         is_none = any(isinstance(c, ast.Constant) and c.value is None for c in constants)
         if isinstance(operator, (ast.Eq, ast.NotEq)) and any(side in _TENSORS for side in sides):
-            sign = "==" if isinstance(operator, ast.Eq) else "!="
-            add(node, "tensor-equality", f"{sign} None" if is_none else sign)
+            written = "==" if isinstance(operator, ast.Eq) else "!="
+            add(node, "tensor-equality", f"{written} None" if is_none else written)
 
 
 def context(add: Add, node: ast.AST, value: Value) -> None:
