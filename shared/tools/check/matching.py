@@ -36,7 +36,10 @@ _KINDS = (
 
 @dataclass(frozen=True)
 class Match:
-    """A variable of A, that of B, and why they are taken for one; `sure` where values say so."""
+    """A variable of A, that of B, and why they are taken for one.
+
+    `sure` unless nothing but a shape or the order of creation says so.
+    """
 
     a: str
     b: str
@@ -58,21 +61,23 @@ class Matching:
         return {match.a: match.b for match in self.matches}
 
 
-def _forms(side: Values) -> dict[str, tuple[int | None, ...]]:
-    infos = {t.name: t.shape for t in side.trace.tensors if t.stage == "variable"}
-    floats = {n: s for n, s in infos.items() if side.is_float("variable", n)}
-    return floats or infos
+def _shapes(side: Values) -> dict[str, tuple[int | None, ...]]:
+    """Returns the shapes of the floating-point variables; of all, where none is one."""
+    shapes = {t.name: t.shape for t in side.trace.tensors if t.stage == "variable"}
+    floats = {n: s for n, s in shapes.items() if side.is_float("variable", n)}
+    return floats or shapes
 
 
-def _start(side: Values, name: str) -> np.ndarray | None:
+def _initial_value(side: Values, name: str) -> np.ndarray | None:
     return side.before("variable", name, side.first_step())
 
 
 def match(a: Values, b: Values, given: Mapping[str, str] | None = None) -> Matching:
     """Proposes which variables are the same.
 
-    In this order: as given; by equal names; by equal values at the start, where only one of each
-    has them; by the only one of its shape; by order of creation among those of one shape.
+    In this order: as given; by equal names; by initial values that only one variable of each side
+    has; by a shape that only one variable of each side has; by order of creation among those of one
+    shape.
 
     Args:
         a: the reference.
@@ -82,102 +87,108 @@ def match(a: Values, b: Values, given: Mapping[str, str] | None = None) -> Match
     Raises:
         UsageError: a given name stands in neither trace, or the shapes differ.
     """
-    forms_a, forms_b = _forms(a), _forms(b)
+    shapes_a, shapes_b = _shapes(a), _shapes(b)
     found: dict[str, Match] = {}
-    left_b = dict(forms_b)
+    left_b = dict(shapes_b)
 
-    def take(name: str, other: str, reason: str, sure: bool) -> None:
-        found[name] = Match(name, other, reason, sure)
-        left_b.pop(other, None)
+    def take(one: Match) -> None:
+        found[one.a] = one
+        left_b.pop(one.b, None)
 
     for name, other in (given or {}).items():
-        _check_given(name, other, forms_a, forms_b)
-        take(name, other, "given", True)
+        _check_given(name, other, shapes_a, shapes_b)
+        take(Match(name, other, "given", True))
     for rule in (_by_name, _by_value, _by_shape, _by_order):
-        left_a = {n: s for n, s in forms_a.items() if n not in found}
-        for name, other, reason, sure in rule(a, b, left_a, left_b):
-            take(name, other, reason, sure)
-    only_a = tuple(n for n in forms_a if n not in found)
-    return Matching(tuple(found[n] for n in forms_a if n in found), only_a, tuple(left_b))
+        left_a = {n: s for n, s in shapes_a.items() if n not in found}
+        for one in rule(a, b, left_a, left_b):
+            take(one)
+    only_a = tuple(n for n in shapes_a if n not in found)
+    return Matching(tuple(found[n] for n in shapes_a if n in found), only_a, tuple(left_b))
 
 
-def _check_given(
-    name: str, other: str, forms_a: Mapping[str, tuple], forms_b: Mapping[str, tuple]
-) -> None:
-    for wanted, forms, side in ((name, forms_a, "old"), (other, forms_b, "new")):
-        if wanted not in forms:
+Shapes = Mapping[str, tuple]
+
+
+def _check_given(name: str, other: str, shapes_a: Shapes, shapes_b: Shapes) -> None:
+    for wanted, shapes, side in ((name, shapes_a, "old"), (other, shapes_b, "new")):
+        if wanted not in shapes:
             raise UsageError(f"--map: the {side} program has no variable {wanted!r}")
-    if forms_a[name] != forms_b[other]:
+    if shapes_a[name] != shapes_b[other]:
         raise UsageError(
-            f"--map: {name!r} is {list(forms_a[name])} and {other!r} is {list(forms_b[other])}"
+            f"--map: {name!r} is {list(shapes_a[name])} and {other!r} is {list(shapes_b[other])}"
         )
 
 
-Found = list[tuple[str, str, str, bool]]
-Forms = Mapping[str, tuple]
-
-
 def _plain(name: str) -> str:
+    """Returns a name without the ":0" of a tensor."""
     return re.sub(r":\d+$", "", name).strip("/")
 
 
-def _by_name(a: Values, b: Values, left_a: Forms, left_b: Forms) -> Found:
+def _by_name(a: Values, b: Values, left_a: Shapes, left_b: Shapes) -> list[Match]:
     by_plain = {_plain(n): n for n in left_b}
     pairs = [(n, by_plain.get(_plain(n))) for n in left_a]
-    return [(n, o, "name", True) for n, o in pairs if o and left_a[n] == left_b[o]]
+    return [Match(n, o, "name", True) for n, o in pairs if o and left_a[n] == left_b[o]]
 
 
-def _by_value(a: Values, b: Values, left_a: Forms, left_b: Forms) -> Found:
+def _by_value(a: Values, b: Values, left_a: Shapes, left_b: Shapes) -> list[Match]:
     def keys(side: Values, names: Iterable[str]) -> dict[str, bytes]:
-        starts = {n: _start(side, n) for n in names}
+        """Returns shape and bytes of the initial values, by name; not of those with one number."""
+        values = {n: _initial_value(side, n) for n in names}
         return {
-            n: repr(s.shape).encode() + s.tobytes()
-            for n, s in starts.items()
-            if s is not None and np.unique(s).size > 1
+            n: repr(v.shape).encode() + v.tobytes()
+            for n, v in values.items()
+            if v is not None and np.unique(v).size > 1
         }
 
     in_a, in_b = keys(a, left_a), keys(b, left_b)
     counts = Counter(in_a.values()) + Counter(in_b.values())
     by_value = {value: name for name, value in in_b.items()}
     return [
-        (n, by_value[v], "value", True) for n, v in in_a.items() if v in by_value and counts[v] == 2
+        Match(n, by_value[v], "value", True)
+        for n, v in in_a.items()
+        if v in by_value and counts[v] == 2
     ]
 
 
-def _by_shape(a: Values, b: Values, left_a: Forms, left_b: Forms) -> Found:
+def _by_shape(a: Values, b: Values, left_a: Shapes, left_b: Shapes) -> list[Match]:
     in_a, in_b = Counter(left_a.values()), Counter(left_b.values())
     by_shape = {shape: name for name, shape in left_b.items()}
     return [
-        (n, by_shape[s], "only one of its shape", False)
+        Match(n, by_shape[s], "only one of its shape", False)
         for n, s in left_a.items()
         if in_a[s] == 1 and in_b[s] == 1
     ]
 
 
-def _by_order(a: Values, b: Values, left_a: Forms, left_b: Forms) -> Found:
-    """Among variables of one shape: those whose last word agrees, in order; else all in order."""
-    found: Found = []
-    for key in (lambda n: _role(n), lambda n: ""):
-        used = {n for n, *_ in found}, {o for _, o, *_ in found}
+def _by_order(a: Values, b: Values, left_a: Shapes, left_b: Shapes) -> list[Match]:
+    """Matches variables of one shape in order: those with the same last word first, then the rest.
+
+    Only where both sides have as many of them.
+    """
+    found: list[Match] = []
+    for key in (_role, lambda n: ""):
+        used = {m.a for m in found}, {m.b for m in found}
         groups = _grouped(left_a, used[0], key), _grouped(left_b, used[1], key)
         for group, names in groups[0].items():
             others = groups[1].get(group, [])
             if len(names) == len(others):
                 found += [
-                    (n, o, "order of creation", False) for n, o in zip(names, others, strict=True)
+                    Match(n, o, "order of creation", False)
+                    for n, o in zip(names, others, strict=True)
                 ]
     return found
 
 
-def _grouped(forms: Forms, used: set[str], key: Callable[[str], str]) -> dict[tuple, list[str]]:
+def _grouped(shapes: Shapes, used: set[str], key: Callable[[str], str]) -> dict[tuple, list[str]]:
     groups: dict[tuple, list[str]] = {}
-    for name, shape in forms.items():
+    for name, shape in shapes.items():
         if name not in used:
             groups.setdefault((shape, key(name)), []).append(name)
     return groups
 
 
 def _role(name: str) -> str:
+    """Returns the last word of a name without its number: "kernel" also for "weights" and "w"."""
     word = re.split(r"[/.]", _plain(name))[-1].lower()
     word = re.sub(r"_?\d+$", "", word)
     same = {"weights": "kernel", "w": "kernel", "biases": "bias", "b": "bias"}
@@ -297,7 +308,8 @@ def _match_logits(a: Values, b: Values) -> list[tuple[str, str]]:
     return list(found.items())
 
 
-_SAME_LOGITS = 1e-3  # relative L2; rounding moves first logits by 1e-5 at most, other ones by parts
+# Relative L2. Rounding moves the first logits by 1e-5 at most; other logits differ by tenths.
+_SAME_LOGITS = 1e-3
 
 
 def _logits_apart(a: Values, b: Values, name: str, other: str, step: int) -> float | None:
@@ -308,7 +320,7 @@ def _logits_apart(a: Values, b: Values, name: str, other: str, step: int) -> flo
 
 
 def _in_order(a: Values, b: Values, in_a: list[str], in_b: list[str]) -> dict[str, str]:
-    """Matches batch tensors by their place, less the scalars, such as a rate that is fed."""
+    """Matches batch tensors by their place, without scalars such as a rate that is fed."""
     ranks = [
         {t.name: len(t.shape) for t in side.trace.tensors if t.stage == "batch"} for side in (a, b)
     ]

@@ -1,4 +1,8 @@
-"""Partners of variables of one shape, told by their names."""
+"""Finds the TF2 partner of each TF1 variable by names, among variables of one shape and dtype.
+
+Each function `of_…` is one rule: it returns the TF2 variables that a TF1 variable may be, by TF1
+name. The proposal takes two for a pair where there is no other choice.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,12 @@ from typing import Any
 from shared.tools.checkpoint_conversion.contents import Variable
 from shared.tools.checkpoint_conversion.names import is_automatic_part, leaf_of, path_of, paths_of
 
-Part = tuple[str, Any]  # the meaning of a name's last part, and a scope or (name, number)
-Matches = dict[str, tuple[Variable, ...]]  # partners by TF1 name
+Part = tuple[str, Any]  # the meaning of a name's last part, and a scope or (scope, number)
+Matches = dict[str, tuple[Variable, ...]]  # possible partners by TF1 name
 _NUMBERED = re.compile(r"(.*?)s?_?(\d+)")
-# What a layer has one of, so that nothing else of one shape means the same.
+# A layer has only one of each of these.
 _MEANINGS = ("beta", "gamma", "moving_mean", "moving_variance")
-_WEIGHTS = ("kernel", "embeddings")  # what a layer is made for
+_WEIGHTS = ("kernel", "embeddings")  # the main variable of a layer
 _KNOWN = {*_MEANINGS, *_WEIGHTS, "bias", "depthwise_kernel", "pointwise_kernel"}
 
 
@@ -25,12 +29,12 @@ def _unique(variables: Iterable[Variable]) -> tuple[Variable, ...]:
 
 
 def _named_paths(variable: Variable) -> set[tuple[str, ...]]:
-    """Returns the names of a variable in which no part is a library's, such as `dense_1`."""
+    """Returns the paths of a variable in which no scope was named by a library, as `dense_1` is."""
     return {p for p in paths_of(variable) if not any(is_automatic_part(part) for part in p[:-1])}
 
 
 def of_equal_paths(tf1: list[Variable], tf2: list[Variable]) -> Matches:
-    """Returns the variables with the same path, which a person named, by TF1 name."""
+    """Returns the variables with the same path, in which a person named every scope."""
     by_path = collections.defaultdict(list)
     for b in tf2:
         for path in _named_paths(b):
@@ -41,7 +45,7 @@ def of_equal_paths(tf1: list[Variable], tf2: list[Variable]) -> Matches:
 
 
 def of_equal_endings(tf1: list[Variable], tf2: list[Variable]) -> Matches:
-    """Returns the variables one of whose paths ends in the other's, by TF1 name."""
+    """Returns the variables whose path ends in the other's, whichever is the longer."""
     by_path, by_ending = collections.defaultdict(list), collections.defaultdict(list)
     for b in tf2:
         for path in _named_paths(b):
@@ -59,10 +63,10 @@ def of_equal_endings(tf1: list[Variable], tf2: list[Variable]) -> Matches:
 
 
 def of_shared_scopes(tf1: list[Variable], tf2: list[Variable]) -> Matches:
-    """Returns the variables that share a part of a name that no other has, by TF1 name.
+    """Returns the variables that share a part of a name that no other variable of a side has.
 
-    A part is a scope or an attribute that a person named. A number counts where both sides have
-    the same numbers: `block_0/kernel` is `blocks/0/kernel`, unless TF1 counts from 1.
+    A part is a scope or an attribute that a person named. One with a number is evidence where both
+    sides have the same numbers: `block_0/kernel` is `blocks/0/kernel`, unless TF1 counts from 1.
     """
     one = {a.name: _parts_of([path_of(a)]) for a in tf1}
     other = {b.name: _parts_of(paths_of(b)) for b in tf2}
@@ -77,11 +81,11 @@ def of_shared_scopes(tf1: list[Variable], tf2: list[Variable]) -> Matches:
 
 
 def of_equal_signatures(tf1: list[Variable], tf2: list[Variable]) -> Matches:
-    """Returns the variables that share all parts of their names that both sides have, by TF1 name.
+    """Returns the variables whose names have the same parts, of those that occur on both sides.
 
-    `encoder/layer_0/attention/self/query/kernel` is `layer/0/attention/query/kernel`, if nothing
-    else on either side has the same of the parts layer 0, attention, query, which all occur on both
-    sides. A kernel that TF1 has as a variable of its own, such as `layer0/filter`, is the kernel of
+    `encoder/layer_0/attention/self/query/kernel` is `layer/0/attention/query/kernel` if layer 0,
+    attention and query occur on both sides, encoder and self on one only, and nothing else has the
+    same three. A kernel that TF1 has as a variable of its own, such as `layer0/filter`, is that of
     the layer `layer/0/filter`.
     """
     sides = _signatures(tf1, tf2)
@@ -104,13 +108,13 @@ def of_equal_signatures(tf1: list[Variable], tf2: list[Variable]) -> Matches:
 
 
 def _signatures(tf1: list[Variable], tf2: list[Variable]) -> list[dict[str, frozenset[Any]]]:
-    """Returns the parts of each name that occur on both sides, by name."""
+    """Returns for each side, by name, the parts of the name that occur on both sides."""
     parts = [{v.name: _parts_of(paths_of(v)) for v in side} for side in (tf1, tf2)]
     leaves = [{v.name: {leaf_of(p) for p in paths_of(v)} for v in side} for side in (tf1, tf2)]
     numbers = [_numbers_anywhere(side.values()) for side in parts]
     sides = [
         {
-            name: {part for _, part in own if _counts(part, numbers)} | last[name]
+            name: {part for _, part in own if _is_evidence(part, numbers)} | last[name]
             for name, own in side.items()
         }
         for side, last in zip(parts, leaves, strict=True)
@@ -122,8 +126,9 @@ def _signatures(tf1: list[Variable], tf2: list[Variable]) -> list[dict[str, froz
 def _may_be(leaf: str, leaves: set[str], signature: frozenset[Any], alone: bool) -> bool:
     """Whether TF1's last part may mean one of TF2's.
 
-    A word of a program's own is a layer's kernel where it is the layer's name, or where it is the
-    only one of its shape in its scope. DepthwiseConv2D calls its kernel no more than that.
+    A word that no library uses, such as "filter", may mean the kernel of a layer: where the layer
+    has that name, which is then in the signature, or where the variable is `alone`, the only one of
+    its shape in its scope. Keras's DepthwiseConv2D calls its depthwise kernel "kernel".
     """
     if leaf in leaves or (leaf == "depthwise_kernel" and "kernel" in leaves):
         return True
@@ -131,7 +136,7 @@ def _may_be(leaf: str, leaves: set[str], signature: frozenset[Any], alone: bool)
 
 
 def of_only_meaning(tf1: list[Variable], tf2: list[Variable]) -> Matches:
-    """Returns the variables that alone on both sides are a beta, a moving mean, …, by TF1 name."""
+    """Returns the beta, gamma, moving mean or variance that is the only one on both sides."""
     one, other = collections.defaultdict(list), collections.defaultdict(list)
     for a in tf1:
         one[leaf_of(path_of(a))].append(a)
@@ -145,11 +150,11 @@ def of_only_meaning(tf1: list[Variable], tf2: list[Variable]) -> Matches:
 def beside_pairs(
     sure: Mapping[str, Sequence[str]], tf2_variables: Mapping[str, Variable]
 ) -> Callable[[list[Variable], list[Variable]], Matches]:
-    """Returns a way to match what stands beside a sure pair: a bias in the layer of its kernel.
+    """Returns a rule for what is beside a sure pair: a bias belongs to the layer of its kernel.
 
     Args:
         sure: TF2 names by TF1 name.
-        tf2_variables: all of TF2. Of its names, one that several variables have is no layer's.
+        tf2_variables: all variables of TF2; a path that several of them have belongs to no layer.
     """
     counts = collections.Counter(p for v in tf2_variables.values() for p in set(paths_of(v)))
 
@@ -177,9 +182,9 @@ def beside_pairs(
 
 
 def _parts_of(paths: Iterable[Sequence[str]]) -> set[Part]:
-    """Returns parts of names with the meaning of the last; numbers as (name, number).
+    """Returns the scopes of paths, each with the meaning of the last part; see `Part`.
 
-    Scopes count joined as well: a layer of Keras has no "/" in its name, so that a port writes
+    Joined scopes are among them: a layer of Keras has no "/" in its name, so that a port writes
     `down1/conv1` as `down1_conv1`.
     """
     return {
@@ -190,12 +195,13 @@ def _parts_of(paths: Iterable[Sequence[str]]) -> set[Part]:
 
 
 def _numbered(part: str) -> Any:
+    """Returns ("layer", 0) for "layer_0" or "layers_0", and a part without a number as it is."""
     match = _NUMBERED.fullmatch(part)
     return (match[1].rstrip("s"), int(match[2])) if match else part
 
 
 def _single(path: Sequence[str]) -> Iterator[str]:
-    """Yields the scopes of a path that a person named, a number with the name before it."""
+    """Yields the scopes of a path that a person named: "layers_0" for the 0 of `layers/0`."""
     scopes = path[:-1]
     for before, part in zip(("", *scopes), scopes, strict=False):
         if not is_automatic_part(part):
@@ -212,50 +218,56 @@ def _joined(path: Sequence[str]) -> Iterator[str]:
 
 
 def have_words_of_their_own(a: Variable, b: Variable) -> bool:
-    """Whether both of two names have a scope that a person named and that the other has not.
+    """Whether each of two variables has a scope that a person named and that the other lacks.
 
-    Beside the same neighbours, `encoder/old` and `encoder/new` are the last that are left, and may
-    well be two things: one that was not ported, and one that TF1 does not have.
+    If `encoder/old` and `encoder/new` are the last ones left of their shape, they may be two
+    things: one that was not ported, and one that TF1 does not have.
     """
-    words, own = _words(path_of(a))
+    words, scopes = _words(path_of(a))
     for path in paths_of(b):
-        other_words, other_own = _words(path)
-        if other_own and (other_own <= words or own <= other_words):
+        other_words, other_scopes = _words(path)
+        if other_scopes and (other_scopes <= words or scopes <= other_words):
             return False
     return True
 
 
 def _words(path: Sequence[str]) -> tuple[set[Any], set[Any]]:
-    """Returns all that a path may be called by, and the scopes in it that a person named."""
+    """Returns all words of a path, joined scopes too, and the scopes that a person named."""
+    # The `layers` of `layers/0` is an attribute that holds a list, and no scope of its own.
     lists = {part for part, behind in itertools.pairwise(path) if behind.isdigit()}
     words = {_numbered(part) for part in (*_single(path), *_joined(path), path[-1])}
     return words, {_numbered(part) for part in _single(path) if part not in lists}
 
 
-Numbers = Mapping[str, set[tuple[int, ...]]]  # by a name with # for its numbers
+Numbers = Mapping[str, set[tuple[int, ...]]]  # by a scope with # for its numbers
 
 
 def numbers_of(variables: Iterable[Variable]) -> Numbers:
-    """Returns the numbers that each name has: 1, 2 and 3 for layer_#."""
+    """Returns the numbers of each scope: {(1,), (2,), (3,)} for "layer_#"."""
     found: dict[str, set[tuple[int, ...]]] = collections.defaultdict(set)
     for variable in variables:
-        for name, numbers in _numbered_names(variable):
-            found[name].add(numbers)
+        for scope, numbers in _numbered_scopes(variable):
+            found[scope].add(numbers)
     return found
 
 
 def are_numbered_alike(a: Variable, b: Variable, numbers: Sequence[Numbers]) -> bool:
-    """Whether equal numbers may mean the same in all names that two variables share.
+    """Whether equal numbers may mean the same in all scopes that two variables share.
 
-    Not so where each side has a number that the other has not: with layers 1 to 3 in TF1 and 0 to 2
-    in TF2, `layer_1` of one is `layer_0` of the other.
+    They may not where each side has a number that the other lacks: with layers 1 to 3 in TF1 and 0
+    to 2 in TF2, `layer_1` of one is `layer_0` of the other.
+
+    Args:
+        a: of TF1.
+        b: of TF2.
+        numbers: those of all variables of TF1, and those of TF2.
     """
-    shared = {name for name, _ in _numbered_names(a)} & {name for name, _ in _numbered_names(b)}
-    sides = ((numbers[0][name], numbers[1][name]) for name in shared)
+    shared = {scope for scope, _ in _numbered_scopes(a)} & {s for s, _ in _numbered_scopes(b)}
+    sides = ((numbers[0][scope], numbers[1][scope]) for scope in shared)
     return all(one <= other or other <= one for one, other in sides)
 
 
-def _numbered_names(variable: Variable) -> Iterator[tuple[str, tuple[int, ...]]]:
+def _numbered_scopes(variable: Variable) -> Iterator[tuple[str, tuple[int, ...]]]:
     for path in paths_of(variable):
         for label in (*_single(path), *_joined(path)):
             numbers = re.findall(r"\d+", label)
@@ -263,24 +275,24 @@ def _numbered_names(variable: Variable) -> Iterator[tuple[str, tuple[int, ...]]]
                 yield re.sub(r"\d+", "#", label), tuple(map(int, numbers))
 
 
-def _numbers_anywhere(sides: Iterable[set[Part]]) -> Mapping[str, set[int]]:
-    """Returns the numbers that stand behind each name, of whatever the last part means."""
+def _numbers_anywhere(names: Iterable[set[Part]]) -> Mapping[str, set[int]]:
+    """Returns the numbers after each scope, whatever the last part of the name means."""
     found: dict[str, set[int]] = collections.defaultdict(set)
-    for _, part in (item for side in sides for item in side):
+    for _, part in (item for parts in names for item in parts):
         if isinstance(part, tuple):
             found[part[0]].add(part[1])
     return found
 
 
-def _counts(part: Any, numbers: Sequence[Mapping[str, set[int]]]) -> bool:
-    """Whether both sides number a part in the same way; a part without a number counts."""
+def _is_evidence(part: Any, numbers: Sequence[Mapping[str, set[int]]]) -> bool:
+    """Whether a part has no number, or both sides have the same numbers after its scope."""
     return not isinstance(part, tuple) or numbers[0].get(part[0]) == numbers[1].get(part[0])
 
 
-def _numbers(sides: Iterable[set[Part]]) -> Mapping[Part, set[int]]:
-    """Returns the numbers that stand behind each name."""
+def _numbers(names: Iterable[set[Part]]) -> Mapping[Part, set[int]]:
+    """Returns the numbers after each scope, apart for each meaning of the last part."""
     found: dict[Part, set[int]] = collections.defaultdict(set)
-    for leaf, part in (item for side in sides for item in side):
+    for leaf, part in (item for parts in names for item in parts):
         if isinstance(part, tuple):
             found[leaf, part[0]].add(part[1])
     return found
@@ -289,7 +301,7 @@ def _numbers(sides: Iterable[set[Part]]) -> Mapping[Part, set[int]]:
 def _only_owners(
     side: Mapping[str, set[Part]], numbers: Sequence[Mapping[Part, set[int]]]
 ) -> dict[Part, str]:
-    """Returns the only variable that has a part, by part."""
+    """Returns by part the only variable of a side that has it."""
     owners = collections.defaultdict(list)
     for name, parts in side.items():
         for leaf, part in parts:

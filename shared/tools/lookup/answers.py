@@ -1,4 +1,4 @@
-"""Holds the code of answers against what it replaces: the old call under real TensorFlow 1.15."""
+"""Compares the code of answers with what it replaces: the old call under real TensorFlow 1.15."""
 
 from __future__ import annotations
 
@@ -15,25 +15,30 @@ from shared.errors import SuiteError
 from shared.tools.child_process import ROOT, TF115_PYTHON, tf115_environment
 from shared.tools.lookup.index import Symbol
 
-# How far two releases may be apart, of the largest number of a result: eight roundings of float32,
-# as sums in another order and other versions of exp and log make them.
+# How far two releases may be apart, relative to the largest number of a result: eight roundings of
+# float32. Sums in another order and other versions of exp and log differ by that.
 TOLERANCE = 8 * 2.0**-24
 
-Codes = list[tuple[str, int, str]]
+Task = tuple[str, int, str]  # a symbol's name, a seed, and the code to run
 
 
 def old_code(symbol: Symbol) -> str:
-    """Returns the TensorFlow 1 code that an answer is held against, with its inputs."""
+    """Returns the TensorFlow 1 code that an answer is compared with, after its inputs."""
     return "\n".join(filter(None, [symbol.given, symbol.old]))
 
 
 def new_code(symbol: Symbol) -> str:
-    """Returns the code that an answer shows, with its inputs and what looks at its result."""
+    """Returns the code that an answer shows, after its inputs and before what reads its result."""
     return "\n".join(filter(None, [symbol.given, symbol.tf2, symbol.then]))
 
 
-def disagreements(held: Iterable[Symbol]) -> dict[str, str]:
-    """Runs the code of answers in both TensorFlows at once, a process each.
+def compared(symbols: Iterable[Symbol]) -> list[Symbol]:
+    """Returns those whose code is compared with the old call."""
+    return [symbol for symbol in symbols if symbol.old is not None]
+
+
+def disagreements(symbols: Iterable[Symbol]) -> dict[str, str]:
+    """Runs the code of answers in both TensorFlows, a process each.
 
     Returns:
         By name, what is wrong: an error, or by how much the results differ.
@@ -41,24 +46,25 @@ def disagreements(held: Iterable[Symbol]) -> dict[str, str]:
     Raises:
         SuiteError: a process failed as a whole.
     """
-    symbols = [symbol for symbol in held if symbol.old is not None]
-    old = _start(str(TF115_PYTHON), [_piece(each, old_code(each)) for each in symbols])
-    new = _start(sys.executable, [_piece(each, new_code(each)) for each in symbols])
+    wanted = compared(symbols)
+    old = _start(str(TF115_PYTHON), [_task(each, old_code(each)) for each in wanted])
+    new = _start(sys.executable, [_task(each, new_code(each)) for each in wanted])
     before, after = _results(*old), _results(*new)
     found = {}
-    for symbol in symbols:
+    for symbol in wanted:
         problem = _problem(before[symbol.name], after[symbol.name], symbol.tolerance or TOLERANCE)
         if problem is not None:
             found[symbol.name] = problem
     return found
 
 
-def _piece(symbol: Symbol, code: str) -> tuple[str, int, str]:
-    """A code with its name and a seed of its own, the same in every run."""
+def _task(symbol: Symbol, code: str) -> Task:
+    """Returns what to run for a symbol; its seed is its own and the same in every run."""
     return symbol.name, zlib.crc32(symbol.name.encode()) % 2**31, code
 
 
-def _start(python: str, codes: Codes) -> tuple[subprocess.Popen[str], str]:
+def _start(python: str, tasks: Sequence[Task]) -> tuple[subprocess.Popen[str], str]:
+    """Starts a process for the tasks; returns it, and the text that it waits for."""
     environment = dict(os.environ) if python == sys.executable else tf115_environment()
     process = subprocess.Popen(
         [python, "-m", "shared.tools.lookup.run_answers"],
@@ -69,10 +75,11 @@ def _start(python: str, codes: Codes) -> tuple[subprocess.Popen[str], str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    return process, json.dumps(codes)
+    return process, json.dumps(tasks)
 
 
 def _results(process: subprocess.Popen[str], request: str) -> dict[str, dict[str, Any]]:
+    """Returns by symbol its `result`, or its `error` as one line."""
     output, errors = process.communicate(request)
     if process.returncode != 0:
         last_line = (errors.strip() or "no message").splitlines()[-1]
@@ -89,7 +96,13 @@ def _problem(before: dict[str, Any], after: dict[str, Any], tolerance: float) ->
 
 
 def difference(before: Any, after: Any, tolerance: float = TOLERANCE) -> str | None:
-    """Returns how two results differ, relative to the largest number; None where they do not."""
+    """Returns how two results differ, in words, or None if they agree.
+
+    Args:
+        before: the result under TensorFlow 1.15: numbers, texts and bools in lists and tables.
+        after: the result under TensorFlow 2.
+        tolerance: how far numbers may be apart, relative to the largest finite one of `before`.
+    """
     left, right = list(_leaves(before)), list(_leaves(after))
     if _shape(before) != _shape(after):
         return f"shape {_shape(before)} before, {_shape(after)} after"
@@ -103,7 +116,7 @@ def difference(before: Any, after: Any, tolerance: float = TOLERANCE) -> str | N
     largest = max(abs(a) for a, _ in pairs if _is_number(a) and math.isfinite(a)) or 1.0
     apart = max(abs(a - b) for a, b in numbers) / largest
     # Not "apart > tolerance": a NaN on one side only is a difference too.
-    return None if apart <= tolerance else f"{apart:.3g} apart, of the largest number"
+    return None if apart <= tolerance else f"{apart:.3g} apart, relative to the largest number"
 
 
 def _same(a: float, b: float) -> bool:
@@ -115,13 +128,14 @@ def _is_number(value: Any) -> bool:
 
 
 def _shape(found: Any) -> Any:
-    """The lengths of nested lists, and the keys of tables."""
+    """Returns the nesting of a result: its lists and tables, with None for what is in them."""
     if isinstance(found, dict):
         return {key: _shape(each) for key, each in found.items()}
     return [_shape(each) for each in found] if isinstance(found, list) else None
 
 
 def _leaves(found: Any) -> Iterator[Any]:
+    """Yields what is in the lists and tables of a result, tables in the order of their keys."""
     if isinstance(found, dict):
         found = [found[key] for key in sorted(found)]
     if isinstance(found, list):
@@ -129,8 +143,3 @@ def _leaves(found: Any) -> Iterator[Any]:
             yield from _leaves(each)
     else:
         yield found
-
-
-def held(symbols: Sequence[Symbol]) -> list[Symbol]:
-    """Returns those whose code is held against the old call."""
-    return [symbol for symbol in symbols if symbol.old is not None]

@@ -1,4 +1,4 @@
-"""Measures pitfalls: the installed TensorFlow in this process, real 1.15 beside it."""
+"""Measures pitfalls: with the installed TensorFlow in this process, with real 1.15 in another."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ Measured = dict[str, Value]  # by quantity
 def measure(
     pitfalls: Iterable[Pitfall], tf115_python: Path | None = None
 ) -> dict[str, list[Reading]]:
-    """Runs every file of some pitfalls.
+    """Runs the three files of each pitfall.
 
-    TensorFlow 1.15 and legacy Keras each have a process of their own, beside this one.
+    TensorFlow 1.15 and legacy Keras run in processes of their own, at the same time as this one.
 
     Args:
         pitfalls: which ones.
         tf115_python: the interpreter that has TensorFlow 1.15; None leaves it out.
 
     Returns:
-        By name of the pitfall a reading per quantity, in the order of its tf1.py.
+        The readings of each pitfall, by its name: one per quantity, in the order of its tf1.py.
 
     Raises:
         SuiteError: a file failed; the message names it, or its process, and says why.
@@ -41,7 +41,7 @@ def measure(
     legacy = [(each.name, side) for each in wanted for side in each.legacy_keras]
     with concurrent.futures.ThreadPoolExecutor() as pool:
         legacy_keras = pool.submit(measure_legacy_keras, legacy)
-        tf115 = pool.submit(_measure_tf115_if, [each.name for each in wanted], tf115_python)
+        tf115 = pool.submit(_tf115_or_nothing, [each.name for each in wanted], tf115_python)
         found = {file: measure_here(*file) for file in files if file not in legacy}
         found.update(legacy_keras.result())
     before = tf115.result()
@@ -56,13 +56,14 @@ def measure(
     }
 
 
-def _measure_tf115_if(names: Sequence[str], python: Path | None) -> dict[str, Measured]:
+def _tf115_or_nothing(names: Sequence[str], python: Path | None) -> dict[str, Measured]:
     return measure_tf115(names, python) if python else {}
 
 
 def _readings(
     tf1: Measured, naive: Measured, fixed: Measured, tf115: Mapping[str, Value] | None
 ) -> list[Reading]:
+    """Returns the readings of one pitfall; `tf115` is None where 1.15 was not run."""
     return [
         Reading(
             quantity,
@@ -76,7 +77,11 @@ def _readings(
 
 
 def measure_here(name: str, side: str) -> Measured:
-    """Returns what a file of a pitfall finds in this process.
+    """Runs one file of a pitfall in this process; returns its results.
+
+    Args:
+        name: of the pitfall.
+        side: one of `SIDES`.
 
     Raises:
         SuiteError: the file failed.
@@ -92,13 +97,13 @@ def measure_here(name: str, side: str) -> Measured:
 
 
 def measure_legacy_keras(files: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Measured]:
-    """Returns what files of pitfalls find with legacy Keras, all of them in one process.
+    """Runs files of pitfalls with legacy Keras, in one process; returns the results of each.
 
     Args:
-        files: names of pitfalls and sides.
+        files: (name of a pitfall, side) of each.
 
     Raises:
-        SuiteError: a file failed; the message holds the last line of the process.
+        SuiteError: a file failed; the message contains the last line that the process printed.
     """
     if not files:
         return {}
@@ -107,14 +112,14 @@ def measure_legacy_keras(files: Sequence[tuple[str, str]]) -> dict[tuple[str, st
 
 
 def measure_tf115(names: Sequence[str], python: Path) -> dict[str, Measured]:
-    """Returns what the tf1.py of each pitfall finds under TensorFlow 1.15, in one process.
+    """Runs the tf1.py of each pitfall under TensorFlow 1.15, in one process; returns the results.
 
     Args:
-        names: names of pitfalls.
+        names: of the pitfalls.
         python: the interpreter that has TensorFlow 1.15.
 
     Raises:
-        SuiteError: the process failed; the message holds its last line.
+        SuiteError: a file failed; the message contains the last line that the process printed.
     """
     files = [(name, "tf1") for name in names]
     found = _run(str(python), files, tf115_environment(), "numbers from TensorFlow 1.15")
@@ -124,6 +129,7 @@ def measure_tf115(names: Sequence[str], python: Path) -> dict[str, Measured]:
 def _run(
     python: str, files: Sequence[tuple[str, str]], environment: Mapping[str, str], expected: str
 ) -> dict[tuple[str, str], Measured]:
+    """Runs files in one process; `expected` says in its error what was expected of it."""
     module = "shared.tools.pitfalls.run_files"
     arguments = ["/".join(file) for file in files]
     found = json.loads(run_module(python, module, arguments, environment, expected))

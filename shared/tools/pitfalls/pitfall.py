@@ -17,14 +17,14 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-Value = float | bool | str | list[float]  # bool and int are what they are; text is an outcome
+Value = float | bool | str | list[float]  # a text says what happened, such as an error
 CATALOGUE = Path(FOLDER)
 SIDES = ("tf1", "naive", "fixed")
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One quantity, measured in each way; None where a way does not measure it.
+    """One quantity, as measured by each side; None where a side does not measure it.
 
     Attributes:
         quantity: what was measured, with its inputs.
@@ -52,15 +52,15 @@ class Pitfall:
         name: what `pairs pitfalls` calls it, and the name of its folder.
         subject: the heading that it stands under.
         title: the difference in one line.
-        what: what happens to somebody who does not know.
-        why: the reason, down to the line of code where it is known.
+        what: what happens to a port whose author does not know the difference.
+        why: the reason, with the line of code where it is known.
         sources: documentation pages, threads, and files of the installed packages.
         changes_numbers: whether one who writes the port in the obvious way gets other numbers from
             the named function itself; else it changes what runs, or when.
-        only_tf115: the installed `compat.v1` already behaves like TF2, or no longer has it, so that
-            only TensorFlow 1.15 shows what was before.
-        legacy_keras: the sides that need Keras 2 (the package tf_keras and TF_USE_LEGACY_KERAS=1),
-            and so another process: the switch holds in all of it.
+        only_tf115: whether only TensorFlow 1.15 shows TF1's behaviour, because the installed
+            `compat.v1` behaves like TF2 or no longer has the function.
+        legacy_keras: the sides that need Keras 2 (the package tf_keras and TF_USE_LEGACY_KERAS=1).
+            They run in another process, because the switch is for a whole process.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Pitfall:
         return (CATALOGUE / self.name / f"{side}.py").read_text(encoding="utf-8")
 
     def before(self, reading: Reading) -> Value | None:
-        """The side of a reading that TF2 style is held against; None when it was not measured."""
+        """Returns what TF2 style is compared with; None where it was not measured."""
         return reading.tf115 if self.only_tf115 else reading.tf1
 
     def is_gone(self, readings: Sequence[Reading]) -> bool:
@@ -106,11 +106,9 @@ def _read(name: str, subject: str) -> Pitfall:
 
 
 def _field(value: Any) -> Any:
-    """Joins the lines of a text, which are broken for the file alone."""
-    return " ".join(value.split()) if isinstance(value, str) else _as_tuple(value)
-
-
-def _as_tuple(value: Any) -> Any:
+    """Returns a value of text.toml: a text as one line, a list as a tuple, a bool as it is."""
+    if isinstance(value, str):
+        return " ".join(value.split())
     return tuple(value) if isinstance(value, list) else value
 
 
