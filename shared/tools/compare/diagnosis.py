@@ -38,6 +38,7 @@ from shared.tools.compare.regularization_laws import (
 from shared.tools.compare.result import Comparison, Reason
 from shared.tools.compare.rounding import Tolerance
 from shared.tools.compare.search import Difference
+from shared.tools.compare.shuffled_labels import shuffled_labels
 from shared.tools.compare.state_diagnosis import after_averages, averages
 from shared.tools.compare.update_diagnosis import (
     accumulator,
@@ -465,6 +466,7 @@ SUSPECTS["loss"] = (
         sum_beside_l2,
         other_loss,
         exchanged_labels,
+        shuffled_labels,
         constant_labels,
         norm_epsilon,
         other_model,

@@ -1,19 +1,22 @@
 """Models computed from recorded variables and batches: which form each side has.
 
-Gates in another order, or a forget bias that is added twice, leave no law in two traces: the two
-are other functions. But these functions are known. An LSTM's outputs, or the sum of a row's
-embeddings, follow from the recorded batch and the variables before the step; with the layer behind
-them they give the logits. A form is named where it gives A's recorded numbers, and another B's.
+Gates in another order, or another activation, leave no law in two traces: the two are other
+functions. But these functions are known. An LSTM's outputs, the sum of a row's embeddings, or what
+dense layers give follow from the recorded batch and the variables before the step; with the layer
+behind them they give the logits. A form is named where it alone gives A's recorded numbers, and
+another alone B's. Where both have one form, but another loss, the losses are named.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from shared.tools.compare.dense_stacks import Form as StackForm
+from shared.tools.compare.dense_stacks import Stack, stacks
 from shared.tools.compare.distances import relative_l2
 from shared.tools.compare.evidence import Evidence
 from shared.tools.compare.loss_laws import losses_from, sigmoid
@@ -48,9 +51,20 @@ class Model(NamedTuple):
 
     outputs: Callable[[Arrays, Arrays, tuple], dict[str, np.ndarray]]
     variables: tuple[str, ...]
-    of_a: tuple[tuple, ...]
-    of_b: tuple[tuple, ...]
+    forms: tuple[tuple, ...]
+    forms_near: Callable[[tuple], tuple[tuple, ...]]  # of B, where A has this one
     words: Callable[[tuple, tuple], str | None]
+
+
+class Fit(NamedTuple):
+    """A form with a layer behind it, and the formulas that then give the losses of a side.
+
+    The formulas are none where logits were recorded, which then agree.
+    """
+
+    form: tuple
+    head: Head
+    formulas: frozenset[str]
 
 
 def other_model(e: Evidence) -> Iterator[str]:
@@ -58,16 +72,38 @@ def other_model(e: Evidence) -> Iterator[str]:
     if e.step != e.in_a.first_step():
         return
     batch, variables = _batch(e.in_a, e.step), _variables(e.in_a, e.step)
-    for model in itertools.chain(_lstms(batch, variables), _bags(batch, variables)):
-        for form in model.of_a:
-            heads = [h for h in _heads(e, model, form) if _gives(e, e.in_a, model, form, h)]
-            if not heads:
-                continue
-            fits = {f for f in model.of_b for h in heads if _gives(e, e.in_b, model, f, h)}
-            told = model.words(form, next(iter(fits))) if len(fits) == 1 else None
-            if told is not None:
-                yield told
-            return  # the model is A's, whatever B's is
+    for model in itertools.chain(
+        _lstms(batch, variables), _bags(batch, variables), _dense(batch, variables)
+    ):
+        of_a = list(fits(e, e.in_a, model, model.forms))
+        if of_a:  # the model is A's, whatever B's is
+            yield from _told(e, model, of_a)
+            return
+
+
+def fits(
+    e: Evidence, side: Values, model: Model, forms: Sequence[tuple], heads: Sequence[Head] = ()
+) -> Iterator[Fit]:
+    """Yields the forms of a model that give a side's recorded numbers; with any head by default."""
+    for form in forms:
+        for head in heads or _heads(e, model, form):
+            formulas = _gives(e, side, model, form, head)
+            if formulas is not None:
+                yield Fit(form, head, formulas)
+
+
+def _told(e: Evidence, model: Model, of_a: list[Fit]) -> Iterator[str]:
+    form, heads = of_a[0].form, list(dict.fromkeys(fit.head for fit in of_a))
+    of_b = list(fits(e, e.in_b, model, model.forms_near(form), heads))
+    if {fit.form for fit in of_a} != {form} or len({fit.form for fit in of_b}) != 1:
+        return
+    losses = [{name for fit in of for name in fit.formulas} for of in (of_a, of_b)]
+    are_other = all(losses) and not losses[0] & losses[1]
+    if of_b[0].form == form and are_other:
+        yield f"A's loss is {min(losses[0])}, B's is {min(losses[1])}"
+    told = model.words(form, of_b[0].form)
+    if told is not None and not are_other:
+        yield told
 
 
 def _batch(side: Values, step: int) -> Arrays:
@@ -109,8 +145,10 @@ def _logits(side: Values, step: int, model: Model, form: tuple, head: Head) -> n
     return outputs[head.of] @ variables[head.weights] + bias
 
 
-def _gives(e: Evidence, side: Values, model: Model, form: tuple, head: Head) -> bool:
-    """Whether a form gives the recorded logits of a side, or its losses by one formula."""
+def _gives(
+    e: Evidence, side: Values, model: Model, form: tuple, head: Head
+) -> frozenset[str] | None:
+    """Returns the formulas of a side's losses by a form, none of logits; None where it fails."""
     compared, formulas = 0, None
     for step in e.steps[:_STEPS]:
         z = _logits(side, step, model, form, head)
@@ -120,15 +158,15 @@ def _gives(e: Evidence, side: Values, model: Model, form: tuple, head: Head) -> 
         recorded = side.get("logits", names[0], step) if len(names) == 1 else None
         if recorded is not None:
             if recorded.size != z.size or relative_l2(recorded, z.reshape(recorded.shape)) > _SAME:
-                return False
+                return None
             compared += 2
             continue
         here = _formulas(side, step, z)
         formulas = here if formulas is None else formulas & here
         if not formulas:
-            return False
+            return None
         compared += 1
-    return compared >= 2
+    return frozenset(formulas or ()) if compared >= 2 else None
 
 
 def _formulas(side: Values, step: int, z: np.ndarray) -> set[str]:
@@ -193,7 +231,11 @@ def _lstm(kernel: str, bias: str, source: str, table: str | None, lengths: str |
     tf1_or_keras = [Form(order, forget) for order in (_TF1_ORDER, "ifjo") for forget in forms]
     used = (kernel, bias) if table is None else (kernel, bias, table)
     return Model(
-        outputs, used, tuple(tf1_or_keras), tuple(every), lambda a, b: _of_cells(a, b, kernel, bias)
+        outputs,
+        used,
+        tuple(tf1_or_keras),
+        lambda a: tuple(every),
+        lambda a, b: _of_cells(a, b, kernel, bias),
     )
 
 
@@ -290,4 +332,38 @@ def _bag(name: str, table: str, count: int) -> Model:
         )
 
     forms = tuple((way,) for way in _OF_BAG)
-    return Model(outputs, (table,), forms, forms, words)
+    return Model(outputs, (table,), forms, lambda a: forms, words)
+
+
+# ---- dense layers -----------------------------------------------------------------------------
+
+
+def _dense(batch: Arrays, variables: Arrays) -> Iterator[Model]:
+    for stack in stacks(batch, variables):
+        yield model_of_stack(stack)
+
+
+def model_of_stack(stack: Stack) -> Model:
+    """Returns dense layers as a model to try."""
+
+    def outputs(batch: Arrays, variables: Arrays, form: tuple) -> dict[str, np.ndarray]:
+        return {"stack": stack.output(batch, variables, StackForm(*form))}
+
+    def near(form: tuple) -> tuple[tuple, ...]:
+        return stack.forms_near(StackForm(*form))
+
+    return Model(
+        outputs, stack.variables, stack.forms(), near, lambda a, b: _of_stacks(a, b, stack)
+    )
+
+
+def _of_stacks(a: tuple, b: tuple, stack: Stack) -> str | None:
+    """Says which activations differ; None where something else does."""
+    of_a, of_b = StackForm(*a), StackForm(*b)
+    places = [i for i, word in enumerate(of_a.activations) if word != of_b.activations[i]]
+    words = {(of_a.activations[i], of_b.activations[i]) for i in places}
+    if of_a.epsilon != of_b.epsilon or len(words) != 1:
+        return None
+    (of_a_word, of_b_word) = words.pop()
+    kernels = " and ".join(stack.layers[i].kernel for i in places)
+    return f"another activation behind {kernels}: {of_a_word} gives A's numbers, {of_b_word} B's"

@@ -35,7 +35,6 @@ class Mistake(NamedTuple):
     hint: str | None
 
 
-# Another formula without logits leaves no law in the numbers.
 MISTAKES = {
     "softmax": [
         Mistake("learning rate", 1, "variable", "have the ratio 2"),
@@ -70,7 +69,7 @@ MISTAKES = {
     "norm": [
         Mistake("another decay", 1, "variable", "decay 0.9 in A and 0.99 in B"),
         Mistake("another epsilon", 1, "loss", "is 0.001 in A and 1e-05 in B"),
-        Mistake("absolute differences", 1, "loss", None),
+        Mistake("absolute differences", 1, "loss", "B's is the mean of the absolute differences"),
         Mistake("averages not moved", 1, "variable", "never move in B"),
     ],
     "monitored": [

@@ -1,4 +1,4 @@
-"""An LSTM and a sum of embeddings in two forms, and batch normalization with two epsilons."""
+"""LSTMs, sums of embeddings and dense layers in two forms, and two epsilons of a normalization."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from shared.tools.check.outcome import Outcome, check
+from shared.tools.compare.dense_stacks import Form as StackForm
+from shared.tools.compare.dense_stacks import Layer, Stack
 from shared.tools.compare.known_models import Form, lstm_outputs
 from shared.trace_recorder import TraceRecorder, read_trace
 
@@ -36,6 +38,7 @@ def record(
     logits_of: Callable[[Arrays, Mapping[str, np.ndarray]], np.ndarray],
     shows_logits: bool = True,
     factor: float = 1.0,
+    loss_of: Callable | None = None,
 ) -> Path:
     """Records three steps whose loss is the softmax cross-entropy; the variables stand still."""
     values = {name: value.astype(np.float32) for name, value in variables.items()}
@@ -46,6 +49,7 @@ def record(
             z = logits_of(fed, {n: v.astype(float) for n, v in values.items()})
             shares = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
             loss = -np.log(shares[np.arange(ROWS), fed["y"]]).mean() * factor
+            loss = loss if loss_of is None else loss_of(z, fed)
             recorder.record(
                 step,
                 np.float32(loss),
@@ -182,3 +186,100 @@ def test_a_loss_that_the_epsilons_do_not_explain_has_no_hint(tmp_path: Path) -> 
     a = record_norm(tmp_path / "a.npz", 1e-3)
     b = record_norm(tmp_path / "b.npz", 1e-5, more=0.01)
     assert checked(a, b).hints == ()
+
+
+# ---- dense layers -------------------------------------------------------------------------------
+
+DENSE: Arrays = {
+    "one/w": RANDOM.normal(0, 0.5, (TIME * INPUTS, 6)),
+    "one/b": RANDOM.normal(0, 0.3, 6),
+    "two/w": RANDOM.normal(0, 0.8, (6, 6)),
+    "two/b": RANDOM.normal(0, 0.3, 6),
+    "out": RANDOM.normal(0, 0.8, (6, CLASSES)),
+}
+
+
+def relu(x: np.ndarray) -> np.ndarray:
+    return np.maximum(x, 0)
+
+
+def sine(x: np.ndarray) -> np.ndarray:
+    return np.sin(x)
+
+
+def leaky(slope: float) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda x: np.where(x > 0, x, slope * x)
+
+
+def of_layers(one: Callable, two: Callable, last: Callable = identity) -> Callable:
+    def logits(fed: Arrays, v: Mapping[str, np.ndarray]) -> np.ndarray:
+        h = one(fed["x"].astype(float).reshape(ROWS, -1) @ v["one/w"] + v["one/b"])
+        return last(two(h @ v["two/w"] + v["two/b"]) @ v["out"])
+
+    return logits
+
+
+@pytest.mark.parametrize("shows_logits", [True, False], ids=["logits", "losses only"])
+@pytest.mark.parametrize(
+    ("of_a", "of_b", "hint"),
+    [
+        ((np.tanh, np.tanh), (relu, relu), "one/w and two/w: tanh gives A's numbers, relu B's"),
+        ((relu, relu), (relu, np.tanh), "behind two/w: relu gives A's numbers, tanh B's"),
+        ((leaky(0.2),) * 2, (leaky(0.3),) * 2, "leaky relu of slope 0.3 (Keras's LeakyReLU) B's"),
+        # Two other activations, one that no library has, and another last layer beside it.
+        ((relu, relu), (leaky(0.2), np.tanh), None),
+        ((relu, relu), (sine, sine), None),
+        ((relu, relu), (np.tanh, np.tanh, sine), None),
+        ((sine, sine), (relu, relu), None),
+    ],
+)
+def test_another_activation_is_named_from_two_traces(
+    of_a: tuple, of_b: tuple, hint: str | None, shows_logits: bool, tmp_path: Path
+) -> None:
+    a = record(tmp_path / "a.npz", DENSE, of_layers(*of_a))
+    b = record(tmp_path / "b.npz", DENSE, of_layers(*of_b), shows_logits)
+    outcome = checked(a, b)
+    assert outcome.difference is not None
+    assert outcome.hints == () if hint is None else hint in outcome.hints[0], outcome.hints
+
+
+def of_apart(measure: Callable) -> Callable:
+    return lambda z, fed: measure(z - fed["ids"]).mean()
+
+
+@pytest.mark.parametrize(
+    ("of_a", "of_b", "hint"),
+    [
+        (np.square, np.abs, "the mean of the squares, B's is the mean of the absolute differences"),
+        (np.square, sine, None),
+        (sine, np.abs, None),
+    ],
+)
+def test_another_loss_is_named_where_no_logits_were_seen(
+    of_a: Callable, of_b: Callable, hint: str | None, tmp_path: Path
+) -> None:
+    paths = []
+    for name, measure in (("a", of_a), ("b", of_b)):
+        paths.append(tmp_path / f"{name}.npz")
+        record(paths[-1], DENSE, of_layers(np.tanh, np.tanh), False, loss_of=of_apart(measure))
+    outcome = checked(*paths)
+    assert outcome.hints == () if hint is None else hint in outcome.hints[0], outcome.hints
+
+
+def test_normalized_layers_and_gradients_are_those_of_their_equations() -> None:
+    random = np.random.RandomState(3)
+    x = random.normal(size=(7, 5))
+    variables = {"k": random.normal(size=(5, 4)), "b": random.normal(size=4)}
+    of_norm = {"bn/gamma": random.uniform(1, 2, 4), "bn/beta": random.normal(size=4)}
+    normal = Stack("x", (Layer("k", None, ("bn/gamma", "bn/beta")),))
+    found = normal.output({"x": x}, {**variables, **of_norm}, StackForm(("no activation",), 1e-3))
+    before = x @ variables["k"]
+    expected = (before - before.mean(0)) / np.sqrt(before.var(0) + 1e-3)
+    expected = of_norm["bn/gamma"] * expected + of_norm["bn/beta"]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)  # float64, a few operations
+    plain, form = Stack("x", (Layer("k", "b", None),)), StackForm(("tanh",), 0.0)
+    gradients = plain.gradients({"x": x}, variables, form, np.ones((1, 7, 4)))
+    slope = 1 - np.tanh(before + variables["b"]) ** 2
+    # Differences at 1e-5 are off by 1e-10 of a third derivative, and round by 1e-16 / 1e-5.
+    np.testing.assert_allclose(gradients["k"][0], x.T @ slope, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(gradients["b"][0], slope.sum(0), rtol=0, atol=1e-8)

@@ -118,3 +118,57 @@ def test_labels_that_are_fed_in_another_order_are_said_to_be_shuffled(tmp_path: 
         "shuffled apart from what it belongs to",
     )
     assert check(read_trace(a), read_trace(others)).hints == ()
+
+
+# ---- labels solved for --------------------------------------------------------------------------
+
+
+def record_regression(
+    path: Path, exchange: Callable[[np.ndarray], np.ndarray], features: int, decay: float = 0.0
+) -> Path:
+    """Records one step of a softmax regression [features] with the gradients of all variables."""
+    random = np.random.RandomState(1)
+    w = random.normal(size=(features, CLASSES)).astype(np.float32)
+    x, y = random.normal(size=(ROWS, features)), random.randint(0, CLASSES, ROWS)
+    z = x @ w.astype(float)
+    shares = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    used = exchange(y)
+    apart = (shares - np.eye(CLASSES)[used]) / ROWS
+    loss = -np.log(shares[np.arange(ROWS), used]).mean() + decay * (w**2).sum() / 2
+    gradients = {"w": x.T @ apart + decay * w, "b": apart.sum(axis=0)}
+    variables = {"w": w, "b": np.zeros(CLASSES, np.float32)}
+    with TraceRecorder(path, model="model", style="test", every=1) as recorder:
+        recorder.record_initial(variables)
+        recorder.record(
+            1,
+            np.float32(loss),
+            batch={"x": x.astype(np.float32), "y": y},
+            logits=z.astype(np.float32),
+            gradients={n: g.astype(np.float32) for n, g in gradients.items()},
+            variables=variables,
+        )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("features", "name", "decay", "is_said"),
+    [
+        (12, "shuffled", 0.0, True),
+        (4, "shuffled", 0.0, False),  # 8 rows, of which 5 equations a class cannot tell
+        (12, "all of one class", 0.0, False),
+        (12, "shuffled", 0.01, False),  # and A has no such term: two mistakes at once
+    ],
+)
+def test_shuffled_labels_are_solved_for(
+    features: int, name: str, decay: float, is_said: bool, tmp_path: Path
+) -> None:
+    exchange = EXCHANGES[name][0]
+    a = record_regression(tmp_path / "a.npz", lambda y: y, features)
+    b = record_regression(tmp_path / "b.npz", exchange, features, decay)
+    hints = check(read_trace(a), read_trace(b)).hints
+    assert any("takes the labels y in another order" in hint for hint in hints) == is_said, hints
+    if is_said:
+        y = np.random.RandomState(1)
+        y.normal(size=(features, CLASSES)), y.normal(size=(ROWS, features))
+        drawn = y.randint(0, CLASSES, ROWS)
+        assert f"but {int((drawn != exchange(drawn)).sum())} of 8 rows" in hints[0]

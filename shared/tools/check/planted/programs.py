@@ -565,7 +565,7 @@ MISTAKES = [
         ("loss weighted", 1, "loss", _LOSS, "1.5 times A's"),
         ("labels of the row before", 1, "loss", _LOSS, "each row has those of the row before"),
         ("labels reversed", 1, "loss", _LOSS, "rows are in reverse order"),
-        ("labels shuffled", 1, "loss", _LOSS, None),
+        ("labels shuffled", 1, "loss", _LOSS, "takes the labels y in another order"),
         ("classes exchanged", 1, "loss", _LOSS, "the last class stands for the first"),
     ),
     *_of(
@@ -574,7 +574,7 @@ MISTAKES = [
         ("schedule one step ahead", 1, "variable", _W, "one step ahead"),
         ("squares not halved", 1, "loss", _LOSS, "half of the squares against all"),
         ("absolute differences", 1, "loss", _LOSS, "B's is the mean of the absolute differences"),
-        ("sigmoid for tanh", 1, "logits", _LOGITS, None),
+        ("sigmoid for tanh", 1, "logits", _LOGITS, "tanh gives A's numbers, sigmoid B's"),
     ),
     *_of(
         CLIPPING,
