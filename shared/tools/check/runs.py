@@ -13,6 +13,7 @@ from shared.errors import UsageError
 from shared.program.display import shown
 from shared.tools.child_process import tf115_environment
 from shared.tools.record.one_file import source
+from shared.tools.record.python_words import read
 from shared.trace_recorder import Trace, TraceFileError, read_trace
 
 _INTERPRETER = "python"
@@ -24,13 +25,15 @@ class Program:
 
     Attributes:
         python: the interpreter; None for a finished trace.
-        arguments: script and its arguments, or the path of the trace.
+        arguments: script (or -m and a module) and its arguments, or the path of the trace.
         folder: where it runs.
+        flags: of the interpreter, such as -u.
     """
 
     python: str | None
     arguments: tuple[str, ...]
     folder: Path
+    flags: tuple[str, ...] = ()
 
     @property
     def is_trace(self) -> bool:
@@ -59,14 +62,15 @@ def program(text: str, python: str | None, folder: str | None, flag: str) -> Pro
         raise UsageError(f"{flag} {shown(text)}: cannot be read: {error}") from error
     if words and _INTERPRETER in Path(words[0]).name:
         python, words = python or words[0], words[1:]
-    if not words or not words[0].endswith(".py"):
+    if not words or (not words[0].endswith(".py") and not words[0].startswith("-")):
         raise UsageError(
             f"{flag} {shown(text)}: expected a trace (NAME.npz) or 'python SCRIPT.py ...', "
             "found neither"
         )
-    if not (where / words[0]).is_file():
-        raise UsageError(f"{flag}: expected the script {words[0]} in {where}, found none")
-    return Program(python or sys.executable, tuple(words), where)
+    told = read(words, f"{flag} {shown(text)}")
+    if not told.is_module and not (where / told.program[0]).is_file():
+        raise UsageError(f"{flag}: expected the script {told.program[0]} in {where}, found none")
+    return Program(python or sys.executable, told.program, where, told.flags)
 
 
 def record(which: Program, out: Path, options: Sequence[str], flag: str) -> Trace:
@@ -84,7 +88,8 @@ def record(which: Program, out: Path, options: Sequence[str], flag: str) -> Trac
     assert which.python is not None
     recorder = out.resolve().with_name("record_tf1.py")
     recorder.write_text(source(), encoding="utf-8")
-    command = [which.python, str(recorder), *options, str(out.resolve()), *which.arguments]
+    options = [*options, str(out.resolve())]
+    command = [which.python, *which.flags, str(recorder), *options, *which.arguments]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONDONTWRITEBYTECODE": "1"}
     environment = {**tf115_environment(), **quiet}
     try:

@@ -15,6 +15,7 @@ from shared.program.display import shown
 from shared.tools.child_process import tf115_environment
 from shared.tools.record.command import add_options
 from shared.tools.record.one_file import source
+from shared.tools.record.python_words import read
 from shared.trace_recorder import read_trace
 
 
@@ -47,10 +48,12 @@ def execute(arguments: argparse.Namespace) -> int:
     program = [word for i, word in enumerate(arguments.program) if i or word != "--"]
     if len(program) < 2:
         raise UsageError("expected `-- python train.py [ARGS...]`, found no Python and program")
+    words = read(program[1:], "--")
     with tempfile.TemporaryDirectory() as folder:
         recorder = Path(folder, "record_tf1.py")
         recorder.write_text(source(), encoding="utf-8")
-        command = [program[0], str(recorder), *_options(arguments), arguments.out, *program[1:]]
+        options = [*_options(arguments), arguments.out]
+        command = [program[0], *words.flags, str(recorder), *options, *words.program]
         before = _changed(arguments.out)
         try:
             code = subprocess.call(command, env=_environment())

@@ -1,7 +1,11 @@
-"""The command of the one file: python record_tf1.py [OPTIONS] OUT.npz SCRIPT [ARGS...]."""
+"""The command of the one file: python record_tf1.py [OPTIONS] OUT.npz SCRIPT [ARGS...].
+
+In place of SCRIPT it takes `-m MODULE`, as Python does.
+"""
 
 import argparse
 import os
+import runpy
 import sys
 import threading
 import traceback
@@ -49,11 +53,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Records a TensorFlow program without an edit.")
     add_options(parser)
     parser.add_argument("out", metavar="OUT.npz")
+    parser.add_argument(
+        "-m", dest="is_module", action="store_true", help="SCRIPT is a module, as in python -m"
+    )
     parser.add_argument("script", metavar="SCRIPT")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS")
     options = parser.parse_args(arguments)
     try:
-        if not os.path.isfile(options.script):
+        if not options.is_module and not os.path.isfile(options.script):
             raise TraceFileError(f"{options.script}: expected a Python program, found no such file")
         options.out = os.path.abspath(options.out)
         recording = Recording(options)
@@ -133,7 +140,7 @@ def _record(options: Any, recording: Recording) -> Any:
     except BaseException:
         kind, raised, frames = sys.exc_info()
         if not recording.is_done:
-            _show(options, kind, raised, frames)
+            _show(kind, raised, frames)
             code = 130 if isinstance(raised, KeyboardInterrupt) else 1
         _end(eager)
     try:
@@ -158,22 +165,26 @@ def _end(eager: Eager) -> None:
 
 
 def _run(options: Any) -> None:
-    """Runs the program as `python SCRIPT ARGS` would."""
+    """Runs the program as `python SCRIPT ARGS`, or `python -m SCRIPT ARGS`, would."""
     main_module = sys.modules["__main__"]
     program = type(sys)("__main__")
     program.__dict__.update(__file__=options.script, __builtins__=__builtins__)
     sys.argv = [options.script] + options.arguments
+    sys.modules["__main__"] = program
+    _run.held = main_module  # type: ignore[attr-defined]  # Python 2 clears modules let go of
+    if options.is_module:
+        sys.path[0] = os.getcwd()
+        runpy._run_module_as_main(options.script)  # type: ignore[attr-defined]
+        return
     sys.path[0] = os.path.dirname(os.path.abspath(options.script))
     with open(options.script, "rb") as file:
         code = compile(file.read(), options.script, "exec", 0, True)
-    sys.modules["__main__"] = program
-    _run.held = main_module  # type: ignore[attr-defined]  # Python 2 clears modules let go of
     exec(code, program.__dict__)
 
 
-def _show(options: Any, kind: Any, error: Any, frames: Any) -> None:
+def _show(kind: Any, error: Any, frames: Any) -> None:
     """Prints a traceback as Python does, from the program's first frame on."""
-    first = frames
-    while first is not None and first.tb_frame.f_code.co_filename != options.script:
+    first, program = frames, sys.modules["__main__"].__dict__
+    while first is not None and first.tb_frame.f_globals is not program:
         first = first.tb_next
     traceback.print_exception(kind, error, first or frames)

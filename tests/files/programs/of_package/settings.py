@@ -1,0 +1,3 @@
+"""What train.py takes from beside it, by a relative import."""
+
+RATE = 0.25
