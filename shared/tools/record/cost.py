@@ -53,7 +53,8 @@ def measure(rounds: int) -> Seconds:
     from tensorflow.python.training import optimizer
 
     kinds = (session.BaseSession, gradients_util, optimizer.Optimizer)
-    names = (("run", "_make_callable_from_options"), ("_GradientsHelper",), ("apply_gradients",))
+    of_optimizer = ("apply_gradients", "__init__")
+    names = (("run", "_make_callable_from_options"), ("_GradientsHelper",), of_optimizer)
     plain = [(k, n, getattr(k, n)) for k, of in zip(kinds, names, strict=True) for n in of]
     with tempfile.TemporaryDirectory(prefix="pairs-cost-") as folder:
         recording = Recording(_options(Path(folder, "cost.npz")))

@@ -111,16 +111,37 @@ class Graphs:
     def hook_optimizer(self, module: Any) -> None:
         """Learns which gradients an optimizer applies, and the optimizer's settings."""
         kind = getattr(module, "Optimizer", None) or module.OptimizerV2
-        plain = kind.apply_gradients
+        kind.apply_gradients = self._apply_hook(module, kind.apply_gradients, True)
+        plain = kind.__init__
 
+        @functools.wraps(plain)
+        def init(optimizer: Any, *arguments: Any, **options: Any) -> None:
+            self._hook_overriding(module, type(optimizer))
+            plain(optimizer, *arguments, **options)
+
+        kind.__init__ = init
+        if hasattr(kind, "add_slot"):
+            self._hook_add_slot(kind)
+
+    def _hook_overriding(self, module: Any, kind: Any) -> None:
+        """Hooks optimizers of the program's own, whose `apply_gradients` needs no other one."""
+        for base in kind.__mro__:
+            own = vars(base).get("apply_gradients")
+            if own is not None and not hasattr(own, "records"):
+                base.apply_gradients = self._apply_hook(module, own, False)
+
+    def _apply_hook(self, module: Any, plain: Any, is_base: bool) -> Any:
         def apply_gradients(
             optimizer: Any, grads_and_vars: Any, *arguments: Any, **options: Any
         ) -> Any:
-            pairs = list(grads_and_vars)
+            pairs, before = list(grads_and_vars), len(self._applied)
             if self.eager_applied and is_eager_outside(module):
-                self.eager_applied(pairs)
+                if is_base:
+                    self.eager_applied(pairs)
                 return plain(optimizer, pairs, *arguments, **options)
             done = plain(optimizer, pairs, *arguments, **options)
+            if not is_base and len(self._applied) > before:
+                return done  # what it called has told more: gradients clipped, or of all replicas
             if hasattr(done, "graph") and not hasattr(done, "numpy"):
                 self._applied += [(done, g, v) for g, v in pairs if g is not None]
             if not any(known is optimizer for known in self._optimizers):
@@ -128,9 +149,8 @@ class Graphs:
                 self.recording.optimizers[str(id(optimizer))] = settings(optimizer)
             return done
 
-        kind.apply_gradients = apply_gradients
-        if hasattr(kind, "add_slot"):
-            self._hook_add_slot(kind)
+        apply_gradients.records = True  # type: ignore[attr-defined]
+        return apply_gradients
 
     def _hook_add_slot(self, kind: Any) -> None:
         plain = kind.add_slot
@@ -278,7 +298,8 @@ class Graphs:
         plan.random_operations = len(left)
         if left and self.recording.options.noise is not None:
             self.recording.warn("--noise leaves these operations alone: " + ", ".join(left))
-        gradients = collections.OrderedDict()
+        gradients: dict[str, Any] = collections.OrderedDict()
+        by_hand: dict[str, Any] = {}
         trained = {v.op for v in graph.get_collection("trainable_variables")}
         ordered = sorted(reached, key=lambda operation: operation.name)
         for operation in ordered:
@@ -292,17 +313,22 @@ class Graphs:
                     gradients[store.name] = (gradient,) if indices is None else (gradient, indices)
             elif _ASSIGN.match(operation.type) and self._updates_by_hand(operation, trained):
                 plan.is_step = True
-                gradients.update(self._used_by(operation))
+                by_hand.update(self._used_by(operation))
         for done, gradient, variable in self._applied:
             if done in reached:
                 pieces: Any = (gradient,)
                 if hasattr(gradient, "indices"):
                     pieces = (gradient.values, gradient.indices)
                 gradients.setdefault(variable.op.name, pieces)
+        for variable_name, pieces in by_hand.items():
+            gradients.setdefault(variable_name, pieces)
+        # Of a gradient that a run computes only to show it, the loss is none of the step.
+        applied = [piece.op for pieces in gradients.values() for piece in pieces]
+        behind = ancestors(applied) & reached if applied else reached
         losses = collections.OrderedDict()
         for loss, found in self._losses:
             tensors = [getattr(g, "values", g) for g in found]
-            if any(t.op in reached for t in tensors) and is_harmless(loss.op, reached):
+            if any(t.op in behind for t in tensors) and is_harmless(loss.op, reached):
                 losses[loss.op.name] = loss
         plan.extra = {
             "losses": {n: t for n, t in losses.items() if graph.is_fetchable(t)},

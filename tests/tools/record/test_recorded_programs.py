@@ -180,3 +180,23 @@ def test_logits_under_a_tape_are_those_that_the_program_prints(tmp_path: Path) -
         np.testing.assert_allclose(found, eval(numbers), rtol=1e-6)
     assert trace.steps.tolist() == [1, 2, 3, 4, 5]
     assert trace.whole_steps("logits", "logits") == [1, 2, 3, 4]  # a loss of squares has none
+
+
+@pytest.mark.tf115
+def test_an_optimizer_of_the_programs_own_has_the_gradients_that_it_applies(
+    tmp_path: Path,
+) -> None:
+    python = str(require_tf115())
+    trace, printed = recorded(tmp_path, python, "own_optimizers", "--every", "1")
+    assert printed == run(python, PROGRAMS / "own_optimizers.py").stdout
+    lines = [eval(line) for line in printed.splitlines()]
+    np.testing.assert_allclose(lines[0], [0.6, 0.8], rtol=2e-7)  # 3 and 4 clipped to the norm 1
+    for step in (1, 3):
+        assert trace.whole("gradient", "w", step).tolist() == lines[step - 1]
+    assert trace.whole("gradient", "u", 2).tolist() == [2.0]  # doubled
+    assert trace.whole("variable", "u", 2).tolist() == [0.5]
+    # The second run shows a gradient of the other loss, which is none of its step.
+    assert trace.losses.tolist()[:2] == [12.5, 0.5]
+    told = trace.meta["flags"]["recorder"]
+    assert [one["class"] for one in told["optimizers"]] == ["Decayed", "Doubled"]
+    assert told["gradients_not_applied"] == []
