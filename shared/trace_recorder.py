@@ -35,6 +35,7 @@ import stat
 import struct
 import sys
 import tempfile
+import threading
 import tokenize
 import zipfile
 import zlib
@@ -70,6 +71,7 @@ _SPOOL_BLOCK = 16384  # bytes a tensor's records may fill in memory before they 
 _LONGEST_NAME = 60000  # bytes; an archive's names end at 65,535, prefix and suffix included
 _LONGEST_META = 2**28  # bytes, as UTF-32: 64 million letters
 _NORM_CHUNK = 8192  # elements; as float64 they stay in the cache of a CPU core
+_LARGE = 2**20  # bytes; a smaller tensor is hashed sooner than a thread is started
 
 Batch = Union[Sequence[Any], Mapping[str, Any]]
 Tensors = Optional[Mapping[str, Any]]
@@ -149,6 +151,41 @@ def norm(array: np.ndarray, dtype: str) -> float:
         chunk = as_float64(flat[start : start + _NORM_CHUNK], dtype)
         total += float(np.dot(chunk, chunk))
     return float(np.sqrt(total))
+
+
+def measure_side_by_side(
+    large: Mapping[Any, Tuple[np.ndarray, str]],
+) -> Dict[Any, Tuple[float, bytes]]:
+    """Returns norm and digest of several large arrays.
+
+    Hashing runs in threads, beside the norms: it lets Python go for as long as an array takes.
+
+    Args:
+        large: key -> array and name of its dtype, as `as_storable` gives them.
+    """
+    digests: Dict[Any, bytes] = {}
+    todo = sorted(large, key=lambda key: large[key][0].nbytes)
+
+    def hash_next() -> None:
+        with contextlib.suppress(IndexError):
+            while True:
+                key = todo.pop()  # the largest that is left
+                digests[key] = digest(*large[key])
+
+    helpers = [threading.Thread(target=hash_next) for _ in range(min(len(large), _cores() - 1))]
+    for helper in helpers:
+        helper.start()
+    norms = {key: norm(*large[key]) for key in large}
+    hash_next()
+    for helper in helpers:
+        helper.join()
+    return {key: (norms[key], digests[key]) for key in large}
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return getattr(os, "cpu_count", int)() or 1  # Python 2.7 has neither
 
 
 # ---- writing --------------------------------------------------------------------------------
@@ -271,6 +308,7 @@ class TraceRecorder:
         }
         _to_json(self._meta)  # refuse now, not after hours of training
         self._columns: Dict[Tuple[str, str], _Column] = {}
+        self._measured: Dict[Tuple[str, str], Tuple[float, bytes]] = {}
         self._loss: Optional[_Records] = None
         self._loss_dtype = ""
         self._last_step = -1
@@ -338,20 +376,18 @@ class TraceRecorder:
         """
         self._begin(step)
         with _named_errors("write", self.path):
-            for name, value in _named_batch(batch):
-                self._record_tensor(step, "batch", name, value)
+            given = [("batch", name, value) for name, value in _named_batch(batch)]
             if logits is not None:
                 several = logits if isinstance(logits, Mapping) else {"logits": logits}
-                for name, value in several.items():
-                    self._record_tensor(step, "logits", name, value)
+                given += [("logits", name, value) for name, value in several.items()]
+            of_step = (("gradient", gradients), ("slot", slots), ("variable", variables))
+            left = [(s, n, v) for s, tensors in of_step for n, v in (tensors or {}).items()]
+            self._measure_large(step, given + left)
+            for stage, name, value in given:
+                self._record_tensor(step, stage, name, value)
             self._record_loss(step, loss)
-            for stage, tensors in (
-                ("gradient", gradients),
-                ("slot", slots),
-                ("variable", variables),
-            ):
-                for name, value in (tensors or {}).items():
-                    self._record_tensor(step, stage, name, value)
+            for stage, name, value in left:
+                self._record_tensor(step, stage, name, value)
 
     def record_loss(self, step: int, name: str, loss: Any) -> None:
         """Records one of several losses of the step just recorded, under a name of its own.
@@ -394,6 +430,15 @@ class TraceRecorder:
             )
         self._loss.append(struct.pack("<q", step) + value.tobytes())
 
+    def _measure_large(self, step: int, tensors: List[Tuple[str, str, Any]]) -> None:
+        self._measured = measure_side_by_side(
+            {
+                (stage, name): as_storable(value, f"{stage} {name} at step {step}")
+                for stage, name, value in tensors
+                if getattr(value, "nbytes", 0) >= _LARGE
+            }
+        )
+
     def _record_tensor(self, step: int, stage: str, name: str, value: Any) -> None:
         what = f"{stage} {name} at step {step}"
         array, dtype = as_storable(value, what)
@@ -403,7 +448,9 @@ class TraceRecorder:
             _check_name(stage, name)
             column = self._columns[stage, name] = _Column(self._spool, array, dtype)
         column.check_form(array, dtype, what)
-        record = _PACKED_RECORD.pack(step, array.size, norm(array, dtype), digest(array, dtype))
+        known = self._measured.pop((stage, name), None)
+        known = known or (norm(array, dtype), digest(array, dtype))
+        record = _PACKED_RECORD.pack(step, array.size, *known)
         column.records.append(record)
         column.last_step = step
         column.last_is_written = is_first or self._is_asked_for(step)

@@ -117,6 +117,33 @@ def test_the_norm_of_a_large_tensor() -> None:
     assert abs(trace_module.norm(array, "float32") / expected - 1) <= 2 * array.size * 2.0**-53
 
 
+@pytest.mark.parametrize("cores", [1, 2, 5])
+def test_large_tensors_are_measured_side_by_side_to_the_same_records(
+    cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace_module, "_cores", lambda: cores)
+    large = np.random.RandomState(0).normal(size=(700, 800))
+    tensors = {
+        "float64": large,
+        "float32": large.astype(F),
+        "transposed": large.astype(F).T,
+        "int64": large.astype(np.int64),
+        "small": large[:3, :3].astype(F),
+    }
+    with TraceRecorder(tmp_path / "a.npz") as recorder:
+        for step in (1, 2):
+            kept = {name: value * step for name, value in tensors.items()}
+            recorder.record(step, F(1), batch=kept, variables=kept)
+    trace = read_trace(tmp_path / "a.npz")
+    for stage in ("batch", "variable"):
+        for name, value in tensors.items():
+            records = trace.records(stage, name)
+            for step in (1, 2):
+                array, dtype = trace_module.as_storable(value * step, name)
+                assert records[step - 1]["digest"].tobytes() == trace_module.digest(array, dtype)
+                assert records[step - 1]["norm"] == trace_module.norm(array, dtype)
+
+
 def test_digests_tell_bits_shape_and_dtype_apart() -> None:
     ones = np.ones((2, 3), F)
     variants = [ones, ones.reshape(3, 2), ones.view(np.int32), -ones * 0, ones * 0]
