@@ -36,7 +36,7 @@ def _clear(directory: str, name: str, mark: Mark) -> None:
             remove([path])
     if scan(directory)[name].is_unfinished and not _put_back(directory, name, mark):
         remove([os.path.join(directory, file) for file in scan(directory)[name].files])
-        _forget(directory, name)
+        _forget(directory, name, mark)
     # The mark goes last: without it, these files would pass for a checkpoint.
     remove([os.path.join(directory, name + UNFINISHED)])
 
@@ -67,9 +67,12 @@ def remove_orphaned_records(directory: str) -> None:
             remove([os.path.join(directory, file) for file in files])
 
 
-def _forget(directory: str, name: str) -> None:
+def _forget(directory: str, name: str, mark: Mark) -> None:
     """Takes an unfinished save out of TensorFlow's list, if it is in it."""
     state = read_state(directory)
+    if state.problem and STATE not in mark.before:
+        # The save wrote it first, and a loss of power left a part: it lists nothing that was saved.
+        remove([os.path.join(directory, STATE)])
     if state.problem or name not in state.names:
         return
     found = scan(directory)

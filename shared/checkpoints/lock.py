@@ -16,7 +16,7 @@ from shared.checkpoints.leftovers import clear_unfinished
 from shared.errors import CheckpointError
 
 LOCK = ".training-lock"
-_CONTENT = re.compile(rb"(process \d+ of [^\n]*)?")
+_CONTENT = re.compile(rb"process \d+ of [^\n]*|process \d* ?o?f?")  # the second one is cut short
 
 
 def claim_folder(directory: str) -> TrainingFolder:
@@ -117,7 +117,8 @@ def _require_own(lock: int, path: str) -> None:
         raise _no_lock_file(path, "something else than a file")
     if status.st_nlink != 1:
         raise _no_lock_file(path, "a file with another name too")
-    if not _CONTENT.fullmatch(os.pread(lock, 4096, 0)):
+    content = os.pread(lock, 4096, 0).rstrip(b"\0")  # zeros are what a loss of power may leave
+    if not (_CONTENT.fullmatch(content) or b"process ".startswith(content)):
         raise _no_lock_file(path, "a file that no training wrote")
 
 

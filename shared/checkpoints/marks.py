@@ -57,8 +57,9 @@ def read_mark(directory: str, name: str) -> Mark | None:
         return None
     text = _read(os.path.join(directory, name + UNFINISHED))
     if text is None or text[: len(_FIRST_LINE)] != _FIRST_LINE:
-        # One that was cut short was not on disk yet, so nothing of its save was written.
-        is_cut = text is not None and _FIRST_LINE.startswith(text)
+        # One that was cut short was not on disk yet, so nothing of its save was written. A loss of
+        # power may leave zeros of its length.
+        is_cut = text is not None and _FIRST_LINE.startswith(text.rstrip("\0"))
         return Mark(frozenset(os.listdir(directory)), None) if is_cut else None
     try:
         content = json.loads(text[len(_FIRST_LINE) :])

@@ -279,12 +279,13 @@ def test_what_was_there_before_is_somebody_elses_whatever_its_name(tmp_path: Pat
     assert (tmp_path / "model-3_temp" / "mine").read_text() == "mine"
 
 
+@pytest.mark.parametrize("zeros", [0, 50])
 @pytest.mark.parametrize("length", [0, 1, 30, 70])
-def test_a_mark_that_was_cut_short_is_cleared(length: int, tmp_path: Path) -> None:
+def test_a_mark_that_was_cut_short_is_cleared(length: int, zeros: int, tmp_path: Path) -> None:
     saves = prepare("tf2_style", tmp_path, 1)
     set_mark(str(tmp_path), "model-2")
     mark = tmp_path / "model-2.unfinished"
-    mark.write_bytes(mark.read_bytes()[:length])
+    mark.write_bytes(mark.read_bytes()[:length] + bytes(zeros))
     with claim_folder(str(tmp_path)):
         assert not mark.exists()
     assert judge(fresh("tf2_style"), tmp_path, saves)[0] == EXACT
@@ -331,6 +332,26 @@ def test_a_planted_lock_destroys_nothing(planted: str, tmp_path: Path) -> None:
     assert precious.exists() == (planted != "dangling link")
     assert planted == "dangling link" or precious.read_text() == "precious"
     assert os.path.lexists(lock)
+
+
+def test_a_torn_list_of_the_first_save_does_not_stop_the_next_training(tmp_path: Path) -> None:
+    set_mark(str(tmp_path), "model-1")
+    put(tmp_path, STATE, "model-1.index")  # neither was on disk when the power went
+    with claim_folder(str(tmp_path)):
+        assert names_in(tmp_path) == set()
+        assert restore(fresh("tf2_style"), str(tmp_path)) is None
+    put(tmp_path, STATE)  # somebody's: a sign of saves that are gone
+    set_mark(str(tmp_path), "model-1")
+    with claim_folder(str(tmp_path)):
+        assert names_in(tmp_path) == {STATE}
+
+
+@pytest.mark.parametrize("left", [b"", b"proc", b"process 1", b"process 12 o", bytes(20)])
+def test_a_lock_that_was_cut_short_is_taken(left: bytes, tmp_path: Path) -> None:
+    (tmp_path / ".training-lock").write_bytes(left)
+    with claim_folder(str(tmp_path)):
+        assert (tmp_path / ".training-lock").read_bytes().startswith(b"process ")
+    assert names_in(tmp_path) == set() and not (tmp_path / ".training-lock").exists()
 
 
 @pytest.mark.parametrize("name", [STATE, "model-4.record", "model-4.unfinished"])

@@ -73,9 +73,9 @@ def look_at_killed(style: str, left: list[tuple[Path, list[str]]]) -> Tally:
     tally, model = Tally(f"{style} SIGKILL while saving"), fresh(style)
     for folder, saves in left:
         # The save before has ended. The killed one may count, if only its end was not told.
-        outcomes = [_judge_either(model, folder, saves)]
+        outcomes = [judge_either(model, folder, saves)]
         with claim_folder(str(folder)):
-            outcomes.append(_judge_either(model, folder, saves))
+            outcomes.append(judge_either(model, folder, saves))
             rest = leftovers(folder)
         if rest:
             outcomes.append((WRONG, f"left over: {rest}"))
@@ -84,7 +84,7 @@ def look_at_killed(style: str, left: list[tuple[Path, list[str]]]) -> Tally:
     return tally
 
 
-def _judge_either(model: object, folder: Path, saves: list[str]) -> tuple[str, str]:
+def judge_either(model: object, folder: Path, saves: list[str]) -> tuple[str, str]:
     """Either of the two saves is right, also without a warning."""
     outcome = judge(model, folder, saves)
     if outcome[0] == WRONG and "without a warning" in outcome[1]:

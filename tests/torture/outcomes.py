@@ -11,6 +11,7 @@ from shared.errors import CheckpointError
 from torture.models import Restore, fingerprint, restore
 
 EXACT, REFUSED, WRONG = "restored exactly", "refused clearly", "silently wrong"
+STARTS_OVER = "training would start over"
 
 
 @dataclasses.dataclass
@@ -65,7 +66,7 @@ def judge(
             return REFUSED, str(error)
         return WRONG, f"unclear error {type(error).__name__}: {error}"
     if path is None:
-        return WRONG, "training would start over"
+        return WRONG, STARTS_OVER
     found = fingerprint(model)
     if found not in saves:
         return WRONG, f"another state restored from {path}"

@@ -11,6 +11,7 @@ from pathlib import Path
 from torture import folders, kills
 from torture.damage import damaged
 from torture.outcomes import Tally
+from torture.power import lost_power
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,5 +47,6 @@ def run(style: str, size: Size, seed: int) -> list[Tally]:
             writers,
         ]
         if size.flips:
+            tallies.append(lost_power(style, work, saves=5, more=4, seed=seed, each=True))
             tallies += damaged(style, work, size.flips, random.Random(seed).randrange(2**32))
         return tallies

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,7 @@ import pytest
 import tensorflow as tf
 
 from checkpoint_programs import cross, map_between, tensors_of, write_names
+from forgetful_disk import Recording, disks, put
 from shared.checkpoints.files import RECORD, UNFINISHED
 from shared.errors import CheckpointError
 from shared.tools.checkpoint_conversion import installing, writing
@@ -124,6 +128,50 @@ def test_the_check_above_catches_an_installation_that_deletes_first(
         if lost:
             break
     assert lost and made
+
+
+def values_after_a_loss_of_power(
+    conversion_map: CrossingMap, folder: Path, forgets: Callable[[str], bool]
+) -> Counter[tuple[int, float]]:
+    """Counts what value a checkpoint has that replaces another, 0 where it is not whole.
+
+    By how often the new one was promised: when the conversion had returned.
+    """
+    prefix = convert(conversion_map, 1, folder)
+    with Recording(folder, forgets) as recording:
+        convert(conversion_map, 2, folder)
+        recording.promise()
+    shutil.rmtree(folder)
+    folder.mkdir()
+    found: Counter[tuple[int, float]] = Counter()
+    for moment in recording.moments:
+        for tree in disks(moment, Random(0), more=3):
+            with put(tree, folder):
+                found[moment.promised, whole_value_of(prefix)] += 1
+    return found
+
+
+def whole_value_of(prefix: str) -> float:
+    try:
+        return value_of(prefix)
+    except (AssertionError, CheckpointError):
+        return 0
+
+
+def test_after_a_loss_of_power_it_is_the_old_or_the_new_one(
+    conversion_map: CrossingMap, tmp_path: Path
+) -> None:
+    found = values_after_a_loss_of_power(conversion_map, tmp_path / "folder", lambda path: False)
+    assert set(found) == {(0, 1), (0, 2), (1, 2)} and found.total() > 50
+
+
+def test_the_check_above_catches_data_that_is_not_synced(
+    conversion_map: CrossingMap, tmp_path: Path
+) -> None:
+    found = values_after_a_loss_of_power(
+        conversion_map, tmp_path / "folder", lambda path: ".data-" in path
+    )
+    assert found[1, 0] >= 1
 
 
 def test_files_and_folders_of_others_stay(conversion_map: CrossingMap, tmp_path: Path) -> None:
