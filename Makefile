@@ -27,7 +27,7 @@ mutants: .venv/.installed  ## Change the code in many places, one at a time: is 
 torture: .venv/.installed  ## Break saves and checkpoints in every way (ARGS="--seed 1")
 	@PYTHONPATH=.:tests:tests/helpers .venv/bin/python -m torture $(ARGS)
 
-kills: .venv/.installed  ## Kill processes of clusters at 400 moments, and resume (ARGS="--kills 10")
+kills: .venv/.installed  ## Kill processes of clusters at 800 moments, and resume (ARGS="--kills 10")
 	@PYTHONPATH=.:tests:tests/helpers .venv/bin/python -m torture.workers --style tf2_style $(ARGS)
 	@PYTHONPATH=.:tests:tests/helpers .venv/bin/python -m torture.workers --style tf1_style $(ARGS)
 

@@ -59,8 +59,11 @@ class ClusterProgram(Program):
                 finite.
         """
         role = role_of(required=self.required)
-        if config.log_dir and role.cluster:
-            raise UsageError("--log-dir: expected none with several workers, found one")
+        if config.log_dir:
+            raise UsageError(
+                "--log-dir: expected none in a program of several workers; "
+                f"found {shown(config.log_dir)}"
+            )
         data = self.task.load(config)
         with contextlib.ExitStack() as stack:
             if role.is_chief:  # before it meets the others: a second cluster is refused here
@@ -119,11 +122,12 @@ class AsynchronousProgram(ClusterProgram):
         Raises:
             SuiteError: as there, or a trace is asked for.
         """
-        if config.trace:
-            raise UsageError(
-                "--trace: expected none, for asynchronous steps have no order; "
-                f"found {shown(config.trace)}"
-            )
+        for name in ("trace", "trace_every", "trace_steps"):
+            if getattr(config, name):
+                raise UsageError(
+                    f"--{name.replace('_', '-')}: expected none, for asynchronous steps have no "
+                    f"order; found {shown(getattr(config, name))}"
+                )
         return super().train(config, progress)
 
     @contextlib.contextmanager

@@ -19,8 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from clusters import Clusters, Kill, Outcome, fingerprint
-from shared.data.digits import load_digits
+from clusters import DIGITS, Clusters, Kill, Outcome, fingerprint, load_once
 from shared.errors import SuiteError
 from shared.program.tasks import ImageTask
 from shared.tools.workers.cluster import CHIEF, Cluster, Task, on_loopback
@@ -41,7 +40,7 @@ class OnePixel(ImageTask):
         return images, np.zeros([len(steps), config.batch_size, 10], np.float32)
 
 
-ONE_PIXEL = OnePixel(load_digits, list)
+ONE_PIXEL = OnePixel(load_once, list)
 
 
 def whole(style: Any, tf: Any) -> Any:
@@ -102,6 +101,9 @@ def nobody_waits(style: Any, tf: Any) -> Any:
     return NobodyWaits
 
 
+COUNTED = (counting, all_train_on_all, nobody_waits)
+
+
 class Runs:
     """Runs the pair of one style, and twins of it, in clusters."""
 
@@ -131,7 +133,7 @@ class Runs:
         **settings: Any,
     ) -> Outcome:  # fmt: skip
         """Trains, and kills a process on the way if asked to."""
-        is_counted = made in (counting, all_train_on_all, nobody_waits)
+        is_counted = made in COUNTED
         stretch = {"report_every": STRETCH, "checkpoint_every": STRETCH}
         rate = {"learning_rate": 1.0} if is_counted else {}
         given = {"steps": STEPS, "checkpoint_dir": self.folder(), **stretch, **rate, **settings}
@@ -159,9 +161,7 @@ def train(style_name: str, made: Made, config: Any, task: Any) -> int:
             super().__init__(config)
             kept.append(self)
 
-    program = style.PROGRAM._replace(model_class=Kept)
-    if task:
-        program = program._replace(task=task)
+    program = style.PROGRAM._replace(model_class=Kept, task=task or DIGITS)
     try:
         result = program.train(config)
     except SuiteError as error:

@@ -15,10 +15,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+import asynchronous_twins
 from clusters import EVERY, REPORT, RESUMED, Clusters, Kill, Outcome
 from shared.program.saved_settings import FILE as SETTINGS
 from shared.tools.workers.cluster import Task, on_loopback
+from torture.asynchronous import MODELS, Chains, kill_in_chains
 from torture.kills import leftovers
+
+PAIRS = ("several_workers", "asynchronous_workers")
 
 
 @dataclasses.dataclass
@@ -100,19 +104,33 @@ def main() -> int:
     """Kills processes of one style, and prints what came of it."""
     parser = argparse.ArgumentParser(prog="torture.workers", description=__doc__)
     parser.add_argument("--style", choices=("tf1_style", "tf2_style"), required=True)
+    parser.add_argument("--pair", choices=PAIRS, help="(default: both)")
     parser.add_argument("--kills", type=int, default=200, help="(default: 200)")
-    parser.add_argument("--workers", type=int, default=2, help="(default: 2)")
-    parser.add_argument("--steps", type=int, default=40, help="of each run (default: 40)")
+    parser.add_argument("--workers", type=int, default=2, help=f"of {PAIRS[0]} (default: 2)")
+    parser.add_argument("--steps", type=int, default=40, help=f"of {PAIRS[0]} (default: 40)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")
+    parser.add_argument("--twin", help=argparse.SUPPRESS)  # a broken one, to test this driver
     arguments = parser.parse_args()
+    wrong = [_kill(pair, arguments) for pair in PAIRS if arguments.pair in (None, pair)]
+    return 1 if any(wrong) else 0
+
+
+def _kill(pair: str, arguments: argparse.Namespace) -> int:
+    """Kills processes of one pair, and prints what came of it; returns how often it was wrong."""
     with tempfile.TemporaryDirectory() as name:
-        work = Path(name)
-        clusters = Clusters(arguments.style, arguments.workers, arguments.steps, work)
-        counts = kill_and_resume(clusters, arguments.kills, arguments.seed, work)
+        counts = _counted(pair, arguments, Path(name))
     for line in counts.wrong:
         print(line)
-    print(f"{arguments.style}: {counts} (seed {arguments.seed})")
-    return 1 if counts.wrong else 0
+    print(f"{pair}, {arguments.style}: {counts} (seed {arguments.seed})", flush=True)
+    return len(counts.wrong)
+
+
+def _counted(pair: str, arguments: argparse.Namespace, work: Path) -> Counts | Chains:
+    if pair == "several_workers":
+        clusters = Clusters(arguments.style, arguments.workers, arguments.steps, work)
+        return kill_and_resume(clusters, arguments.kills, arguments.seed, work)
+    made = [getattr(asynchronous_twins, name) for name in [arguments.twin] if name]
+    return kill_in_chains(arguments.style, arguments.kills, arguments.seed, work, made or MODELS)
 
 
 if __name__ == "__main__":

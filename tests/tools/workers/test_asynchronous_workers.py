@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,8 @@ import pytest
 import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 from asynchronous_twins import RATE, STEPS, STRETCH
 from clusters import run_module as run
-from simulated_workers import final_loss
+from shared.tools.error: (ps|worker) 0: --traces.cluster import Task, on_loopback
+from simulated_workers import losses_of_interleavings
 from tf115_environment import require_tf115
 
 STYLES = ("tf1_style", "tf2_style")
@@ -46,22 +50,9 @@ def more(request: pytest.FixtureRequest) -> dict[str, Any]:
     return {"style": request.param, **scenarios}
 
 
-@functools.cache
 def interleaved(style: str) -> tuple[float, float]:
-    """Returns the least and the greatest loss at the end that two workers may come to.
-
-    Of 60 interleavings, from one worker that does nearly everything to two that take turns, the
-    second one in time or late. They are not all that there are, so the range is made twice as wide.
-    """
-    random = np.random.RandomState(0)
-    turns = style == "tf1_style"
-    losses = [
-        final_loss(random, share, turns, STRETCH, RATE, late)
-        for share in np.linspace(0, 1, 12)
-        for late in (0, 1, 4, 7, STRETCH // 2)
-    ]
-    margin = (max(losses) - min(losses)) / 2
-    return min(losses) - margin, max(losses) + margin
+    """Returns the least and the greatest loss at the end that two workers may come to."""
+    return losses_of_interleavings(style == "tf1_style", STRETCH, RATE)
 
 
 def test_one_worker_is_plain_gradient_descent_to_the_last_bit(found: dict[str, Any]) -> None:
@@ -169,3 +160,82 @@ def test_two_workers_of_real_tensorflow_1_end_in_the_range(tmp_path: Path) -> No
     (loss,) = re.findall(r"^worker 0: loss +([\d.]+)$", printed, re.MULTILINE)
     least, greatest = interleaved("tf1_style")
     assert least < float(loss) < greatest
+
+
+NO_ORDER = "expected none, for asynchronous steps have no order; found"
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "server"])
+@pytest.mark.parametrize(
+    ("flag", "value", "message"),
+    [
+        ("--trace", "t.npz", f"--trace: {NO_ORDER} t.npz"),
+        ("--trace-every", "2", f"--trace-every: {NO_ORDER} 2"),
+        ("--trace-steps", "3,5", f"--trace-steps: {NO_ORDER} 3,5"),
+        (
+            "--log-dir",
+            "logs",
+            "--log-dir: expected none in a program of several workers; found logs",
+        ),
+    ],
+)
+def test_a_flag_that_it_cannot_serve_is_refused_in_one_line(
+    flag: str,
+    value: str,
+    message: str,
+    alone: bool,
+    style: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cluster = on_loopback(style, 2, 1, pair="asynchronous_workers")
+    if alone:
+        monkeypatch.delenv("TF_CONFIG", raising=False)
+    else:  # which would serve for ever
+        monkeypatch.setenv("TF_CONFIG", cluster.tf_config(Task("ps", 0)))
+    program = importlib.import_module(f"{style}.asynchronous_workers").PROGRAM
+    assert program.main(["train", "--checkpoint-dir", "saved", flag, value]) == 2
+    assert capsys.readouterr() == ("", f"error: {message}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_launcher_hands_a_refused_flag_on() -> None:
+    command = [sys.executable, "-m", "shared.tools.commands", "workers", "asynchronous_workers"]
+    done = subprocess.run(
+        [*command, "--style", "tf1_style", "--workers", "1", "--", "--trace", "t.npz"],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 2
+    assert re.fullmatch(rf"error: (ps|worker|chief) 0: --trace: {NO_ORDER} t\.npz\n", done.stderr)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style", STYLES)
+def test_killed_again_and_again_each_batch_counts_once(style: str) -> None:
+    flags = ["--pair", "asynchronous_workers", "--style", style, "--kills", "3"]
+    printed = run("torture.workers", *flags)
+    assert f"asynchronous_workers, {style}: 3 kills (" in printed
+    assert "; 0 wrong; all processes ended at most " in printed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("twin", "style", "problem"),
+    [
+        ("all_train_on_all", "tf2_style", r"at step 40, batch 0 was counted 2 times"),
+        ("doubled", "tf1_style", r"ended with \d\.\d+, not in \d\.\d+ to \d\.\d+"),
+    ],
+    ids=["each batch twice", "each gradient twice"],
+)
+def test_kills_of_broken_workers_are_told_wrong(twin: str, style: str, problem: str) -> None:
+    flags = ["--pair", "asynchronous_workers", "--style", style, "--kills", "1", "--twin", twin]
+    printed = run("torture.workers", *flags, expected=1)
+    assert re.search(rf"^{twin}, .*: {problem}$", printed, re.MULTILINE), printed
+    assert "; 0 wrong" not in printed

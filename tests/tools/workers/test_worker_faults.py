@@ -73,6 +73,7 @@ def test_servers_listen_on_all_interfaces(faults: dict[str, Any]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("style", ["tf1_style", "tf2_style"])
 def test_killed_clusters_resume_to_the_same_bits(style: str) -> None:
-    printed = run("torture.workers", "--style", style, "--kills", "6", timeout=900)
-    assert f"{style}: 6 kills (" in printed
+    flags = ["--pair", "several_workers", "--style", style, "--kills", "6"]
+    printed = run("torture.workers", *flags, timeout=900)
+    assert f"several_workers, {style}: 6 kills (" in printed
     assert "6 resumed runs bit-equal, 0 refused in one line, 0 wrong" in printed
