@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from few_images import few_images
 from large_models import large_are_slow
 from shared.data.digits import load_digits
 from shared.data.fashion import load_fashion
@@ -63,6 +64,7 @@ def observed(name: str, style: str, folder: Path, capsys: Any, **changed: Any) -
         settings["trace"] = str(folder / "trace.npz")
     paths = {key: str(folder / changed[key]) for key in {"log_dir", "trace"} & set(changed)}
     folder.mkdir(parents=True)
+    settings.update(few_images(name, folder))
     result = module.PROGRAM.train(module.Config(**{**settings, **changed, **paths}))
     trace = Path(paths.get("trace") or settings.get("trace") or folder / "none")
     whole: Any = None
@@ -165,6 +167,7 @@ def test_a_resumed_run_takes_the_new_learning_rate(name: str, tmp_path: Path) ->
         module = pair.module(style)
         fields = {field.name for field in dataclasses.fields(module.Config)}
         settings: dict[str, Any] = {"checkpoint_dir": str(tmp_path / style / folder)}
+        settings.update(few_images(name, tmp_path))
         if "batch_size" in fields:
             settings["batch_size"] = 4
         if "optimizer" in fields:

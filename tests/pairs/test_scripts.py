@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,9 +14,11 @@ import numpy as np
 import pytest
 
 import forked_python
+from few_images import few_images
 from large_models import large_are_slow
 from saved import restore
 from shared.models import PAIRS, STYLES
+from shared.program.progress import TrainingResult
 
 ROOT = Path(__file__).parents[2]
 FILES = [(style, name) for name in PAIRS for style in STYLES]
@@ -55,9 +58,9 @@ def test_train_then_evaluate_then_predict(
 
 
 PREDICT_ALL = """
-import importlib, sys
-for file, folder in zip(sys.argv[1::2], sys.argv[2::2]):
-    assert importlib.import_module(file).PROGRAM.main(["predict", "--checkpoint-dir", folder]) == 0
+import importlib, json, sys
+for file, flags in json.loads(sys.argv[1]):
+    assert importlib.import_module(file).PROGRAM.main(["predict", *flags]) == 0
 """
 
 
@@ -65,17 +68,18 @@ for file, folder in zip(sys.argv[1::2], sys.argv[2::2]):
 def test_predict_restores_every_model_in_a_new_process(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folders = {f"{style}.{name}": str(tmp_path / style / name) for style, name in FILES}
+    flags = {}
     for style, name in FILES:
-        folder = ["--checkpoint-dir", folders[f"{style}.{name}"]]
-        assert run(style, name, "train", "--steps", "2", *folder) == 0
+        data = [f"--data={file}" for file in few_images(name, tmp_path).values()]
+        flags[style, name] = ["--checkpoint-dir", str(tmp_path / style / name), *data]
+        assert run(style, name, "train", "--steps", "2", *flags[style, name]) == 0
     capsys.readouterr()
     for style, name in FILES:
-        run(style, name, "predict", "--checkpoint-dir", folders[f"{style}.{name}"])
+        run(style, name, "predict", *flags[style, name])
     expected = capsys.readouterr().out
     assert expected.count("prediction") + expected.count("generated image") == len(FILES)
-    arguments = [part for file_and_folder in folders.items() for part in file_and_folder]
-    command = [sys.executable, "-c", PREDICT_ALL, *arguments]
+    programs = [(f"{style}.{name}", given) for (style, name), given in flags.items()]
+    command = [sys.executable, "-c", PREDICT_ALL, json.dumps(programs)]
     found = forked_python.run(command, check=True)
     assert found.stdout == expected
 
@@ -84,12 +88,18 @@ def test_predict_restores_every_model_in_a_new_process(
 def test_resuming_equals_an_uninterrupted_run(
     style: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    module, steps = PAIRS[name].module(style), int(QUICK[name])
-    whole = module.PROGRAM.train(module.Config(steps=steps, checkpoint_dir=str(tmp_path / "whole")))
-    halves = str(tmp_path / "halves")
-    module.PROGRAM.train(module.Config(steps=steps // 2, checkpoint_dir=halves))
+    steps, images = int(QUICK[name]), few_images(name, tmp_path)
+
+    def train(steps: int, folder: str) -> TrainingResult:
+        module = PAIRS[name].module(style)
+        config = module.Config(steps=steps, checkpoint_dir=folder, **images)
+        trained: TrainingResult = module.PROGRAM.train(config)
+        return trained
+
+    whole, halves = train(steps, str(tmp_path / "whole")), str(tmp_path / "halves")
+    train(steps // 2, halves)
     capsys.readouterr()
-    resumed = module.PROGRAM.train(module.Config(steps=steps, checkpoint_dir=halves))
+    resumed = train(steps, halves)
     assert f"resumed at step {steps // 2} from {halves}" in capsys.readouterr().out
     assert len(resumed.losses) == steps - steps // 2
     assert whole.losses[steps // 2 :].tobytes() == resumed.losses.tobytes()
@@ -100,8 +110,9 @@ def test_resuming_equals_an_uninterrupted_run(
 @pytest.mark.parametrize(("style", "name"), large_are_slow(FILES))
 def test_the_last_three_checkpoints_are_kept(style: str, name: str, tmp_path: Path) -> None:
     module = PAIRS[name].module(style)
+    settings = {"checkpoint_dir": str(tmp_path), **few_images(name, tmp_path)}
     for steps in (1, 2, 3, 4):  # in four runs: each must know the files of those before it
-        module.PROGRAM.train(module.Config(steps=steps, checkpoint_dir=str(tmp_path)))
+        module.PROGRAM.train(module.Config(steps=steps, **settings))
     indices = sorted(file.name for file in tmp_path.glob("*.index"))
     assert indices == ["model-2.index", "model-3.index", "model-4.index"]
 

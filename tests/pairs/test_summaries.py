@@ -13,10 +13,11 @@ import pytest
 import tensorflow as tf
 
 from event_files import Events, Histogram, differences, read_events
+from few_images import few_images
 from large_models import large_are_slow
 from saved import program_of
 from shared.errors import SuiteError
-from shared.models import IMAGES, PAIRS, STYLES
+from shared.models import PAIRS, STYLES
 from shared.program.log_dir import summary_errors
 from shared.program.progress import Progress, TrainingResult
 from shared.program.training_run import TrainingRun
@@ -48,24 +49,12 @@ class Logged(NamedTuple):
     resumed: dict[str, TrainingResult]  # steps 3 and 4
 
 
-def few_images(folder: Path) -> str:
-    """Returns an `.npz` of 60 images to train on and 10 to test: the whole sample takes seconds."""
-    random = np.random.RandomState(0)
-    arrays: dict[str, Any] = {}
-    for part, count in (("train", 60), ("test", 10)):
-        arrays["x_" + part] = random.randint(0, 256, [count, 28, 28]).astype(np.uint8)
-        arrays["y_" + part] = np.arange(count, dtype=np.uint8) % 10
-    np.savez(folder / "images.npz", **arrays)
-    return str(folder / "images.npz")
-
-
 def train(name: str, style: str, folder: Path, steps: int, **settings: Any) -> TrainingResult:
     pair = PAIRS[name]
     optimizer = pair.same_kernel.optimizer if style == "tf2_style" else None
     if optimizer:
         settings["optimizer"] = optimizer
-    if pair.data in IMAGES:
-        settings["data"] = few_images(folder)
+    settings.update(few_images(name, folder))
     module = pair.module(style)
     config = module.Config(
         steps=steps, report_every=2, checkpoint_dir=str(folder / style), **settings
