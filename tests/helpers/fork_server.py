@@ -48,7 +48,7 @@ def main() -> None:
         if child == 0:
             jobs.close()
             answers.close()
-            os._exit(become(json.loads(line), set_by_imports))
+            os._exit(become(json.loads(line), set_by_imports, root))
         status = os.waitpid(child, 0)[1]
         code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
         answers.write(f"{code}\n")
@@ -60,7 +60,7 @@ def threads() -> int:
     return len(os.listdir(THREADS)) if os.path.isdir(THREADS) else 0
 
 
-def become(job: dict[str, Any], set_by_imports: dict[str, str]) -> int:
+def become(job: dict[str, Any], set_by_imports: dict[str, str], root: str) -> int:
     """Runs a job's program in this process, as if its command had started it; returns its code."""
     for number, path in enumerate([os.devnull, job["out"], job["err"]]):
         opened = os.open(path, os.O_WRONLY | os.O_CREAT if number else os.O_RDONLY, 0o600)
@@ -71,6 +71,8 @@ def become(job: dict[str, Any], set_by_imports: dict[str, str]) -> int:
     os.environ.update(job["env"])
     os.environ.update(set_by_imports)
     sys.modules["numpy"].random.seed()  # else all forks would draw the same
+    if job["forgets"]:
+        forget(root)
     code = 0
     try:
         run(job["words"], os.environ.get("PYTHONPATH"))
@@ -89,6 +91,17 @@ def become(job: dict[str, Any], set_by_imports: dict[str, str]) -> int:
         signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     return code
+
+
+def forget(root: str) -> None:
+    """Lets the modules of a folder be imported anew, from wherever they are found then.
+
+    The interpreter's own packages may lie below the folder, and stay.
+    """
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None) or ""
+        if file.startswith(root + os.sep) and not file.startswith(sys.prefix + os.sep):
+            del sys.modules[name]
 
 
 def exit_code(ended: SystemExit) -> int:

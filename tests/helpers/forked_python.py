@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -34,6 +35,7 @@ def run(
     cwd: Path | str = ROOT,
     env: Mapping[str, str] | None = None,
     check: bool = False,
+    timeout: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Runs a program as `subprocess.run` does with `capture_output=True, text=True`.
 
@@ -43,23 +45,16 @@ def run(
         cwd: the working directory.
         env: the environment; without it, this process's.
         check: whether an exit code other than 0 raises CalledProcessError.
+        timeout: seconds, after which the program is ended and TimeoutExpired is raised.
     """
     python, *words = map(str, command)
     options: list[str] = []
     while words[0] == "-W":
         options, words = options + words[:2], words[2:]
     environment = dict(os.environ if env is None else env)
-    with tempfile.TemporaryDirectory() as folder:
-        job: dict[str, object] = {
-            "words": words,
-            "cwd": str(cwd),
-            "env": environment,
-            "out": os.path.join(folder, "out"),
-            "err": os.path.join(folder, "err"),
-        }
-        code = _server(python, tuple(options), environment).run(job)
-        out, err = (Path(str(job[name])).read_text(encoding="utf-8") for name in ("out", "err"))
-    done = subprocess.CompletedProcess(list(map(str, command)), code, out, err)
+    server = _server(python, tuple(options), environment)
+    done = server.run(words, cwd, environment, timeout=timeout)
+    done.args = list(map(str, command))
     if check:
         done.check_returncode()
     return done
@@ -70,6 +65,7 @@ class Server:
 
     def __init__(self, python: str, options: Sequence[str], environment: Mapping[str, str]) -> None:
         """Starts the process, which then imports while this one goes on."""
+        self._python = python
         modules = HERE if python == sys.executable else TF115
         self._process = subprocess.Popen(
             [python, *options, str(SERVER), str(ROOT), *modules],
@@ -80,16 +76,52 @@ class Server:
             start_new_session=True,
         )
 
-    def run(self, job: dict[str, object]) -> int:
-        """Runs one program; returns its exit code, or a signal's number below 0.
+    def run(
+        self,
+        words: Sequence[str],
+        cwd: Path | str,
+        environment: Mapping[str, str],
+        suite: Path = ROOT,
+        timeout: float | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs one program.
+
+        Args:
+            words: what would follow the interpreter.
+            cwd: the working directory.
+            environment: all of the program's variables.
+            suite: the copy of this suite that the program imports from. Of another than this one,
+                it imports every module anew.
+            timeout: seconds, after which the server ends, and the program with it.
+
+        Returns:
+            As `subprocess.run`; a signal that ended the program is an exit code below 0.
 
         Raises:
             RuntimeError: the server ended.
+            subprocess.TimeoutExpired: the program took longer.
         """
+        with tempfile.TemporaryDirectory() as folder:
+            job: dict[str, object] = {
+                "words": list(words),
+                "cwd": str(cwd),
+                "env": dict(environment),
+                "forgets": suite != ROOT,
+                "out": os.path.join(folder, "out"),
+                "err": os.path.join(folder, "err"),
+            }
+            code = self._answer(job, timeout)
+            out, err = (Path(str(job[name])).read_text(encoding="utf-8") for name in ("out", "err"))
+        return subprocess.CompletedProcess([self._python, *words], code, out, err)
+
+    def _answer(self, job: dict[str, object], timeout: float | None) -> int:
         assert self._process.stdin is not None and self._process.stdout is not None
         try:
             self._process.stdin.write(json.dumps(job) + "\n")
             self._process.stdin.flush()
+            waiting, _, _ = select.select([self._process.stdout], [], [], timeout)
+            if timeout is not None and not waiting:
+                raise subprocess.TimeoutExpired(str(job["words"]), timeout)
             answer = self._process.stdout.readline()
         except BaseException:  # a time limit, say: the next answer would be this program's
             self.end()
@@ -119,9 +151,11 @@ def _server(python: str, options: tuple[str, ...], environment: Mapping[str, str
         if name.startswith(AT_START) and name != "PYTHONPATH"
     ]
     key = python, options, tuple(read)
-    if key not in _servers:
+    if key in _servers:
+        _servers[key] = _servers.pop(key)  # the newest again
+    else:
         if len(_servers) >= MOST_SERVERS:
-            next(iter(_servers.values())).end()  # the oldest
+            next(iter(_servers.values())).end()  # the one that was not used for longest
         _servers[key] = Server(python, options, environment)
         atexit.register(_servers[key].end)
     return _servers[key]

@@ -7,12 +7,15 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from forked_python import ROOT, SERVER, run
+import forked_python
+from forked_python import ROOT, SERVER, Server, run
 from shared.tools.child_process import tf115_environment
 from tf115_environment import require_tf115
 
@@ -108,3 +111,36 @@ def test_a_server_with_a_thread_does_not_fork(tmp_path: Path) -> None:
     done = subprocess.run(server, input="{}\n", capture_output=True, text=True)
     assert done.returncode == 1 and done.stdout == ""
     assert "RuntimeError: expected no thread but NumPy's" in done.stderr
+
+
+@pytest.fixture
+def small_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server that has imported NumPy and one module of the suite."""
+    monkeypatch.setattr(forked_python, "HERE", ("shared.errors",))
+    server = Server(sys.executable, (), os.environ)
+    yield server
+    server.end()
+
+
+def test_a_program_imports_from_another_copy_of_the_suite(
+    small_server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "shared").mkdir()
+    for name in ("__init__.py", "errors.py"):
+        (tmp_path / "shared" / name).write_text("print(__name__, 'of the copy')\n")
+    words = ["-c", "import numpy, shared.errors; print(shared.errors.__file__)"]
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    anew = small_server.run(words, tmp_path, env, suite=tmp_path).stdout.splitlines()
+    there = str(tmp_path / "shared" / "errors.py")
+    assert anew == ["shared of the copy", "shared.errors of the copy", there]
+    # Without saying so, it has what the server has imported: a changed copy would go unnoticed.
+    assert small_server.run(words, tmp_path, env).stdout == f"{ROOT}/shared/errors.py\n"
+
+
+def test_a_program_that_takes_too_long_ends(small_server: Server, tmp_path: Path) -> None:
+    program = "import time\nwhile True:\n  open('ticks', 'a').write('.')\n  time.sleep(0.02)"
+    with pytest.raises(subprocess.TimeoutExpired):
+        small_server.run(["-c", program], tmp_path, os.environ, timeout=2)
+    ticks = (tmp_path / "ticks").stat().st_size
+    time.sleep(0.5)
+    assert (tmp_path / "ticks").stat().st_size == ticks > 0
