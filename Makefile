@@ -22,7 +22,7 @@ test: .venv/.installed  ## Run the tests (ARGS="-k cnn -x")
 	@.venv/bin/python -m pytest $(ARGS) -n auto $(DISTRIBUTION)
 
 mutants: .venv/.installed  ## Change the code in many places, one at a time: is it noticed? (ARGS="--every 10")
-	@PYTHONPATH=.:tests .venv/bin/python -m mutants $(ARGS)
+	@PYTHONPATH=.:tests:tests/helpers .venv/bin/python -m mutants $(ARGS)
 
 torture: .venv/.installed  ## Break saves and checkpoints in every way (ARGS="--seed 1")
 	@PYTHONPATH=.:tests:tests/helpers .venv/bin/python -m torture $(ARGS)

@@ -19,6 +19,7 @@ from queue import Queue
 
 import pytest
 
+from forked_python import Server
 from mutants.changes import ROOT, Change, all_changes, changed_text
 
 NUMBER, TEXT_RULE, NOTHING = "a number", "a text rule", "nothing"
@@ -28,33 +29,60 @@ COPIED = ("tf1_style", "tf2_style", "shared", "tests", "docs", "benchmarks", "py
 SECONDS = 600
 
 
-def copy_suite(folder: Path) -> Path:
-    """Copies what the tests need; returns the folder."""
-    skipped = shutil.ignore_patterns("__pycache__", "build")
-    for name in COPIED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=skipped)
-        else:
-            shutil.copy(source, folder / name)
-    for name in (".venv", ".venv-tf115"):
-        if (ROOT / name).exists():
-            os.symlink(ROOT / name, folder / name)
-    return folder
+class Copy:
+    """A copy of the suite, with a process that forks for each run of its tests.
+
+    That process has imported TensorFlow, and no module of the suite stays in a fork of it: so each
+    run imports the suite as the copy has it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Copies what the tests need into a folder, which is made."""
+        self.folder = folder
+        skipped = shutil.ignore_patterns("__pycache__", "build")
+        for name in COPIED:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, folder / name, ignore=skipped)
+            else:
+                shutil.copy(source, folder / name)
+        for name in (".venv", ".venv-tf115"):
+            if (ROOT / name).exists():
+                os.symlink(ROOT / name, folder / name)
+        left_out = ("PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST")
+        inherited = {name: value for name, value in os.environ.items() if name not in left_out}
+        paths = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        self._environment = {**inherited, **paths}
+        self._server: Server | None = None
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Runs a program, such as `-m pytest`, that imports the suite from the copy.
+
+        Raises:
+            subprocess.TimeoutExpired: it took longer than SECONDS.
+        """
+        if self._server is None:
+            self._server = Server(sys.executable, (), self._environment)
+        try:
+            return self._server.run(words, self.folder, self._environment, self.folder, SECONDS)
+        except subprocess.TimeoutExpired:
+            self._server = None  # it has ended
+            raise
+
+    def end(self) -> None:
+        """Ends the process."""
+        if self._server is not None:
+            self._server.end()
 
 
-def fails(copy: Path, arguments: Sequence[str]) -> bool | None:
+def fails(copy: Copy, arguments: Sequence[str]) -> bool | None:
     """Whether a test fails in a copy of the suite; None if these arguments select no test.
 
     Raises:
         RuntimeError: pytest could not run.
     """
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
-        done = subprocess.run(
-            command, cwd=copy, env=environment, capture_output=True, text=True, timeout=SECONDS
-        )
+        done = copy.run("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments)
     except subprocess.TimeoutExpired:
         return True
     if done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED:
@@ -68,12 +96,13 @@ def fails(copy: Path, arguments: Sequence[str]) -> bool | None:
 _MARKS = ((), ("-m", "slow"))
 
 
-def noticed_by(change: Change, copy: Path) -> str:
+def noticed_by(change: Change, copy: Copy) -> str:
     """Makes a change in a copy, looks what notices it, and takes it back."""
-    before = {file: (copy / file).read_text(encoding="utf-8") for file in change.files}
+    before = {file: (copy.folder / file).read_text(encoding="utf-8") for file in change.files}
     try:
         for file in change.files:
-            (copy / file).write_text(changed_text(change, file, copy), encoding="utf-8")
+            text = changed_text(change, file, copy.folder)
+            (copy.folder / file).write_text(text, encoding="utf-8")
         found = []
         for marks in _MARKS:
             found.append(fails(copy, [*marks, *change.tests]))
@@ -84,14 +113,15 @@ def noticed_by(change: Change, copy: Path) -> str:
         return TEXT_RULE if fails(copy, TEXT_RULES) else NOTHING
     finally:
         for file, text in before.items():
-            (copy / file).write_text(text, encoding="utf-8")
+            (copy.folder / file).write_text(text, encoding="utf-8")
 
 
 def try_all(changes: Sequence[Change], jobs: int, folder: Path) -> list[str]:
     """Prints a line for each change as it is tried; returns what noticed each, in order."""
-    copies: Queue[Path] = Queue()
-    for number in range(jobs):
-        copies.put(copy_suite(folder / str(number)))
+    made = [Copy(folder / str(number)) for number in range(jobs)]
+    copies: Queue[Copy] = Queue()
+    for each in made:
+        copies.put(each)
 
     def one(change: Change) -> str:
         copy = copies.get()
@@ -102,8 +132,12 @@ def try_all(changes: Sequence[Change], jobs: int, folder: Path) -> list[str]:
         print(f"{found:<12} {change.name}", flush=True)
         return found
 
-    with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(one, changes))
+    try:
+        with ThreadPoolExecutor(jobs) as pool:
+            return list(pool.map(one, changes))
+    finally:
+        for each in made:
+            each.end()
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mutants.__main__ import NOTHING, NUMBER, copy_suite, noticed_by
+from mutants.__main__ import NOTHING, NUMBER, Copy, noticed_by
 from mutants.changes import Change, all_changes, changed_text
 
 CHANGES = all_changes()
@@ -28,9 +29,15 @@ def test_a_change_that_does_not_fit_is_named() -> None:
         changed_text(change, "README.md")
 
 
+@pytest.fixture
+def copy(tmp_path: Path) -> Iterator[Copy]:
+    made = Copy(tmp_path / "copy")
+    yield made
+    made.end()
+
+
 @pytest.mark.slow
-def test_a_share_of_the_changes_is_noticed_by_numbers(tmp_path: Path) -> None:
-    copy = copy_suite(tmp_path / "copy")
+def test_a_share_of_the_changes_is_noticed_by_numbers(copy: Copy) -> None:
     by_name = {change.name: change for change in CHANGES}
     for name in (
         "both twins of relu_regression: both twins have relu6 for relu",
