@@ -6,6 +6,7 @@ the table against what was measured now.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 
+import forked_python
 from shared.tools.child_process import tf115_environment
 from shared.tools.lookup.index import anchor, symbols
 from shared.tools.pitfalls.pitfall import pitfalls
@@ -55,23 +57,22 @@ CLOSE = {("optimizers", quantity): 2e-5 for quantity in ("weight", "m", "v")}
 # --- running the snippets ---
 
 
+# Legacy Keras starts a thread when it is imported: no fork of that process would be sound.
+UNFORKED = functools.partial(subprocess.run, capture_output=True, text=True)
+
+
 def run_snippets(
     side: str, names: list[str], python: str = sys.executable, **environment: str
-) -> subprocess.Popen[str]:
-    """Starts a process that runs them, in a folder that its `TMPDIR` names."""
-    return subprocess.Popen(
-        [python, str(ROOT / "tests" / "helpers" / "run_snippets.py"), side, *names],
-        env={**(tf115_environment() if python != sys.executable else os.environ), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def results_of(process: subprocess.Popen[str]) -> dict[str, Results]:
-    output, errors = process.communicate()
-    assert process.returncode == 0, errors
-    return json.loads(output.splitlines()[-1])
+) -> dict[str, Results]:
+    """Runs them in a process, in a folder that its `TMPDIR` names."""
+    program = ROOT / "tests" / "helpers" / "run_snippets.py"
+    inherited = os.environ if python == sys.executable else tf115_environment()
+    command = [python, str(program), side, *names]
+    start = UNFORKED if "TF_USE_LEGACY_KERAS" in environment else forked_python.run
+    done = start(command, env={**inherited, **environment})
+    assert done.returncode == 0, done.stderr
+    results: dict[str, Results] = json.loads(done.stdout.splitlines()[-1])
+    return results
 
 
 def measured_results(folder: str) -> tuple[dict[str, Results], dict[str, Results]]:
@@ -81,7 +82,7 @@ def measured_results(folder: str) -> tuple[dict[str, Results], dict[str, Results
     after = run_snippets("after", together, TMPDIR=folder)
     alone = run_snippets("after", [ALONE], TMPDIR=folder)
     legacy = run_snippets("after", [LEGACY], TMPDIR=folder, TF_USE_LEGACY_KERAS="1")
-    return results_of(before), {**results_of(after), **results_of(alone), **results_of(legacy)}
+    return before, {**after, **alone, **legacy}
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +135,7 @@ def test_the_snippets_before_run_under_tensorflow_115(
     measured: tuple[dict[str, Results], dict[str, Results]], tmp_path: Path
 ) -> None:
     before, after = measured
-    process = run_snippets("before", CONCEPTS, str(require_tf115()), TMPDIR=str(tmp_path))
-    old = results_of(process)
+    old = run_snippets("before", CONCEPTS, str(require_tf115()), TMPDIR=str(tmp_path))
     assert old["keras"] == after["keras"]
     assert all(close(result, after[LEGACY][quantity]) for quantity, result in old[LEGACY].items())
     mask = ("seeds-and-dropout", "nn.dropout")
