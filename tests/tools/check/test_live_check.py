@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+import forked_python
+from forked_children import children_in_forks
 from shared.tools.child_process import tf115_environment
 from shared.tools.commands import main
 from shared.tools.record.one_file import source
@@ -18,6 +19,13 @@ PROGRAMS = Path(__file__).resolve().parents[2] / "files" / "programs"
 Check = Callable[..., tuple[int, str]]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forks() -> Iterator[None]:
+    """test_ports.py runs the command with processes of their own."""
+    with children_in_forks():
+        yield
+
+
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Records noisy_old.py, under 1.15 where it is there; returns the trace's path."""
@@ -25,19 +33,9 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> str:
     recorder, trace = folder / "record_tf1.py", folder / "old.npz"
     recorder.write_text(source(), encoding="utf-8")
     options = ["--noise", "3", "--steps", "4", "--every", "1", "--keep-batches"]
-    subprocess.run(
-        [
-            str(tf115_python() or sys.executable),
-            str(recorder),
-            *options,
-            str(trace),
-            "noisy_old.py",
-        ],
-        cwd=PROGRAMS,
-        env=tf115_environment(),
-        check=True,
-        capture_output=True,
-    )
+    python = tf115_python() or sys.executable
+    command = [python, recorder, *options, trace, PROGRAMS / "noisy_old.py"]
+    forked_python.run(command, PROGRAMS, tf115_environment(), check=True)
     return str(trace)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
+from forked_children import children_in_forks
 from large_models import LARGE, large_are_slow
 from shared.errors import SuiteError, UsageError
 from shared.models import PAIRS
@@ -57,7 +58,8 @@ def in_full(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[st
 
     @functools.cache
     def rows(name: str) -> dict[str, Row]:
-        found = measure([PAIRS[name]], list(RUNTIMES), None, folder)
+        with children_in_forks():
+            found = list(measure([PAIRS[name]], list(RUNTIMES), None, folder))
         return dict(zip(RUNTIMES, found, strict=True))
 
     return rows
@@ -143,7 +145,8 @@ def test_without_a_second_optimizer_the_keras_row_says_why_it_is_skipped(
 @pytest.mark.parametrize("name", ["softmax_regression", "embeddings"])
 def test_real_tensorflow_1_is_bounded(name: str, tmp_path: Path) -> None:
     require_tf115()
-    found: Any = next(measure([PAIRS[name]], ["tf115"], STEPS[name], tmp_path))
+    with children_in_forks():
+        found: Any = next(measure([PAIRS[name]], ["tf115"], STEPS[name], tmp_path))
     assert found.within_bound and found.curve_difference <= bound_of("tf115", PAIRS[name]).limit
     assert set(found.compared.values()) == {found.steps} == {STEPS[name]}
 
