@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
+import forked_python
 from measuring.ladder_worker import Script
 from pair_pages.numbers import measured
 
@@ -53,7 +57,6 @@ def test_an_error_of_a_script_is_told_and_ends_its_turns(
 def test_a_changed_source_makes_a_result_stale_and_another_one_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "constraints.txt").write_text("")
     for name in ("a.py", "a.toml", "b.py"):
         path = tmp_path / name[0] / name
         path.parent.mkdir(exist_ok=True)
@@ -65,8 +68,28 @@ def test_a_changed_source_makes_a_result_stale_and_another_one_does_not(
     (tmp_path / "a" / "a.toml").write_text("x = 1")
     assert state_of("one") != before[0]
     assert state_of("other") == before[1]
+    monkeypatch.setattr(measured, "_installed", lambda: ["numpy-0.dist-info"])
+    assert state_of("other") != before[1]
 
 
 def test_what_a_measurement_comes_from_is_there() -> None:
     for name, sources in measured.SOURCES.items():
         assert all((measured.ROOT / source).exists() for source in sources), name
+
+
+@pytest.mark.parametrize("name", measured.SOURCES)
+def test_all_that_a_measurement_imports_is_among_its_sources(name: str) -> None:
+    program = (
+        f"import json, sys, measuring.{name}; "
+        "print(json.dumps([getattr(module, '__file__', None) for module in sys.modules.values()]))"
+    )
+    path = os.pathsep.join([str(measured.ROOT), str(measured.ROOT / "docs" / "guide" / "_ext")])
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = forked_python.run([sys.executable, "-c", program], env=environment, check=True)
+    files = {Path(file) for file in json.loads(done.stdout) if file}
+    own = {file for file in files if file.is_relative_to(measured.ROOT)}
+    own -= {file for file in files if file.is_relative_to(sys.prefix)} | {forked_python.SERVER}
+    found = (measured._files(measured.ROOT / source) for source in measured.SOURCES[name])
+    sources = {path for paths in found for path in paths}
+    assert measured.ROOT / "shared" / "tools" / "child_process.py" in own
+    assert own - sources == set()

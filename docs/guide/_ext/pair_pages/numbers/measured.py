@@ -1,7 +1,8 @@
 """Runs what the guide measures, each module of `measuring` in a process of its own, and keeps it.
 
 A result is kept in build/guide-measured as long as nothing changes that it comes from: its sources
-and the installed packages. Delete the folder to measure anew.
+and the packages of both environments. The tests take it from there too. Delete the folder to
+measure anew.
 """
 
 from __future__ import annotations
@@ -22,23 +23,14 @@ from shared.tools.child_process import ROOT, TF115_PYTHON
 
 KEPT = ROOT / "build" / "guide-measured"
 _EXTENSIONS = Path(__file__).resolve().parents[2]
-# What each measurement comes from: files, and the code and data below folders.
-_SUITE = ("shared", "tf1_style", "tf2_style")
-_MEASURING = "docs/guide/_ext/measuring"
+# What each measurement comes from: files, and all files below folders.
+_COMMON = ("docs/guide/_ext/measuring", "shared", "tf1_style", "tf2_style")
 SOURCES = {
-    "ladder": (
-        f"{_MEASURING}/ladder.py",
-        f"{_MEASURING}/ladder_worker.py",
-        "docs/guide/ladder",
-        "tf2_style",
-        "shared/tensorflow_loading.py",
-        "shared/tools/child_process.py",
-    ),
-    "own_model": (f"{_MEASURING}/own_model.py", "docs/guide/own_model", *_SUITE),
-    "pitfalls_and_symbols": (f"{_MEASURING}/pitfalls_and_symbols.py", *_SUITE),
+    "ladder": ("docs/guide/ladder", *_COMMON),
+    "own_model": ("docs/guide/own_model", *_COMMON),
+    "pitfalls_and_symbols": _COMMON,
 }
 NAMES = tuple(SOURCES)
-_KINDS = ("*.py", "*.toml", "*.json")
 _SECONDS = 600  # after which a measurement is taken to hang
 
 
@@ -72,17 +64,25 @@ def measured(name: str) -> Any:
 def state_of_sources(name: str) -> str:
     """Returns a digest that changes with everything that a measurement comes from."""
     digest = hashlib.sha256(f"{sys.version} {platform.platform()} {TF115_PYTHON.exists()}".encode())
-    digest.update((ROOT / "constraints.txt").read_bytes())
+    digest.update("\n".join(_installed()).encode())
     for source in SOURCES[name]:
         for path in _files(ROOT / source):
             digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
+def _installed() -> list[str]:
+    """Returns the packages of both environments with their versions, as folders are named."""
+    environments = (Path(sys.prefix), TF115_PYTHON.parents[1])
+    found = (each.glob("lib/python*/site-packages/*-info") for each in environments)
+    return sorted(str(path) for paths in found for path in paths)
+
+
 def _files(source: Path) -> list[Path]:
-    """Returns a file, or the code and data below a folder."""
-    below = sorted(path for kind in _KINDS for path in source.rglob(kind))
-    return [source] if source.is_file() else below
+    """Returns a file, or what lies below a folder but for compiled code."""
+    below = (path for path in source.rglob("*") if path.is_file())
+    left = sorted(path for path in below if "__pycache__" not in path.parts)
+    return [source] if source.is_file() else left
 
 
 def _kept(name: str) -> Path:
