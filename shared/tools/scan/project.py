@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+import contextlib
+import gc
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -149,10 +151,23 @@ def scan(
         if report is not None:
             report(number, len(tree.paths))
 
-    outcomes = analyze_all(tree.root, tree.paths, jobs or default_jobs(), done)
-    found = Scan(str(path), trying.version(), files=len(tree.paths), ignored=tree.ignored)
-    found.problems = list(tree.problems)
-    return _judged(found, outcomes)
+    with _garbage_collector_off():
+        outcomes = analyze_all(tree.root, tree.paths, jobs or default_jobs(), done)
+        found = Scan(str(path), trying.version(), files=len(tree.paths), ignored=tree.ignored)
+        found.problems = list(tree.problems)
+        return _judged(found, outcomes)
+
+
+@contextlib.contextmanager
+def _garbage_collector_off() -> Iterator[None]:
+    """Uses and findings have no circles: looking for some takes seconds for a million lines."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def scan_text(text: str) -> Scan:

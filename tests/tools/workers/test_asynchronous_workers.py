@@ -17,7 +17,7 @@ import pytest
 import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 from asynchronous_twins import RATE, STEPS, STRETCH
 from clusters import run_module as run
-from shared.tools.error: (ps|worker) 0: --traces.cluster import Task, on_loopback
+from shared.tools.workers.cluster import Task, on_loopback
 from simulated_workers import losses_of_interleavings
 from tf115_environment import require_tf115
 
