@@ -1,29 +1,25 @@
 """Ports of unprepared programs: each is judged equal, and four mistakes in each are placed.
 
-The old programs run under TensorFlow 1.15, the ports under the TensorFlow of this suite; every
-program of one TensorFlow runs in a fork of one process, which has imported it.
+The old programs run under TensorFlow 1.15, the ports under the TensorFlow of this suite; each in a
+fork of a process that has imported it.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from recorded_programs import PROGRAMS
+from recorded_programs import PROGRAMS, run
 from shared.tools.check.outcome import ROUNDING, Outcome, check
-from shared.tools.child_process import tf115_environment
 from shared.tools.commands import main
 from shared.tools.record.one_file import source
 from shared.trace_recorder import read_trace
 from tf115_environment import require_tf115
 
 PORTS = PROGRAMS / "ports"
-FORKS = Path(__file__).resolve().parents[2] / "helpers" / "forked_recordings.py"
 
 
 class Mistake(NamedTuple):
@@ -94,31 +90,20 @@ class Recorded:
     def __init__(self, names: list[str], folder: Path) -> None:
         """Records them all."""
         self.folder = folder
-        (folder / "record_tf1.py").write_text(source(), encoding="utf-8")
-        old, new = [], []
+        self._recorder = folder / "record_tf1.py"
+        self._recorder.write_text(source(), encoding="utf-8")
+        old = str(require_tf115())
         for name in names:
             trace, program = folder / f"{name}.npz", PORTS / f"{name}_old.py"
             own = ["--start-from", trace, "--batches-from", trace, "--perturb", 1]
-            old.append(["--keep-batches", trace, program])
-            old.append([*own, folder / f"{name} moved.npz", program])
+            self._record(old, "--keep-batches", trace, program)
+            self._record(old, *own, folder / f"{name} moved.npz", program)
             for mistake in ("", *(one.name for one in MISTAKES[name])):
                 out = folder / f"{name} new {mistake}.npz"
-                new.append([out, PORTS / f"{name}_new.py", mistake])
-        self.fork(str(require_tf115()), "tensorflow", old)
-        self.fork(sys.executable, "tensorflow,keras", new)
+                self._record(sys.executable, out, PORTS / f"{name}_new.py", mistake)
 
-    def fork(self, python: str, modules: str, jobs: list[list]) -> None:
-        """Records each job in a fork of one process that has imported the modules."""
-        listed = self.folder / "jobs.json"
-        base = ["--every", "1", "--steps", "10"]
-        listed.write_text(json.dumps([[*base, *map(str, words)] for words in jobs]))
-        recorder = self.folder / "record_tf1.py"
-        done = subprocess.run(
-            [python, "-W", "ignore", str(FORKS), str(recorder), modules, str(listed)],
-            env=tf115_environment(),
-            capture_output=True,
-            text=True,
-        )
+    def _record(self, python: str, *words: object) -> None:
+        done = run(python, self._recorder, "--every", "1", "--steps", "10", *words)
         assert done.returncode == 0, done.stderr[-3000:]
 
     def check(self, name: str, mistake: str) -> Outcome:
