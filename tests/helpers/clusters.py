@@ -9,13 +9,13 @@ import importlib
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import forked_python
 from shared.data.digits import load_digits
 from shared.errors import SuiteError
 from shared.program.tasks import ImageTask
@@ -171,15 +171,12 @@ def _runs(pid: int) -> bool:
 
 
 def run_module(module: str, *arguments: str, timeout: float = TIMEOUT, expected: int = 0) -> str:
-    """Runs a module of tests/helpers or tests/torture in a process that has run no TensorFlow."""
+    """Runs a module of tests/helpers or tests/torture in a process that has run no TensorFlow.
+
+    That is a fork of a process that has imported it, and forks again for each process of a cluster.
+    """
     path = os.pathsep.join(map(str, (ROOT, ROOT / "tests", ROOT / "tests" / "helpers")))
-    done = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
+    command = [sys.executable, "-m", module, *arguments]
+    done = forked_python.run(command, env={**os.environ, "PYTHONPATH": path}, timeout=timeout)
     assert done.returncode == expected, done.stdout + done.stderr
     return done.stdout
