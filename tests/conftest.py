@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 import pytest
@@ -15,10 +16,12 @@ settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Orders the tests by their units of work, the longest first."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Puts the tests of a unit of work together; for workers of pytest-xdist, the longest first."""
     units = {item: unit_of(item.nodeid) for item in items}
-    places = ordered(units.values())
+    is_worker = hasattr(config, "workerinput")
+    found = list(ordered(units.values())) if is_worker else list(dict.fromkeys(units.values()))
+    places = {unit: place for place, unit in enumerate(found)}
     items.sort(key=lambda item: places[units[item]])
 
 
@@ -26,3 +29,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> UnitScheduling:
     """Keeps each unit of work on one worker."""
     return UnitScheduling(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """With --durations, says how long each unit of work took: those of 20 seconds or more."""
+    if config.option.durations is None:
+        return
+    seconds: dict[str, float] = defaultdict(float)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds[unit_of(report.nodeid)] += report.duration
+    terminalreporter.section("units of work, see tests/helpers/distribution.py")
+    for unit, duration in sorted(seconds.items(), key=lambda item: -item[1]):
+        if duration >= 20:
+            terminalreporter.write_line(f"{duration:7.0f} s {unit}")

@@ -1,8 +1,9 @@
 """Which tests stay together on one worker of pytest-xdist, and which begin first.
 
 The tests of a file share its fixtures, so a file is one unit of work. A file whose tests of one
-model share nothing with those of another is a unit for each model. Units are handed out in order,
-the longest first: else one worker would begin a long unit when the others are done.
+model share nothing with those of another is a unit for each model, and one whose tests share
+nothing but a browser is a unit for each test. Units are handed out in order, the longest first:
+else one worker would begin a long unit when the others are done.
 """
 
 from __future__ import annotations
@@ -22,40 +23,54 @@ BY_MODEL = {
     "tests/pairs/test_tf115.py",
     "tests/tools/parity/test_parity.py",
 }
-# In this order; units of one model as FILE::MODEL. All that is not here takes less than a minute.
+BY_TEST = {"tests/browser/test_pages.py", "tests/browser/test_pair_pages.py"}
+# In this order; units of one model as FILE::MODEL. With --durations=1, pytest prints the seconds of
+# each (tests/conftest.py); what is not here takes less than half a minute.
 LONGEST = (
+    "tests/tools/checkpoint_conversion/test_many_models.py",
+    "tests/tools/check/test_planted.py",
     "tests/tools/parity/test_parity.py::cnn",
-    "tests/tools/parity/test_parity.py::residual_network",
+    "tests/tools/test_run_command.py",
+    "tests/pairs/test_one_rounding.py",
+    "tests/pairs/test_every_flag.py::residual_network",
+    "tests/tools/workers/test_asynchronous_workers.py",
+    "tests/pairs/test_full_training.py",
+    "tests/benchmarks/test_benchmark_runtimes.py",
     "tests/tools/workers/test_worker_faults.py",
     "tests/guide/test_guide_own_model.py",
-    "tests/tools/checkpoint_conversion/test_many_models.py",
-    "tests/tools/test_run_command.py",
-    "tests/project/test_mutants.py",
-    "tests/tools/parity/test_parity.py",
+    "tests/tools/parity/test_parity.py::adversarial",
+    "tests/tools/parity/test_parity.py::residual_network",
+    "tests/tools/parity/test_parity.py::relu_regression",
     "tests/tools/workers/test_several_workers.py",
-    "tests/pairs/test_every_flag.py::cnn",
-    "tests/pairs/test_every_flag.py::residual_network",
-    "tests/pairs/test_full_training.py",
+    "tests/project/test_mutants.py",
     "tests/tools/workers/test_launcher.py",
-    "tests/pairs/test_one_rounding.py",
-    "tests/tools/check/test_planted.py",
     "tests/tools/check/test_ports.py",
-    "tests/tools/check/test_live_check.py",
+    "tests/pairs/test_every_flag.py::cnn",
+    "tests/tools/parity/test_parity.py",
     "tests/checkpoints/test_checkpoint_training.py",
-    "tests/guide/test_snippets.py",
     "tests/guide/test_guide_ladder.py",
     "tests/pairs/test_every_flag.py",
+    "tests/tools/record/test_stride.py",
+    "tests/tools/check/test_live_check.py",
+    "tests/tools/lookup/test_lookup_answers.py",
+    "tests/tools/lookup/test_known_names.py",
+    "tests/tools/checkpoint_conversion/test_checkpoint_sources.py",
+    "tests/tools/checkpoint_conversion/test_row_blocks.py",
+    "tests/tools/scan/test_scan_large.py",
+    "tests/guide/test_snippets.py",
     "tests/pairs",
 )
 
 
 def unit_of(nodeid: str) -> str:
-    """Returns the unit of work that a test belongs to: its file, or FILE::MODEL.
+    """Returns the unit of work that a test belongs to: its file, FILE::MODEL, or the test itself.
 
     Args:
         nodeid: pytest's name of the test, such as FILE::test_name[cnn-7].
     """
     file, _, test = nodeid.partition("::")
+    if file in BY_TEST:
+        return nodeid
     parameters = test.partition("[")[2].rstrip("]").split("-")
     models = [value for value in parameters if value in PAIRS]
     return f"{file}::{models[0]}" if file in BY_MODEL and models else file

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from distribution import BY_MODEL, LONGEST, ordered, unit_of
+from distribution import BY_MODEL, BY_TEST, LONGEST, ordered, unit_of
 from shared.models import PAIRS
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +22,8 @@ def test_a_file_stays_together_and_some_are_split_by_model() -> None:
     assert unit_of(f"{whole}::test_a[cnn]") == whole
     assert unit_of(f"{split}::test_a") == unit_of(f"{split}::test_b[1]") == split
     assert unit_of(f"{split}::test_a[7-cnn]") == f"{split}::cnn"
+    alone = f"{sorted(BY_TEST)[0]}::test_a[index.html]"
+    assert unit_of(alone) == alone
 
 
 def test_a_unit_runs_on_one_worker(tmp_path: Path) -> None:
@@ -43,7 +45,7 @@ def test_the_longest_begin_first_and_none_is_lost() -> None:
     assert list(ordered(units)) == [LONGEST[0], LONGEST[1], "a", "b"]
 
 
-@pytest.mark.parametrize("unit", sorted({*BY_MODEL, *LONGEST}))
+@pytest.mark.parametrize("unit", sorted({*BY_MODEL, *BY_TEST, *LONGEST}))
 def test_every_unit_that_is_named_exists(unit: str) -> None:
     file, _, model = unit.partition("::")
     assert (ROOT / file).exists()
