@@ -41,7 +41,7 @@ guide: .venv/.installed  ## Build the guide into build/guide; `pairs guide` open
 	@.venv/bin/pairs guide --build --no-open
 
 test-guide: guide  ## Test the guide in a browser (Chromium)
-	@.venv/bin/python -m pytest -m browser tests/browser $(ARGS)
+	@.venv/bin/python -m pytest -m browser tests/browser $(ARGS) -n auto $(DISTRIBUTION)
 
 bench: .venv/.installed  ## Time five models in each runtime, 12 to 20 minutes (ARGS="cnn")
 	@.venv/bin/pairs bench $(ARGS)
