@@ -7,7 +7,7 @@ import math
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,11 @@ from shared.tools.checkpoint_conversion.files import (
     read_tensor,
     v1_files_of,
 )
-from shared.tools.checkpoint_conversion.index_file import Index, read_index
-from shared.tools.checkpoint_conversion.row_blocks import Rows
+from shared.tools.checkpoint_conversion.index_file import Index, Part, Piece, read_index
+from shared.tools.checkpoint_conversion.row_blocks import Rows, is_large, joined, tensor
 from shared.tools.checkpoint_conversion.shown import shown
 from shared.tools.checkpoint_conversion.sources import BUNDLE, V1_FILE, Entry
 
-LARGE_BYTES = 16 * 2**20  # a smaller tensor may well be in memory twice
 PATTERN_CHARACTERS = re.compile(r"[*?\[\\]")  # TensorFlow takes a prefix with one for a pattern
 
 
@@ -88,6 +87,8 @@ class Bundle:
                     f"it; found {entry.part.text()}"
                 )
             spec = entry.part.spec()
+        elif entry.partitions > 1 and (rows := self.rows(key)) is not None:
+            return tensor(rows)  # TensorFlow would hold a slice beside all of it
         with errors_of(self.path, key):
             return read_tensor(self.plain, key, tf.as_dtype(entry.dtype), spec)
 
@@ -96,31 +97,46 @@ class Bundle:
 
         Raises:
             CheckpointError: it is damaged. TensorFlow checks its checksum as it reads all of it,
-                which is in memory only for that time.
+                or all of a slice, which is in memory only for that time.
         """
         import tensorflow as tf
 
-        entry, place = self.entries[key], self._index and self._index.places.get(key)
+        entry, pieces = self.entries[key], self._index.pieces.get(key) if self._index else None
         dtype = np.dtype(tf.as_dtype(entry.dtype).as_numpy_dtype)
-        large = math.prod(entry.shape) * dtype.itemsize > LARGE_BYTES
-        if not (self._index and place and large and entry.shape and entry.part is None):
+        if not pieces or not is_large(entry.shape, dtype) or entry.part is not None:
+            return None
+        if sum(piece.bytes for piece in pieces) != math.prod(entry.shape) * dtype.itemsize:
             return None
         if key not in self._checked:
-            self.read(key)
+            self._check(entry, pieces)
             self._checked.add(key)
-        shard, offset, size = place
-        if dtype.hasobject or size != math.prod(entry.shape) * dtype.itemsize:
-            return None
-        width = size // entry.shape[0]
-        file = f"{self.path}.data-{shard:05}-of-{self._index.shards:05}"
+        arrays = [self._stretch(entry, dtype, piece) for piece in pieces]
+        return joined(arrays)
 
-        def rows(start: int, end: int) -> np.ndarray:
-            with errors_of(self.path, key), open(file, "rb") as data:
-                data.seek(offset + start * width)
-                found = np.frombuffer(data.read((end - start) * width), dtype)
-                return found.reshape(end - start, *entry.shape[1:])
+    def _check(self, entry: Entry, pieces: Sequence[Piece]) -> None:
+        """Lets TensorFlow read each piece of a tensor, with its checksum."""
+        import tensorflow as tf
 
-        return Rows(entry.shape, dtype, rows)
+        start = 0
+        for piece in pieces:
+            spec = ""
+            if piece.rows is not None:
+                extents = ((start, piece.rows), *((0, size) for size in entry.shape[1:]))
+                spec = Part(entry.shape, (extents,)).spec()
+                start += piece.rows
+            read_tensor(self.plain, entry.key, tf.as_dtype(entry.dtype), spec)
+
+    def _stretch(self, entry: Entry, dtype: np.dtype, piece: Piece) -> Rows:
+        assert self._index is not None
+        file = f"{self.path}.data-{piece.shard:05}-of-{self._index.shards:05}"
+
+        def elements(first: int, last: int) -> np.ndarray:
+            with errors_of(self.path, entry.key), open(file, "rb") as data:
+                data.seek(piece.offset + first * dtype.itemsize)
+                return np.frombuffer(data.read((last - first) * dtype.itemsize), dtype)
+
+        length = entry.shape[0] if piece.rows is None else piece.rows
+        return Rows.of_elements((length, *entry.shape[1:]), dtype, elements)
 
 
 @functools.cache

@@ -23,6 +23,7 @@ from shared.tools.checkpoint_conversion.roles import (
     Optimizer,
     Role,
 )
+from shared.tools.checkpoint_conversion.row_blocks import rows_of
 from shared.tools.checkpoint_conversion.shown import shown
 from shared.tools.checkpoint_conversion.sources import (
     KERAS3_WEIGHTS,
@@ -33,6 +34,7 @@ from shared.tools.checkpoint_conversion.sources import (
 
 NAME_BASED = "name-based"  # tf.compat.v1.train.Saver
 OBJECT_BASED = "object-based"  # tf.train.Checkpoint
+OBJECT_BASED_TF1 = "object-based, of TensorFlow 1"  # as TF1's side; see `tf1_objects`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,11 +83,11 @@ class Contents:
 
     Attributes:
         prefix: path without `.index`, or of the file.
-        kind: NAME_BASED or OBJECT_BASED.
+        kind: NAME_BASED, OBJECT_BASED or OBJECT_BASED_TF1.
         variables: by name, sorted.
         optimizers: those that left slots or counters.
         source: what its values are read from.
-        graph: the serialized object graph of an OBJECT_BASED one.
+        graph: the serialized object graph of an object-based one.
     """
 
     prefix: str
@@ -118,7 +120,7 @@ class Contents:
         key = self.variables[name].key
         rows = getattr(self.source, "rows", None)  # what can read a part of a tensor has it
         found = rows(key) if rows is not None else None
-        return np.asarray(self.source.read(key)) if found is None else found
+        return rows_of(np.asarray(self.source.read(key))) if found is None else found
 
 
 def describe(path: str | os.PathLike[str], parameters: object_based.BuiltWith = ()) -> Contents:
@@ -139,7 +141,7 @@ def describe(path: str | os.PathLike[str], parameters: object_based.BuiltWith = 
     if source.form == KERAS3_WEIGHTS:
         return _numbered(source)
     types = {name: (entry.shape, entry.dtype) for name, entry in source.entries.items()}
-    roles, optimizers = name_based.classify(types)
+    roles, optimizers = name_based.classify(types, getattr(source, "order", ()))
     variables = {
         name: _variable(name, entry, roles.get(name, PLAIN))
         for name, entry in source.entries.items()
@@ -225,7 +227,8 @@ def natural_order(name: str) -> list[tuple[int, str]]:
 
 def require_kind(contents: Contents, kind: str) -> None:
     """Raises CheckpointError when the checkpoint is of the other kind."""
-    if contents.kind != kind:
+    tf1 = (NAME_BASED, OBJECT_BASED_TF1)
+    if contents.kind not in (tf1 if kind == NAME_BASED else (kind,)):
         raise CheckpointError(
             f"{shown(contents.prefix)}: expected a checkpoint that is {kind}; found {contents.kind}"
         )

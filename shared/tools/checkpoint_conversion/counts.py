@@ -168,7 +168,9 @@ def _doubt_of_step(proposal: Proposal, step: Variable) -> str | None:
 def _pair_iterations(proposal: Proposal, steps: list[Variable]) -> None:
     """Pairs the count of a Keras optimizer with TF1's global step, beside another partner."""
     counts = proposal.tf2.with_role(roles.ITERATIONS)
-    own = [step for step in steps if step.name.endswith("/iter")]  # of Keras's optimizer in TF1
+    own = [
+        step for step in steps if _last(step) in ("iter", "iterations")
+    ]  # of Keras's optimizer in TF1
     if len(own) == len(counts) == 1:
         steps = own
     counted = {adam.iterations for adam in proposal.keras_adams}
@@ -184,7 +186,11 @@ def _pair_iterations(proposal: Proposal, steps: list[Variable]) -> None:
 def _pair_rates(proposal: Proposal) -> None:
     """Pairs the learning rate of a Keras optimizer of 1.x, which kept it in a variable."""
     settings = proposal.tf1.with_role(roles.SETTING)
-    one = [setting for setting in settings if setting.name.endswith("/learning_rate")]
+    one = [setting for setting in settings if _last(setting) in ("learning_rate", "lr")]
     other = proposal.tf2.with_role(roles.LEARNING_RATE)
     if len(one) == len(other) == 1 and one[0].dtype == other[0].dtype:
         proposal.add(one[0], other[0])
+
+
+def _last(variable: Variable) -> str:
+    return variable.name.rpartition("/")[2]

@@ -15,6 +15,7 @@ import numpy as np
 
 from shared.errors import CheckpointError
 from shared.tools.checkpoint_conversion.files import digest, errors_of
+from shared.tools.checkpoint_conversion.row_blocks import Rows, is_large, tensor
 from shared.tools.checkpoint_conversion.shown import shown
 from shared.tools.checkpoint_conversion.sources import (
     HDF5,
@@ -41,18 +42,34 @@ class KerasFile:
             names = _distinct([name for name, _ in found])
             keys = [key for _, key in found]
             entries = {name: _entry(file, key) for name, key in zip(names, keys, strict=True)}
+        self.order = names  # as the layers made them, then the optimizer
         ordered = sorted(entries)
         self.entries: Mapping[str, Entry] = {name: entries[name] for name in ordered}
-        self._dtypes = {entry.key: entry.dtype for entry in entries.values()}
+        self._by_key = {entry.key: entry for entry in entries.values()}
         require_some(path, self.entries, "weights of Keras")
+
+    def rows(self, key: str) -> Rows | None:
+        """Returns a large weight as rows that are read when needed; None for any other."""
+        entry = self._by_key[key]
+        if entry.dtype == "bfloat16" or not is_large(entry.shape, np.dtype(entry.dtype)):
+            return None
+
+        def rows(start: int, end: int) -> np.ndarray:
+            with _errors(self.path, key), opened(self.path) as file:
+                return file[key][start:end]
+
+        return Rows(entry.shape, entry.dtype, rows)
 
     def read(self, key: str) -> Any:
         """Reads a weight."""
         import tensorflow as tf
 
+        rows = self.rows(key)
+        if rows is not None:
+            return tensor(rows)
         with _errors(self.path, key), opened(self.path) as file, tf.device("/CPU:0"):
             values = file[key][()]
-            if self._dtypes[key] == "bfloat16":  # HDF5 has none: Keras stores its bits
+            if self._by_key[key].dtype == "bfloat16":  # HDF5 has none: Keras stores its bits
                 return tf.bitcast(tf.constant(values.view("uint16")), tf.bfloat16)
             return tf.constant(values)
 

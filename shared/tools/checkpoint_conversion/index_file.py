@@ -11,8 +11,10 @@ import dataclasses
 import math
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from shared.tools.checkpoint_conversion.slice_keys import slice_key
 
 TABLE_MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)  # the last 8 bytes of every table
 _FOOTER_BYTES = 48
@@ -51,6 +53,23 @@ class Part:
 
 
 @dataclasses.dataclass(frozen=True)
+class Piece:
+    """Rows of a tensor, or all of it, that lie in one stretch of a data file.
+
+    Attributes:
+        rows: how many, along the first axis; None for all of a tensor that is not partitioned.
+        shard: number of the data file.
+        offset: position in it.
+        bytes: how long the stretch is.
+    """
+
+    rows: int | None
+    shard: int
+    offset: int
+    bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Index:
     """What an index says beyond names and types.
 
@@ -59,14 +78,14 @@ class Index:
         bytes: how long each data file must be at least, by its number.
         parts: the tensors of which not all elements are there.
         partitions: into how many slices of rows a tensor is cut that is all there.
-        places: number of the data file, position in it and bytes, of each whole tensor.
+        pieces: where each tensor lies, in order of its rows.
     """
 
     shards: int
     bytes: dict[int, int]
     parts: dict[str, Part]
     partitions: dict[str, int] = dataclasses.field(default_factory=dict)
-    places: dict[str, tuple[int, int, int]] = dataclasses.field(default_factory=dict)
+    pieces: dict[str, list[Piece]] = dataclasses.field(default_factory=dict)
 
 
 def is_table(path: str) -> bool:
@@ -95,24 +114,49 @@ def _index(content: bytes) -> Index:
 
     shards, lengths, parts = 0, dict[int, int](), dict[str, Part]()
     partitions: dict[str, int] = {}
-    places: dict[str, tuple[int, int, int]] = {}
+    cuts: dict[str, list[list[tuple[int, int | None]]]] = {}
+    places: dict[bytes, Piece] = {}
     for key, value in _table(content):
         if key == _HEADER_KEY:
             shards = tensor_bundle_pb2.BundleHeaderProto.FromString(value).num_shards
             continue
         entry = tensor_bundle_pb2.BundleEntryProto.FromString(value)
-        name = key.decode("utf-8", "surrogateescape")
+        name = _name(key)
         if entry.slices:
             part = _part(entry)
             if part:
                 parts[name] = part
-            elif _cuts_rows_alone(entry):
+            elif entry.shape.dim and _cuts_rows_alone(entry):
                 partitions[name] = len(entry.slices)
+                cuts[name] = [_extents(piece) for piece in entry.slices]
         else:
-            places[name] = entry.shard_id, entry.offset, entry.size
+            places[key] = Piece(None, entry.shard_id, entry.offset, entry.size)
             end = entry.offset + entry.size
             lengths[entry.shard_id] = max(lengths.get(entry.shard_id, 0), end)
-    return Index(shards, lengths, parts, partitions, places)
+    pieces = {_name(key): [place] for key, place in places.items()}
+    pieces |= {name: _cut(name, cut, places) for name, cut in cuts.items()}
+    return Index(shards, lengths, parts, partitions, pieces)
+
+
+def _name(key: bytes) -> str:
+    return key.decode("utf-8", "surrogateescape")
+
+
+def _extents(piece: Any) -> list[tuple[int, int | None]]:
+    return [(e.start, e.length if e.HasField("length") else None) for e in piece.extent]
+
+
+def _cut(
+    name: str, cut: Sequence[Sequence[tuple[int, int | None]]], places: Mapping[bytes, Piece]
+) -> list[Piece]:
+    """Returns where the slices of a variable lie, in order; none where one is not found."""
+    found = []
+    for extents in sorted(cut, key=lambda extents: extents[0][0]):
+        place = places.get(slice_key(name.encode("utf-8", "surrogateescape"), extents))
+        if place is None:
+            return []
+        found.append(dataclasses.replace(place, rows=extents[0][1]))
+    return found
 
 
 def _part(entry: Any) -> Part | None:

@@ -15,6 +15,7 @@ from typing import Any
 from shared.atomic_files import replace_file
 from shared.errors import CheckpointError, SuiteError
 from shared.tools.checkpoint_conversion.bundles import Bundle
+from shared.tools.checkpoint_conversion.row_blocks import Rows
 from shared.tools.checkpoint_conversion.shown import shown
 from shared.tools.checkpoint_conversion.sources import KERAS_ARCHIVE, Entry
 
@@ -41,6 +42,10 @@ class KerasArchive:
     def read(self, key: str) -> Any:
         """Reads a tensor."""
         return self._bundle.read(key)
+
+    def rows(self, key: str) -> Rows | None:
+        """Returns a large tensor as rows that are read when needed; None for any other."""
+        return self._bundle.rows(key)
 
 
 def write_archive(template: str, checkpoint: str, path: str) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from shared.tools.checkpoint_conversion import old_keras
 from shared.tools.checkpoint_conversion.optimizers import (
     AVERAGE,
+    CUDNN_BUFFER,
     DEBIAS,
     UNKNOWN,
     keras_slot_in_tf1,
@@ -33,9 +35,15 @@ _PART = re.compile(r"(?:t|part)_\d+")  # what an Estimator puts between a variab
 _INTEGERS = ("int32", "int64")
 
 
-def classify(types: Types) -> tuple[dict[str, Role], list[Optimizer]]:
-    """Returns the role of every tensor that is not a plain variable, and the optimizers."""
+def classify(types: Types, order: Sequence[str] = ()) -> tuple[dict[str, Role], list[Optimizer]]:
+    """Returns the role of every tensor that is not a plain variable, and the optimizers.
+
+    Args:
+        types: of all tensors.
+        order: their names in the order in which the model made them, where the file tells it.
+    """
     roles = {name: role for name in types if (role := _counter(name, types) or _slot(name, types))}
+    roles |= old_keras.roles_of(types, order)
     slots = {role.slot for role in roles.values() if role.slot} - {AVERAGE, DEBIAS}
     families = sorted({slot if UNKNOWN in slot else slot.split(".")[0] for slot in slots})
     return roles, [Optimizer(family, TF1) for family in families]
@@ -58,11 +66,15 @@ def _slot(name: str, types: Types) -> Role | None:
     path, _, suffix = name.rpartition("/")
     owner = _owner(path, types[name], types)
     if not owner:
-        return None
+        buffer = path.rpartition("/")[2].startswith("opaque_kernel")
+        return Role(SLOT, f"{CUDNN_BUFFER}.{suffix}") if buffer else None
     siblings = [other for other in ("RMSProp_2",) if f"{path}/{other}" in types]
-    slot = tf1_slot(suffix, siblings) or keras_slot_in_tf1(name)
+    slot = tf1_slot(suffix, siblings)
     if slot:
         return Role(SLOT, slot, owner)
+    slot = keras_slot_in_tf1(name)
+    if slot:
+        return Role(SLOT, slot, owner, as_in_keras=True)
     return _slot_by_form(path, suffix, owner, types)
 
 

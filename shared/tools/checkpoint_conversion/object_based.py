@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -39,6 +40,7 @@ _SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 # Lists in a Keras optimizer that are not slots.
 _NOT_SLOTS = {"_variables", "_trainable_variables", "_trainable_variables_indices"}
+_KERAS_1 = {"iter", "learning_rate", "decay"}  # what any optimizer of Keras in 1.x keeps
 _TF1_ADAM_LISTS = {"m": "Adam.m", "v": "Adam.v"}
 
 BuiltWith = Sequence[str] | Mapping[str, Sequence[str]]
@@ -100,7 +102,7 @@ def classify(graph: Any, parameters: BuiltWith = ()) -> Found:
             optimizers.append(_tf1_adam(nodes, node, parameters, roles))
         elif {"momentums", "global_step"} <= set(children):
             optimizers.append(_tf1_momentum(nodes, node, parameters, roles))
-        elif graph.nodes[node].slot_variables:
+        elif graph.nodes[node].slot_variables or set(children) >= _KERAS_1:
             optimizers.append(_referring(nodes, node, graph.nodes[node].slot_variables, roles))
     for local_name, kind in (("save_counter", SAVE_COUNTER), ("global_step", STEP), ("step", STEP)):
         name = nodes.child_name(0, local_name)
@@ -170,7 +172,8 @@ def _keras(nodes: _Nodes, node: int, roles: dict[str, Role]) -> Optimizer:
     }
     slots = {name for listed in lists.values() for name in listed.values()}
     others = set(nodes.listed(children["_variables"]).values()) - slots - {iterations, rate}
-    class_name = nodes.program_names[children["_iterations"]].partition("/")[0]
+    named = nodes.program_names[children["_iterations"]].partition("/")[0]
+    class_name = re.sub(r"_\d+$", "", named)  # the second of a class is called nadam_1
     # Nadam has Adam's lists, and one variable more.
     sizes = {name: len(listed) for name, listed in lists.items()}
     family = (None if others else keras_family(sizes)) or class_name

@@ -14,6 +14,7 @@ AVERAGE = "moving average"
 DEBIAS = "zero debias"  # of a moving average in batch normalization
 UNKNOWN = "unknown"  # the family of state that has the form of an optimizer's, and no known name
 GRADIENT_SUM = "gradient accumulation"
+CUDNN_BUFFER = "CuDNN buffer"  # a slot of the one buffer of all weights of a cell
 
 # The last part of a TF1 name. RMSProp_1 and RMSProp_2 depend on each other: see `tf1_slot`.
 _TF1_SLOTS = {
@@ -46,7 +47,7 @@ _TF1_SLOTS = {
 # The last part of a slot's name where Keras of 1.15 trained and a Saver saved.
 _KERAS_IN_TF1 = {
     "Adam": {"m": "Adam.m", "v": "Adam.v"},
-    "SGD": {"momentum": "SGD of Keras.momentum"},
+    "SGD": {"momentum": MOMENTUM},
     "RMSprop": {
         "rms": "RMSProp.rms",
         "momentum": "RMSProp.momentum",
@@ -116,9 +117,8 @@ _BERT = (
     "moments. Keras's AdamW does, by 1 - beta ** count: to go on as TF1 did, the port needs an "
     "optimizer that does not."
 )
-_KERAS_ADAM = (
-    "Adam of Keras in TF1: its epsilon is 1e-7, as Keras's is now. It counts steps in "
-    "training/Adam/iter."
+_KERAS_IN_TF1_NOTE = (
+    "{family} of Keras in TF1: its epsilon is 1e-7 where the program gives none, as Keras's is now."
 )
 _KERAS_CELL = (
     "tf.keras.layers.LSTM and GRU of 1.x have recurrent_activation='hard_sigmoid' by default, "
@@ -127,18 +127,21 @@ _KERAS_CELL = (
 )
 
 
-def notes_on(families: Collection[str], tf1_names: Collection[str]) -> list[str]:
+def notes_on(
+    families: Collection[str], tf1_names: Collection[str], by_keras: bool = False
+) -> list[str]:
     """Returns what a port must have right for Keras's optimizers of these families.
 
     Args:
         families: of the optimizers of Keras.
         tf1_names: all names on TF1's side, which tell whose optimizer it was.
+        by_keras: whether the optimizer in TF1 was one of Keras.
     """
     notes = dict(NOTES)
+    if by_keras:
+        notes = {f: _KERAS_IN_TF1_NOTE.format(family=f) for f in NOTES if f != "Momentum"}
     if any(name.endswith("/adam_m") for name in tf1_names):
         notes["Adam"] = _BERT
-    elif any(name.startswith("training/Adam") for name in tf1_names):
-        notes["Adam"] = _KERAS_ADAM
     found = [note for family, note in notes.items() if family in families]
     if any(name.endswith("/recurrent_kernel") for name in tf1_names):
         found.append(_KERAS_CELL)
@@ -194,10 +197,23 @@ def keras_slot(family: str, list_name: str) -> str:
     return _KERAS_SLOTS.get(family, {}).get(list_name, f"{family}.{list_name.lstrip('_')}")
 
 
+_KERAS_NAMES = {"Momentum": "SGD with a momentum", "RMSProp": "RMSprop", "AdaMax": "Adamax"}
+
+
+def keras_keeping(kinds: Collection[str]) -> str | None:
+    """Returns what Keras calls the optimizer that keeps these kinds of slots, None if none does."""
+    for family, slots in _KERAS_SLOTS.items():
+        if kinds and set(kinds) <= set(slots.values()):
+            return _KERAS_NAMES.get(family, family)
+    return None
+
+
 def referenced_slots(names: Collection[str]) -> tuple[str, Mapping[str, str]]:
     """Returns the family and the slots by name of an optimizer that refers to these slots."""
+    if not names:
+        return "SGD", {}
     for family, slots in _REFERENCED_SLOTS.items():
-        if names and set(names) <= set(slots) and next(iter(slots)) in names:
+        if set(names) <= set(slots) and next(iter(slots)) in names:
             if family == "Ftrl" and "linear" not in names:
                 continue
             return family, slots

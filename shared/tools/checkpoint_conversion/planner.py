@@ -21,6 +21,7 @@ from shared.tools.checkpoint_conversion.conversion_map import CrossingMap, Keras
 from shared.tools.checkpoint_conversion.layout_steps import Shape, Step
 from shared.tools.checkpoint_conversion.layouts import Layout
 from shared.tools.checkpoint_conversion.map_names import resolved
+from shared.tools.checkpoint_conversion.optimizer_fit import misfit
 from shared.tools.checkpoint_conversion.optimizers import MOMENTUM, UNKNOWN, are_similar, notes_on
 from shared.tools.checkpoint_conversion.plan import Options, Plan, Write
 from shared.tools.checkpoint_conversion.rearranging import Rearranging
@@ -186,7 +187,7 @@ class _Planner:
                 "found several"
             )
         rate = None
-        if tf2 and tf2[0].role.slot == MOMENTUM and not tf2[0].role.as_in_tf1:
+        if tf1 and tf2 and _is_scaled(tf1[0], tf2[0]):
             rate = self.rate_of(sources[0])
             label = f"{label}, {self.scaled(rate)}"
         group = Rearranging(
@@ -225,8 +226,8 @@ class _Planner:
             values.require_equal(self.source, names)
         source = sources[0]
         read = partial(self.source.read, source.name)
-        role = (target if self.to_tf2 else source).role
-        if role.slot == MOMENTUM and not role.as_in_tf1:
+        tf1, tf2 = (source, target) if self.to_tf2 else (target, source)
+        if _is_scaled(tf1, tf2):
             self.scale_momentum(source, target)
         elif source.dtype != target.dtype:
             place = f"{self.source.prefix}: {source.name}"
@@ -252,6 +253,11 @@ class _Planner:
             raise CheckpointError(
                 f"{place}: expected a slot {target.role.slot}, as {target.name} is; "
                 f"found a slot {source.role.slot}"
+            )
+        if tf2.role.slot == MOMENTUM and tf2.role.as_in_tf1 and tf1.role.as_in_keras:
+            raise CheckpointError(
+                f"{place}: expected the momentum of a MomentumOptimizer, as {tf2.name} is; found "
+                "that of Keras's SGD, which scales it by the rate: build the port with Keras's SGD"
             )
         self.check_owners(source, target)
 
@@ -363,6 +369,7 @@ class _Planner:
         kept = [
             *self.template.with_role(roles.SAVE_COUNTER),
             *(v for v in self.template.with_role(roles.SETTING) if v.name not in self.writes),
+            *self.template.with_role(roles.UNUSED),
         ]
         for variable in kept:
             value = partial(self.template.read, variable.name)
@@ -371,6 +378,8 @@ class _Planner:
             if variable.name not in self.used():
                 number = float(self.source.read(variable.name))
                 self.left_out[variable.name] = f"{number:g}; Keras has it in the program's code"
+        for variable in self.source.with_role(roles.UNUSED):
+            self.left_out[variable.name] = "no program needs it to go on"
         for variable in self.source.with_role(roles.SAVE_COUNTER):
             self.left_out[variable.name] = "counts files, not steps"
         for name in sorted(self.ignored & set(self.template.variables) - set(self.writes)):
@@ -385,14 +394,18 @@ class _Planner:
         Raises:
             CheckpointError: a tensor of either side is not in it.
         """
-        _require_none(self.source, set(self.source.variables) - self.used(), "no place for")
-        _require_none(
-            self.template, set(self.template.variables) - set(self.writes), "no value for"
-        )
+        left = set(self.source.variables) - self.used()
+        empty = set(self.template.variables) - set(self.writes)
+        tf1, tf2 = (self.source, self.template) if self.to_tf2 else (self.template, self.source)
+        reason = misfit(tf1, tf2, left | empty, self.to_tf2)
+        if reason:
+            raise CheckpointError(f"{self.source.prefix}: {reason}")
+        _require_none(self.source, left, "no place for")
+        _require_none(self.template, empty, "no value for")
         optimizers = [*self.source.optimizers, *self.template.optimizers]
         keras = {optimizer.family for optimizer in optimizers if optimizer.style == roles.KERAS}
-        tf1 = self.source if self.to_tf2 else self.template
-        notes = notes_on(keras, tf1.variables)
+        by_keras = any(v.role.as_in_keras for v in tf1.variables.values())
+        notes = notes_on(keras, tf1.variables, by_keras)
         writes = [self.writes[name] for name in sorted(self.writes, key=natural_order)]
         return Plan(self.source, self.template, writes, self.left_out, notes)
 
@@ -406,6 +419,12 @@ def _corrects_bias(slot: Variable) -> bool:
     """Whether a slot belongs to an optimizer that divides by 1 - beta ** count."""
     family = (slot.role.slot or "").lower()
     return any(name in family for name in ("adam", "lamb"))
+
+
+def _is_scaled(tf1: Variable, tf2: Variable) -> bool:
+    """Whether TF1's side keeps a momentum as TF1 does and the other as Keras does."""
+    as_on_the_other_side = tf2.role.as_in_tf1 or tf1.role.as_in_keras
+    return tf2.role.slot == MOMENTUM and not as_on_the_other_side
 
 
 def _is_table(variable: Variable) -> bool:

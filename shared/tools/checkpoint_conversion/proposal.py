@@ -106,7 +106,8 @@ class Proposal:
         # Slots follow their variables where both optimizers keep them.
         kinds = {v.role.slot for v in self.tf1.variables.values()}
         kinds &= {v.role.slot for v in self.tf2.variables.values()}
-        bookkeeping = (roles.LEARNING_RATE, roles.SETTING, roles.SAVE_COUNTER)  # need no partner
+        # What needs no partner.
+        bookkeeping = (roles.LEARNING_RATE, roles.SETTING, roles.SAVE_COUNTER, roles.UNUSED)
         return (
             [
                 v

@@ -12,6 +12,7 @@ BETA_POWER = "beta power"  # TF1 Adam's beta to the power of (updates + 1)
 LEARNING_RATE = "learning rate"  # Keras keeps it, TF1 programs hold it in their code
 SETTING = "setting"  # a hyperparameter that Keras of 1.x kept in a variable
 SAVE_COUNTER = "save counter"  # how many files a tf.train.Checkpoint has saved
+UNUSED = "unused"  # a tensor that no program needs to go on
 
 KERAS = "Keras"
 TF1 = "TF1"
@@ -29,6 +30,7 @@ class Role:
         optimizer: path of the TF2 optimizer that keeps it.
         beta: 1 or 2, of a power of beta.
         as_in_tf1: whether an object-based slot holds what TF1's kernel keeps, not what Keras does.
+        as_in_keras: whether a slot of TF1's side holds what Keras keeps, not what TF1 does.
     """
 
     kind: str
@@ -37,6 +39,7 @@ class Role:
     optimizer: str | None = None
     beta: int | None = None
     as_in_tf1: bool = False
+    as_in_keras: bool = False
 
 
 PLAIN = Role(VARIABLE)

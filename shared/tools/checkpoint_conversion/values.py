@@ -12,9 +12,7 @@ from shared.tools.checkpoint_conversion.adam_steps import power_after, updates_f
 from shared.tools.checkpoint_conversion.contents import Contents
 from shared.tools.checkpoint_conversion.conversion_map import KerasAdam
 from shared.tools.checkpoint_conversion.files import digest
-from shared.tools.checkpoint_conversion.row_blocks import Rows, are_equal, whole
-
-_SHARED_KINDS = "biufc"  # NumPy's own kinds of numbers, which DLPack knows
+from shared.tools.checkpoint_conversion.row_blocks import are_equal, tensor
 
 
 def require_equal(contents: Contents, names: Sequence[str]) -> None:
@@ -142,22 +140,3 @@ def require_powers(contents: Contents, adam: KerasAdam, steps: int) -> None:
                 f"{contents.prefix}: {name}: expected {expected:.9g}, {beta:g} to the power of "
                 f"{steps} + 1, because the step is {steps}; found {found:.9g}"
             )
-
-
-def tensor(array: Any) -> Any:
-    """Returns an array, or what rows are, as an eager tensor.
-
-    Rows are computed into memory that the tensor then has, so that there is one copy of them.
-    """
-    import tensorflow as tf
-
-    if not isinstance(array, Rows):
-        return tf.constant(array)
-    found = whole(array)
-    if not found.size:
-        return tf.constant(found)
-    dtype = tf.as_dtype(found.dtype)
-    if found.dtype.kind in _SHARED_KINDS:
-        return tf.experimental.dlpack.from_dlpack(found.__dlpack__())
-    bits = found.view(f"u{found.dtype.itemsize}")  # bfloat16 and the like
-    return tf.bitcast(tf.experimental.dlpack.from_dlpack(bits.__dlpack__()), dtype)

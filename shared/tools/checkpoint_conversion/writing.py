@@ -215,12 +215,12 @@ def _verify(
     written = describe(temporary)
     # A hash table has as many rows as the source gives it; of all else the template knows.
     expected = {
-        write.target.name: types[write.target.key]
+        write.target.key: types[write.target.key]
         if write.target.has_any_length()
         else write.target.type()
         for write in plan.writes
     }
-    found = {name: variable.type() for name, variable in written.variables.items()}
+    found = {variable.key: variable.type() for variable in written.variables.values()}
     if expected != found or written.graph != plan.template.graph:
         differing = sorted(expected.items() ^ found.items())
         raise CheckpointError(

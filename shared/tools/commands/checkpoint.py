@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import math
+import os
 import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
@@ -176,9 +177,33 @@ def _add_diff(actions: Any) -> None:
     parser.set_defaults(execute=diff)
 
 
+def load_tensorflow() -> None:
+    """Imports TensorFlow without oneDNN, which computes faster but never gives memory back.
+
+    Nothing is computed here, and a large tensor would stay in memory beside the next one. Programs
+    that this one starts, such as those of --verify, have oneDNN as before.
+    """
+    name = "TF_ENABLE_ONEDNN_OPTS"
+    before = os.environ.get(name)
+    if "tensorflow" in sys.modules:
+        return
+    os.environ[name] = "0"
+    try:
+        import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
+
+        # isort: split
+        import tensorflow as tf
+
+        tf.config.list_logical_devices()  # makes them, which is when the variable is read
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
+
+
 def inspect(arguments: argparse.Namespace) -> int:
     """Runs `pairs checkpoint inspect`."""
-    import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
+    load_tensorflow()
     from shared.tools.checkpoint_conversion.contents import describe
     from shared.tools.checkpoint_conversion.summary import summary
 
@@ -194,12 +219,13 @@ def inspect(arguments: argparse.Namespace) -> int:
 
 def propose_map(arguments: argparse.Namespace) -> int:
     """Runs `pairs checkpoint map`: the map on standard output, the counts on standard error."""
-    import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
+    load_tensorflow()
     from shared.tools.checkpoint_conversion import contents
     from shared.tools.checkpoint_conversion.map_text import map_text
     from shared.tools.checkpoint_conversion.proposal import propose
+    from shared.tools.checkpoint_conversion.tf1_objects import as_tf1
 
-    tf1, tf2 = contents.describe(arguments.tf1), contents.describe(arguments.tf2)
+    tf1, tf2 = as_tf1(contents.describe(arguments.tf1)), contents.describe(arguments.tf2)
     contents.require_kind(tf1, contents.NAME_BASED)
     contents.require_kind(tf2, contents.OBJECT_BASED)
     proposal = propose(tf1, tf2, arguments.match_values)
@@ -220,13 +246,14 @@ def propose_map(arguments: argparse.Namespace) -> int:
 
 def diff(arguments: argparse.Namespace) -> int:
     """Runs `pairs checkpoint diff`."""
-    import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
+    load_tensorflow()
     from shared.tools.checkpoint_conversion import differences
     from shared.tools.checkpoint_conversion.contents import describe
 
     a, b = describe(arguments.a), describe(arguments.b)
     if arguments.map:
-        found = list(differences.through_plan(_plan_between(arguments, a, b), b))
+        plan = _plan_between(arguments, a, b)
+        found = list(differences.through_plan(plan, plan.template))
     elif arguments.learning_rate or arguments.ignore:
         raise UsageError("--learning-rate, --ignore: expected --map beside them; found none")
     else:
@@ -256,14 +283,20 @@ def _plan_between(arguments: argparse.Namespace, a: Contents, b: Contents) -> Pl
     from shared.tools.checkpoint_conversion.conversion_map import load_map
     from shared.tools.checkpoint_conversion.plan import Options
     from shared.tools.checkpoint_conversion.planner import make_plan
+    from shared.tools.checkpoint_conversion.tf1_objects import as_tf1
 
+    conversion_map = load_map(arguments.map)
+    if a.kind == b.kind:  # both object-based: whose names are those of the map for TF1?
+        one, other = as_tf1(a), as_tf1(b)
+        is_tf1 = set(conversion_map.variables) <= set(one.variables)
+        a, b = (one, b) if is_tf1 else (a, other)
     options = Options(arguments.learning_rate, arguments.ignore)
-    return make_plan(a, b, load_map(arguments.map), options)
+    return make_plan(a, b, conversion_map, options)
 
 
 def convert(arguments: argparse.Namespace) -> int:
     """Runs `pairs checkpoint convert`."""
-    import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
+    load_tensorflow()
     from shared.tools.checkpoint_conversion.shown import shown
     from shared.tools.checkpoint_conversion.tables import print_plan
     from shared.tools.checkpoint_conversion.targets import target_of
@@ -308,16 +341,19 @@ def _plan(arguments: argparse.Namespace, templates: str) -> Plan:
     from shared.tools.checkpoint_conversion.conversion_map import load_map
     from shared.tools.checkpoint_conversion.plan import Options
     from shared.tools.checkpoint_conversion.planner import make_plan
+    from shared.tools.checkpoint_conversion.tf1_objects import as_tf1
 
     source = describe(arguments.source)
     if arguments.map:
         conversion_map = load_map(arguments.map)
+        source = as_tf1(source) if arguments.to == "tf2" else source
     else:
         conversion_map = _pair_map(arguments, source, templates)
     notes: list[str] = []
     if arguments.use_averages:
         source, notes = _averaged(source, conversion_map)
     template = describe(getattr(conversion_map, arguments.to))
+    template = as_tf1(template) if arguments.to == "tf1" else template
     options = Options(arguments.learning_rate, arguments.ignore, arguments.step)
     plan = make_plan(source, template, conversion_map, options)
     return dataclasses.replace(plan, notes=[*plan.notes, *notes])
