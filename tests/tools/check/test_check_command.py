@@ -49,6 +49,8 @@ def test_json_has_the_documented_keys(tmp_path: Path, capsys: pytest.CaptureFixt
     data = json.loads(capsys.readouterr().out)
     page = (Path(__file__).parents[3] / "docs" / "compare-and-check.md").read_text()
     assert all(f"`{key}`" in page for key in data)
+    # Keys of version 1 whose fields have other names.
+    assert "telling_until" in data and data["noise"] == data["cancelled_gradients"]
     assert (data["schema_version"], data["exit_code"], data["verdict"]) == (1, 1, "differs")
     found = data["difference"]
     assert (found["step"], found["stage"], found["tensor"]) == (1, "variable", "w1")
