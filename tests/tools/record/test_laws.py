@@ -109,6 +109,6 @@ def test_the_one_file_imports_what_python_2_has() -> None:
     of_python_2 = (
         "__future__ argparse ast collections contextlib functools hashlib io json operator"
     )
-    of_python_2 += " os platform re stat struct sys tempfile threading tokenize traceback weakref"
-    of_python_2 += " zipfile zlib numpy _thread"  # the last by the prelude
+    of_python_2 += " os platform re runpy stat struct sys tempfile threading tokenize traceback"
+    of_python_2 += " weakref zipfile zlib numpy _thread"  # the last by the prelude
     assert found <= set(of_python_2.split())
