@@ -347,6 +347,7 @@ class TraceRecorder:
         with _named_errors("write", self.path):
             for kind, tensors in (("variable", variables), ("slot", slots)):
                 for name, value in (tensors or {}).items():
+                    _check_name(kind, name)
                     self._record_tensor(step, "initial", kind + "/" + name, value)
 
     def record(

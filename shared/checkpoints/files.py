@@ -46,6 +46,19 @@ def write_durably(path: str, text: str) -> None:
     replace_file(path, lambda partial: _write(partial, text), ending)
 
 
+def write_anew(path: str, text: str) -> None:
+    """Writes a small file that may be lost; a crash leaves none or a part, and nothing beside it.
+
+    A link of that name is replaced, not followed.
+    """
+    remove([path])
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with os.fdopen(os.open(path, flags, 0o666), "w", encoding="utf-8") as file:
+        file.write(text)
+    sync(path)
+    sync(os.path.dirname(path))
+
+
 def _write(path: str, text: str) -> None:
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)

@@ -6,6 +6,8 @@ an uninterrupted one would have seen.
 
 from __future__ import annotations
 
+from typing import Iterator
+
 import numpy as np
 
 from shared.errors import UsageError
@@ -50,11 +52,13 @@ def batch_rows(example_count: int, batch_size: int, steps: range, seed: int) -> 
     return rows
 
 
-def chunks(first_step: int, last_step: int, size: int) -> list[range]:
-    """Cuts the steps from `first_step` to before `last_step` at every multiple of `size`."""
-    starts = [first_step, *range((first_step // size + 1) * size, last_step, size)]
-    ends = [*starts[1:], last_step]
-    return [range(start, end) for start, end in zip(starts, ends) if start < end]
+def chunks(first_step: int, last_step: int, size: int) -> Iterator[range]:
+    """Yields the steps from `first_step` to before `last_step`, cut at every multiple of `size`."""
+    start = first_step
+    while start < last_step:
+        end = min((start // size + 1) * size, last_step)
+        yield range(start, end)
+        start = end
 
 
 def crosses(steps: range, every: int) -> bool:

@@ -11,7 +11,7 @@ import json
 import os
 from typing import Any, Mapping
 
-from shared.checkpoints.files import write_durably
+from shared.checkpoints.files import write_anew
 from shared.program.settings import Settings
 
 FILE = ".training-settings.json"
@@ -21,9 +21,13 @@ _FREE = {field.name for field in dataclasses.fields(Settings)} - {"seed"} | {"st
 
 def keep_settings(config: Any) -> None:
     """Writes the settings that determine the numbers of a training, as far as it can."""
-    # A warning depends on the file, no number does: a full disk must not end the training here.
+    path, settings = _path(config), _of(config)
+    if _read(path) == settings:
+        return
+    # A warning depends on the file, no number does: a full disk must not end the training here, and
+    # a crash may leave a part of it, but no file of another name.
     with contextlib.suppress(OSError):
-        write_durably(_path(config), json.dumps(_of(config), indent=2) + "\n")
+        write_anew(path, json.dumps(settings, indent=2) + "\n")
 
 
 def changed_settings(config: Any) -> str | None:

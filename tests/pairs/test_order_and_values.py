@@ -53,7 +53,11 @@ def test_a_batch_must_fit(batch_size: int) -> None:
     ],
 )
 def test_chunks(first: int, last: int, size: int, expected: list[range]) -> None:
-    assert chunks(first, last, size) == expected
+    assert list(chunks(first, last, size)) == expected
+
+
+def test_chunks_of_a_run_without_an_end_take_no_memory() -> None:
+    assert next(iter(chunks(0, 10**20, 1))) == range(1)
 
 
 def test_crosses() -> None:

@@ -16,7 +16,7 @@ import pytest
 from shared.program import Program, Settings, setting
 from shared.program import training_run as training_run_module
 from shared.program.batches import Batch, call
-from shared.program.saved_settings import FILE
+from shared.program.saved_settings import FILE, keep_settings
 from shared.program.tasks import Task
 from shared.trace_recorder import read_trace
 
@@ -191,6 +191,24 @@ def test_damaged_settings_cost_the_warning_only(
     capsys.readouterr()
     assert command(tmp_path, "--steps", "8", "--seed", "5") == 0
     assert "warning" not in capsys.readouterr().out
+
+
+class Killed(BaseException):
+    """Stands for a signal: nothing that handles errors sees it."""
+
+
+@pytest.mark.parametrize("call", ["open", "fdopen", "fsync"])
+def test_settings_that_were_being_written_leave_no_file_of_another_name(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*arguments: Any, **options: Any) -> None:
+        raise Killed
+
+    keep_settings(Config(checkpoint_dir=str(tmp_path)))
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(os, call, kill)
+        keep_settings(Config(checkpoint_dir=str(tmp_path), seed=5))
+    assert {file.name for file in tmp_path.iterdir()} <= {FILE}
 
 
 def test_nothing_to_train_claims_no_save(

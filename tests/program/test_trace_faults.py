@@ -80,3 +80,6 @@ def test_a_name_that_the_archive_cannot_hold_is_refused(tmp_path: Path, name: An
         with pytest.raises(TraceFileError, match="a name needs"):
             recorder.record(1, np.float32(1), variables={name: np.ones(3)})
         recorder.record(2, np.float32(1))
+    refused = pytest.raises(TraceFileError, match="a name needs")
+    with TraceRecorder(tmp_path / "b.npz") as recorder, refused:
+        recorder.record_initial({name: np.ones(3)})

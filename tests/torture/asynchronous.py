@@ -225,7 +225,9 @@ def _until_its_end(
         else:
             problems += training.at_end(outcome, found_in(calm)["bits"])
             chains.note_end(training.is_counted, problems)
-        chains.wrong += [f"{training.made.__name__}, {kill}: {p}" for p in problems]
+        for problem in problems:
+            chains.wrong.append(f"{training.made.__name__}, {kill}: {problem}")
+            print(chains.wrong[-1], file=sys.stderr, flush=True)
         if not (outcome.killed and outcome.error):
             return
         print(f"{number + 1} of {count}: {chains}", file=sys.stderr, flush=True)

@@ -33,8 +33,13 @@ def updates_from(beta2: float, power: np.float32, place: str) -> int:
         place: file and variable, for messages.
 
     Raises:
-        CheckpointError: no count gives this power, or it is 0, which many counts give.
+        CheckpointError: no count gives this power, it is 0, which many counts give, or no number.
     """
+    if np.shape(power) or np.asarray(power).dtype.kind in "OSU":
+        raise CheckpointError(
+            f"{place}: expected a power of {beta2:g}, one number; "
+            f"found {np.asarray(power).dtype} {list(np.shape(power))}"
+        )
     if power == 0:
         raise CheckpointError(
             f"{place}: expected a power of {beta2:g} that tells the step; found 0: it has "

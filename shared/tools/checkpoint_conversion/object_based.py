@@ -98,7 +98,9 @@ def classify(graph: Any, parameters: BuiltWith = ()) -> Found:
         children = nodes.children[node]
         if "_variables" in children and nodes.child_name(node, "_iterations"):
             optimizers.append(_keras(nodes, node, roles))
-        elif {"m", "v", "beta1_power", "beta2_power"} <= set(children):
+        elif {"m", "v"} <= set(children) and nodes.has_variables(
+            node, "beta1_power", "beta2_power"
+        ):
             optimizers.append(_tf1_adam(nodes, node, parameters, roles))
         elif {"momentums", "global_step"} <= set(children):
             optimizers.append(_tf1_momentum(nodes, node, parameters, roles))
@@ -142,6 +144,10 @@ class _Nodes:
     def child_name(self, node: int, local_name: str) -> str | None:
         """Returns the name of the variable that is a node's child, None if there is none."""
         return self.names.get(self.children[node].get(local_name, -1))
+
+    def has_variables(self, node: int, *names: str) -> bool:
+        """Whether all children of these names are there and are variables."""
+        return all(self.child_name(node, name) for name in names)
 
     def is_list(self, node: int) -> bool:
         """Whether a node is a list of variables; an empty one counts."""

@@ -87,7 +87,7 @@ def unscaled_momentum(rows: Callable[[], Any], kept: Callable[[], Any], rate: fl
 
 def has_underflowed(contents: Contents, adam: KerasAdam) -> bool:
     """Whether the power that tells the step is 0, as it is after some 87,000 updates."""
-    return bool(contents.read(adam.beta2_power or adam.beta1_power).numpy() == 0)
+    return bool(np.all(contents.read(adam.beta2_power or adam.beta1_power).numpy() == 0))
 
 
 def require_equal_counts(contents: Contents, one: str, other: str) -> None:

@@ -194,6 +194,14 @@ def test_powers_that_no_count_gives(power: float) -> None:
         updates_from(0.999, np.float32(power), "here")
 
 
+@pytest.mark.parametrize("power", [np.ones(2, np.float32), np.zeros(0, np.float32), b"text"])
+def test_what_is_no_power_is_refused(power: Any) -> None:
+    with pytest.raises(
+        CheckpointError, match=r"here: expected a power of 0.999, one number; found"
+    ):
+        updates_from(0.999, power, "here")
+
+
 def test_a_prefix_an_index_file_and_a_folder(tmp_path: Path) -> None:
     model = PAIRS["linear_regression"].module("tf2_style")
     regression = model.LinearRegression(model.Config())
