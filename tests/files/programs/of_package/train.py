@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from . import settings
 
-w = tf.get_variable("w", initializer=[3.0])
+w = tf.get_variable("w", initializer=[3.0], use_resource=True)  # else the loss may be read late
 loss = tf.reduce_sum(tf.square(w))
 train = tf.train.GradientDescentOptimizer(settings.RATE).minimize(loss)
 with tf.Session() as session:
