@@ -53,9 +53,8 @@ def final_loss(
         late: how many batches of each stretch are trained on before the second worker begins: its
             first gradient is then not of the weights at its begin. At most half a stretch.
     """
-    data = load_digits("sample")
-    images, labels = data.train_images.astype(float), data.train_labels.astype(float)
-    rows = batch_rows(len(images), 50, range(STEPS), 0)
+    inputs, labels, test_inputs, test_labels = _sample()
+    rows = batch_rows(len(inputs), 50, range(STEPS), 0)
     weights = np.zeros([785, 10])
     for first in range(0, STEPS, stretch):
         part = rows[first : first + stretch]
@@ -67,7 +66,7 @@ def final_loss(
             for worker in idle:
                 batch = next(coming[worker], None)
                 if batch is not None:
-                    held[worker] = _gradient(weights, images[batch], labels[batch])
+                    held[worker] = _gradient(weights, inputs[batch], labels[batch])
             chosen = int(order.uniform() > share)
             idle = [chosen if chosen in held else 1 - chosen] if held else []
             for worker in idle:
@@ -75,15 +74,22 @@ def final_loss(
             done += len(idle)
             if late and done == late:
                 idle, done = [*idle, 1], stretch  # from here on both train
-    logits = _with_one(data.test_images.astype(float)) @ weights
-    return float(np.mean(_log_sums(logits) - (logits * data.test_labels).sum(axis=1)))
+    logits = test_inputs @ weights
+    return float(np.mean(_log_sums(logits) - (logits * test_labels).sum(axis=1)))
 
 
-def _gradient(weights: np.ndarray, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    inputs = _with_one(images)
+@functools.cache
+def _sample() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Returns images, with a 1 behind each, and labels; to train on, and to test."""
+    data = load_digits("sample")
+    images = [_with_one(array.astype(float)) for array in (data.train_images, data.test_images)]
+    return images[0], data.train_labels.astype(float), images[1], data.test_labels
+
+
+def _gradient(weights: np.ndarray, inputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
     logits = inputs @ weights
     softmax = np.exp(logits - _log_sums(logits)[:, None])
-    gradient: np.ndarray = inputs.T @ (softmax - labels) / len(images)
+    gradient: np.ndarray = inputs.T @ (softmax - labels) / len(inputs)
     return gradient
 
 
