@@ -240,14 +240,19 @@ class Graphs:
 
     def _begin(self, session: Any) -> None:
         """Gives the initial values asked for, through each variable's own initializer."""
-        for n, variable in self._by_name(session).items():
-            try:
-                value = self._run(session, variable)
-            except Exception:  # not initialized: the program does it later
-                continue
-            new = self.recording.started(n, value)
-            if new is not None:
-                self._run(session, variable.initializer, {variable.initializer.inputs[1]: new})
+        values, variables = self._variables(session), self._by_name(session)
+        new = {n: self.recording.started(n, values[n]) for n in variables if n in values}
+        targets: list[Any] = []
+        feeds: dict[Any, Any] = {}
+        for n in (n for n in new if new[n] is not None):
+            initializer = variables[n].initializer
+            if initializer.inputs[1] in feeds:  # variables that share their initial value
+                self._run(session, targets, feeds)
+                targets, feeds = [], {}
+            targets.append(initializer)
+            feeds[initializer.inputs[1]] = new[n]
+        if targets:
+            self._run(session, targets, feeds)
         self.recording.initial(*self._split(session, self._variables(session)))
 
     def _by_name(self, session: Any) -> dict[str, Any]:
@@ -270,17 +275,20 @@ class Graphs:
         )
 
     def _variables(self, session: Any) -> dict[str, Any]:
-        variables = self._by_name(session)
+        return self._read(session, list(self._by_name(session).items()))
+
+    def _read(self, session: Any, variables: list[Any]) -> dict[str, Any]:
+        """Returns the values of variables that have one, in as few runs as can be.
+
+        Each new set of fetches makes TensorFlow prepare the whole graph anew.
+        """
         try:
             return dict(self._run(session, dict(variables)))
-        except Exception:  # some are not initialized
-            values = {}
-            for n, variable in variables.items():
-                try:
-                    values[n] = self._run(session, variable)
-                except Exception:
-                    continue
-            return values
+        except Exception:  # one is not initialized: the program does it later
+            half = len(variables) // 2
+            found = self._read(session, variables[:half]) if half else {}
+            found.update(self._read(session, variables[half:]) if half else {})
+            return found
 
     def plan(self, session: Any, elements: list[Any]) -> Plan:
         """Returns what a run of these graph elements updates."""

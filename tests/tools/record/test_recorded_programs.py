@@ -200,3 +200,22 @@ def test_an_optimizer_of_the_programs_own_has_the_gradients_that_it_applies(
     told = trace.meta["flags"]["recorder"]
     assert [one["class"] for one in told["optimizers"]] == ["Decayed", "Doubled"]
     assert told["gradients_not_applied"] == []
+
+
+@pytest.mark.tf115
+def test_variables_are_read_and_started_in_few_runs(tmp_path: Path) -> None:
+    # TensorFlow prepares its graph anew for each new set of fetches: half a second of a large one.
+    python = str(require_tf115())
+    given = {"v0": [5.0, 6.0], "v1": [7.0, 8.0], "v39": [9.0, 9.0]}
+    np.savez(tmp_path / "start.npz", **{n: np.array(v, np.float32) for n, v in given.items()})
+    start = ("--start-from", str(tmp_path / "start.npz"))
+    trace, printed = recorded(tmp_path, python, "many_variables", *start, "--every", "1")
+    assert run(python, PROGRAMS / "many_variables.py").stdout == "2\n"
+    # Read before the start, after it and after the step: each in one run for half of those left,
+    # until the one that has no value is alone. One by one it would be 2 + 3 + 3 * 41.
+    assert int(printed) < 2 + 3 + 3 * 15
+    for name, value in [*given.items(), ("v7", [7.0, 0.0])]:
+        assert trace.whole("initial", f"variable/{name}", 0).tolist() == value
+        assert trace.whole("gradient", name, 1).tolist() == value
+        assert trace.whole("variable", name, 1).tolist() == [0.5 * number for number in value]
+    assert "never" not in {t.name for t in trace.tensors}
