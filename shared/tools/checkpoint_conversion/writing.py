@@ -93,8 +93,9 @@ def _same(one: str, other: str) -> bool:
 def write_checkpoint(plan: Plan, prefix: str, force: bool = False) -> None:
     """Writes a plan's target; afterwards it is the newest in its folder's `checkpoint` file.
 
-    Memory: the largest tensor or 32 MiB, whichever is more, beside TensorFlow itself. Killed at any
-    moment, there is the old checkpoint of that name or the new one, whole.
+    Memory: the largest tensor or 32 MiB, whichever is more, and 256 MiB for one that is transposed,
+    beside TensorFlow itself. Killed at any moment, there is the old checkpoint of that name or the
+    new one, whole.
 
     Args:
         plan: what to write.
