@@ -15,8 +15,7 @@ def counted(*arguments):
 client.BaseSession._do_run = counted
 start = tf.constant([1.0, 2.0])
 variables = [
-    tf.get_variable("v{}".format(i), initializer=start if i < 2 else [float(i), 0.0])
-    for i in range(40)
+    tf.get_variable(f"v{i}", initializer=start if i < 2 else [float(i), 0.0]) for i in range(40)
 ]
 never = tf.get_variable("never", initializer=[0.0])
 loss = tf.add_n([tf.reduce_sum(v**2) for v in variables]) / 2
