@@ -54,7 +54,11 @@ def measure(rounds: int) -> Seconds:
 
     kinds = (session.BaseSession, gradients_util, optimizer.Optimizer)
     of_optimizer = ("apply_gradients", "__init__")
-    names = (("run", "_make_callable_from_options"), ("_GradientsHelper",), of_optimizer)
+    names = (
+        ("run", "make_callable", "_make_callable_from_options"),
+        ("_GradientsHelper",),
+        of_optimizer,
+    )
     plain = [(k, n, getattr(k, n)) for k, of in zip(kinds, names, strict=True) for n in of]
     with tempfile.TemporaryDirectory(prefix="pairs-cost-") as folder:
         recording = Recording(_options(Path(folder, "cost.npz")))

@@ -55,6 +55,7 @@ class Graphs:
         kind.run = lambda session, fetches, feed_dict=None, options=None, run_metadata=None: (
             self.run(session, fetches, feed_dict, options, run_metadata)
         )
+        self._hook_make_callable(kind)
         plain = kind._make_callable_from_options
 
         def callable_from_options(session: Any, options: Any) -> Any:
@@ -73,6 +74,30 @@ class Graphs:
             return call
 
         kind._make_callable_from_options = callable_from_options
+
+    def _hook_make_callable(self, kind: Any) -> None:
+        """Records callables without feeds, such as a queue runner's: others call `run`."""
+        plain = kind.make_callable
+
+        @functools.wraps(plain)
+        def make_callable(
+            session: Any, fetches: Any, feed_list: Any = None, accept_options: bool = False
+        ) -> Any:
+            made = plain(session, fetches, feed_list, accept_options)
+            if feed_list is not None:
+                return made
+            with session.graph.as_default():
+                elements = self._mapper.for_fetch(fetches).unique_fetches()
+            elements = [session.graph.as_graph_element(e) for e in elements]
+
+            def call(*arguments: Any, **options: Any) -> Any:
+                if not self.plan(session, elements).is_step:
+                    return made(*arguments, **options)
+                return session.run(fetches, None, *arguments, **options)
+
+            return call
+
+        kind.make_callable = make_callable
 
     def hook_gradients(self, module: Any) -> None:
         """Learns which losses are differentiated: by `tf.gradients`, so by each optimizer."""

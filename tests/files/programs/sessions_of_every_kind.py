@@ -64,6 +64,7 @@ with tf.Graph().as_default(), tf.Session() as session:
     threads = tf.train.start_queue_runners(session, coordinator)
     for _ in range(2):
         print("queue", repr(session.run({"seen": (loss, train)})["seen"][0]))
+    print("queue", repr(session.make_callable([loss, train])()[0]))  # without feeds: no `run` in it
     coordinator.request_stop()
     coordinator.join(threads, stop_grace_period_secs=5)
 

@@ -93,7 +93,7 @@ def test_every_kind_of_session_is_recorded_with_the_losses_it_prints(tmp_path: P
     assert printed == run(python, PROGRAMS / "sessions_of_every_kind.py").stdout
     kinds = ["hook", "supervisor", "queue", "thread", "callable", "keras"]
     expected = [number for kind in kinds for number in printed_numbers(printed, kind)]
-    assert len(expected) == 3 + 2 + 2 + 2 + 1 + 2
+    assert len(expected) == 3 + 2 + 3 + 2 + 1 + 2
     assert trace.losses.tolist() == [float(number) for number in expected]
     for name in ("monitored", "supervised", "queued", "threaded"):
         assert (
