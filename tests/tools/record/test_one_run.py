@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from recorded_programs import PROGRAMS, recorded
-from shared.tools.child_process import tf115_environment
+from recorded_programs import PROGRAMS, recorded, run
 from tf115_environment import require_tf115
 
 # A float32 product and a difference, each rounded once, of numbers near 1: 2 * 2**-24.
@@ -29,12 +27,7 @@ def applied(before: np.ndarray, gradient: np.ndarray, after: np.ndarray) -> floa
 def test_a_run_of_its_own_sees_other_numbers_than_train(is_old: bool, tmp_path: Path) -> None:
     python = str(require_tf115()) if is_old else sys.executable
     seen = tmp_path / "two.npz"
-    subprocess.run(
-        [python, str(PROGRAMS / "stateful.py"), "two", str(seen)],
-        env=tf115_environment(),
-        check=True,
-        capture_output=True,
-    )
+    run(python, PROGRAMS / "stateful.py", "two", seen).check_returncode()
     two = np.load(seen)
     trace, _ = recorded(tmp_path, python, "stateful", "--every", "1")
     # By hand: every second batch, and gradients that no update was made of.
