@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from shared.checkpoints import checkpoint_errors, claim_folder
-from shared.checkpoints.files import sync
+from shared.checkpoints.files import remove, sync
 from shared.data.batch_order import batch_rows, chunks, crosses
 from shared.data.fashion import class_names, load_fashion
 from shared.data.initial_values import glorot_uniform
@@ -154,10 +154,15 @@ def save(model, config):
     os.makedirs(config.checkpoint_dir, exist_ok=True)
     path = model_path(config)
     unfinished = os.path.join(config.checkpoint_dir, "unfinished.keras")
-    model.save(unfinished)
-    sync(unfinished)  # or a crash of the machine leaves the name without the content
-    os.replace(unfinished, path)
-    sync(config.checkpoint_dir)
+    remove([unfinished])  # of a crash; and Keras would write through a link
+    try:
+        with checkpoint_errors(path, "saved"):
+            model.save(unfinished)
+            sync(unfinished)  # or a loss of power leaves the name without the content
+            os.replace(unfinished, path)
+            sync(config.checkpoint_dir)
+    finally:
+        remove([unfinished])
     return path
 
 

@@ -42,8 +42,8 @@ def check_folder(directory: str, flag: str = "--checkpoint-dir") -> None:
 
 
 @contextlib.contextmanager
-def checkpoint_errors(path: str) -> Iterator[None]:
-    """Turns whatever a restore raises into a CheckpointError that names the checkpoint.
+def checkpoint_errors(path: str, done: str = "restored") -> Iterator[None]:
+    """Turns whatever a restore raises, or a save, into a CheckpointError that names the checkpoint.
 
     TensorFlow raises an IndexError for a truncated file, an AssertionError for objects without a
     partner, a ValueError for a changed shape and several of its own.
@@ -53,7 +53,7 @@ def checkpoint_errors(path: str) -> Iterator[None]:
     except CheckpointError:
         raise
     except Exception as error:
-        raise CheckpointError(f"{path}: cannot be restored: {reason_of(error)}") from error
+        raise CheckpointError(f"{path}: cannot be {done}: {reason_of(error)}") from error
 
 
 def reason_of(error: BaseException) -> str:

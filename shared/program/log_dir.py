@@ -3,11 +3,74 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
+import os
 import re
-from typing import Any, Iterator
+import threading
+from typing import Any, Callable, Iterator
 
 from shared.errors import SuiteError, UsageError
+
+# TensorFlow raises several kinds of exceptions for a file, each of which tells the system's reason.
+_CODES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES)
+_REASONS = tuple(map(os.strerror, _CODES))
+
+
+class LosableWriter:
+    """A style's SummaryWriter: where its file cannot be written, training goes on without it."""
+
+    def __init__(
+        self, create: Callable[[], Any], directory: str, warn: Callable[[str], None]
+    ) -> None:
+        """Calls `create`, which makes the SummaryWriter; `warn` takes a line if it is lost."""
+        self._directory, self._warn = directory, warn
+        self._writer: Any = None
+        self._writer = self._tried(create)
+
+    def write(self, *batch: Any) -> None:
+        """Writes the summaries of this step, measured on one batch."""
+        if self._writer is not None:
+            self._tried(lambda: self._writer.write(*batch))
+
+    def close(self) -> None:
+        """Ends the event file."""
+        if self._writer is not None:
+            self._tried(self._writer.close)
+
+    def _tried(self, call: Callable[[], Any]) -> Any:
+        """Returns what a call returns; None where the file fails, and then the writer is lost."""
+        try:
+            return call()
+        except Exception as error:
+            reason = next((reason for reason in _REASONS if reason in str(error)), None)
+            if reason is None:
+                raise
+            self._writer = None
+            self._warn(
+                f"--log-dir {self._directory}: cannot write: {reason}; "
+                "training goes on without summaries"
+            )
+        return None
+
+
+@contextlib.contextmanager
+def quiet_event_thread() -> Iterator[None]:
+    """Lets the thread of TensorFlow 1's FileWriter fail in silence: its `flush` raises that too."""
+    shown = getattr(threading, "excepthook", None)  # Python 3.7 has none
+    if shown is None:
+        yield
+        return
+
+    def show(arguments: Any) -> None:
+        if getattr(arguments.thread, "name", "") != "EventLoggerThread":
+            shown(arguments)
+
+    threading.excepthook = show
+    try:
+        yield
+    finally:
+        threading.excepthook = shown
 
 
 def require_tensorboard() -> None:

@@ -7,7 +7,7 @@ from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
 
 from shared.checkpoints import claim_folder
 from shared.program import command_line
-from shared.program.log_dir import summary_errors
+from shared.program.log_dir import LosableWriter, quiet_event_thread, summary_errors
 from shared.program.progress import PrintedProgress, TrainingResult, print_warning, stop_signals
 from shared.program.saved_settings import changed_settings
 from shared.program.tasks import Task
@@ -62,7 +62,7 @@ class Program(NamedTuple):
             stack.enter_context(folder)
             run.stop = stack.enter_context(stop_signals())
             self._say(config, model, data, progress, is_resumed=path is not None)
-            run.writer = stack.enter_context(self._writer(config, model))
+            run.writer = stack.enter_context(self._writer(config, model, progress.warn))
             self.train_with(stack.enter_context(traced(config, model, self.style)), run)
         return progress.finish(model.variables(), self.task.metrics(model, data))
 
@@ -76,13 +76,15 @@ class Program(NamedTuple):
             progress.note(loss)
 
     @contextlib.contextmanager
-    def _writer(self, config: Any, model: Any) -> Iterator[Any]:
+    def _writer(self, config: Any, model: Any, warn: Callable[[str], None]) -> Iterator[Any]:
         if not config.log_dir:
             yield None
             return
-        writer = self.summaries.SummaryWriter(model, config.log_dir)
+        writer = LosableWriter(
+            lambda: self.summaries.SummaryWriter(model, config.log_dir), config.log_dir, warn
+        )
         try:
-            with summary_errors(model):
+            with summary_errors(model), quiet_event_thread():
                 yield writer
         finally:
             writer.close()
