@@ -123,7 +123,7 @@ def test_large_tensors_are_measured_side_by_side_to_the_same_records(
 ) -> None:
     monkeypatch.setattr(trace_module, "_cores", lambda: cores)
     large = np.random.RandomState(0).normal(size=(700, 800))
-    tensors = {
+    tensors: dict[str, np.ndarray] = {
         "float64": large,
         "float32": large.astype(F),
         "transposed": large.astype(F).T,

@@ -128,7 +128,7 @@ class SelfCheck:
             before, after = self._before.get(name), variables.get(name)
             if before is None or after is None or np.shape(after) != gradient.shape:
                 continue
-            own = {n: np.asarray(v) for n, v in slots.items() if n.rpartition("/")[0] == name}
+            own = {n: np.asarray(v) for n, v in slots.items() if is_slot_of(n, name)}
             if own:
                 found = follows(known, gradient, self._before, own) if all_known else None
             else:
@@ -139,6 +139,12 @@ class SelfCheck:
             if found is False and name not in self.unexplained:
                 self.unexplained.append(name)
         self._before.update((n, np.array(v)) for d in (variables, slots) for n, v in d.items())
+
+
+def is_slot_of(slot: str, variable: str) -> bool:
+    """Returns whether an optimizer keeps this for a variable: an average of it is no such slot."""
+    owner, _, kind = slot.rpartition("/")
+    return owner == variable and not kind.startswith("ExponentialMovingAverage")
 
 
 def is_plain_descent(settings: dict[str, Any]) -> bool:

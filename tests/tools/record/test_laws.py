@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.tools.record.laws import follows, laws, moves_along
+from shared.tools.record.laws import SelfCheck, follows, laws, moves_along
 from shared.tools.record.noise import choices, integers, truncated, uniform
 from shared.tools.record.one_file import source
 from shared.tools.record.session import Recording
@@ -83,6 +83,19 @@ def test_a_recording_says_which_gradients_were_not_applied(
     assert told["gradients_not_applied"] == ([] if factor == 1 else ["w"])
     said = "gradients recorded of w are not the ones applied" in capsys.readouterr().err
     assert said == (factor != 1)
+
+
+@pytest.mark.parametrize(("factor", "unexplained"), [(1.0, []), (1.5, ["w"])])
+def test_an_average_of_a_variable_does_not_hide_its_descent(
+    factor: float, unexplained: list[str]
+) -> None:
+    check, apart = SelfCheck(), GRADIENT.copy()
+    apart[0] *= factor
+    before, average = {"w": OLD}, {"w/ExponentialMovingAverage": OLD}
+    check.begin(before, average)
+    after = {"w": OLD - np.float32(0.1) * GRADIENT}
+    check.check_step([{"class": "GradientDescentOptimizer"}], {"w": apart}, after, average)
+    assert check.checked == ["w"] and check.unexplained == unexplained
 
 
 def test_the_numbers_drawn_have_their_distribution() -> None:

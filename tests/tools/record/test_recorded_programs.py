@@ -207,7 +207,8 @@ def test_variables_are_read_and_started_in_few_runs(tmp_path: Path) -> None:
     # TensorFlow prepares its graph anew for each new set of fetches: half a second of a large one.
     python = str(require_tf115())
     given = {"v0": [5.0, 6.0], "v1": [7.0, 8.0], "v39": [9.0, 9.0]}
-    np.savez(tmp_path / "start.npz", **{n: np.array(v, np.float32) for n, v in given.items()})
+    values: dict[str, Any] = {n: np.array(v, np.float32) for n, v in given.items()}
+    np.savez(tmp_path / "start.npz", **values)
     start = ("--start-from", str(tmp_path / "start.npz"))
     trace, printed = recorded(tmp_path, python, "many_variables", *start, "--every", "1")
     assert run(python, PROGRAMS / "many_variables.py").stdout == "2\n"
