@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import time
-from typing import Any, Callable, Iterator, Mapping, NamedTuple
+from typing import Any, Callable, Mapping, NamedTuple
 
 import numpy as np
 
 from benchmarks.models_and_batches import Workload
+from shared.garbage_collection import no_garbage_collection
 
 
 class Running(NamedTuple):
@@ -56,21 +55,9 @@ def wait_for(result: Any) -> None:
         np.asarray(value)
 
 
-@contextlib.contextmanager
-def no_garbage_collection() -> Iterator[None]:
-    """Keeps the garbage collector off, so that it never falls into a timed piece."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
 def seconds_of(running: Running, count: int) -> float:
     """Returns how long `count` repetitions take, in seconds."""
-    with no_garbage_collection():
+    with no_garbage_collection():  # which would fall into a timed piece
         start = time.perf_counter()
         running.run(count)
         return time.perf_counter() - start

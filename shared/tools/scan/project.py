@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import collections
-import contextlib
-import gc
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from shared.garbage_collection import no_garbage_collection
 from shared.tools.scan import source_files, trying, upgrade
 from shared.tools.scan.behaviour_rules import BATCH_NORM, RUNS_UPDATES
 from shared.tools.scan.behaviours import behaviours
@@ -151,23 +150,12 @@ def scan(
         if report is not None:
             report(number, len(tree.paths))
 
-    with _garbage_collector_off():
+    # Uses and findings have no circles: to look for some takes seconds for a million lines.
+    with no_garbage_collection():
         outcomes = analyze_all(tree.root, tree.paths, jobs or default_jobs(), done)
         found = Scan(str(path), trying.version(), files=len(tree.paths), ignored=tree.ignored)
         found.problems = list(tree.problems)
         return _judged(found, outcomes)
-
-
-@contextlib.contextmanager
-def _garbage_collector_off() -> Iterator[None]:
-    """Uses and findings have no circles: looking for some takes seconds for a million lines."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def scan_text(text: str) -> Scan:

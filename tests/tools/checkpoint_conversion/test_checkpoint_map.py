@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from checkpoint_pairs import fresh
 from checkpoint_programs import FILES, TF1Program, TF2Program, map_of, tensors_of, write_names
+from large_models import large_are_slow
 from shared.errors import UsageError
 from shared.models import PAIRS
 from shared.tools.checkpoint_conversion.contents import Variable, describe
@@ -46,7 +47,7 @@ VARIANTS: list[tuple[str, str | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "optimizer"), VARIANTS)
+@pytest.mark.parametrize(("name", "optimizer"), large_are_slow(VARIANTS))
 def test_the_map_of_a_pair_has_every_tensor(name: str, optimizer: str | None) -> None:
     conversion_map = map_of(name, optimizer)
     model = fresh("tf2_style", name, optimizer)
