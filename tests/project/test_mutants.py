@@ -47,5 +47,5 @@ def test_a_share_of_the_changes_is_noticed_by_numbers(copy: Copy) -> None:
         "shared/checkpoints/files.py: a digest over the first 64 KiB only",
     ):
         assert noticed_by(by_name[name], copy) == NUMBER, name
-    harmless = Change("a comment", ("shared/data/batch_order.py",), '"""Cuts', '"""Cuts ', ())
+    harmless = Change("a comment", ("shared/data/batch_order.py",), '"""Yields', '"""Yields ', ())
     assert noticed_by(harmless._replace(tests=("tests/data",)), copy) == NOTHING

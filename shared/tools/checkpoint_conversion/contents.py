@@ -214,6 +214,9 @@ def _numbered(source: Source) -> Contents:
 
 
 def _variable(name: str, entry: Entry, role: Role, aliases: tuple[str, ...] = ()) -> Variable:
+    is_rate = entry.shape == () and "float" in entry.dtype
+    if role.kind == LEARNING_RATE and not is_rate:
+        role = PLAIN  # of an object that only looks like an optimizer of Keras
     return Variable(
         name, entry.key, entry.shape, entry.dtype, role, aliases, entry.part, entry.partitions
     )
