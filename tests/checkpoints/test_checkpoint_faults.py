@@ -67,6 +67,7 @@ def test_the_suite_notices_a_state_that_is_not_one_of_the_last_two(tmp_path: Pat
     assert judge(model, tmp_path, [saves[-1], saves[0]])[0] == WRONG  # older, and no warning
 
 
+@pytest.mark.slow
 def test_kills_full_disks_and_second_writers() -> None:
     path = os.pathsep.join(map(str, (ROOT, ROOT / "tests", ROOT / "tests" / "helpers")))
     command = [sys.executable, "-m", "torture", "--small"]

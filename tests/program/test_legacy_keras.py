@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 PROGRAM = """
 import shared.tensorflow_loading, sys
@@ -38,6 +39,7 @@ def test_old_layers_and_cells_run_and_tf_keras_stays_keras_3() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_without_tf_keras_one_line_says_what_is_missing() -> None:
     done = run("sys.modules['tf_keras'] = None")
     assert done.returncode == 1

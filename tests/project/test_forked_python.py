@@ -95,6 +95,7 @@ def test_forks_draw_different_numbers() -> None:
     assert len({*drawn[0], *drawn[1]}) == 4
 
 
+@pytest.mark.slow
 def test_what_is_read_at_the_start_has_its_effect() -> None:
     command = [sys.executable, "-W", "ignore", "-c", "print(hash('a'))"]
     hashes = {

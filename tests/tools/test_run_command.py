@@ -344,7 +344,7 @@ def refuse_writing(path: Path, text: str, flag: str) -> None:
     raise UsageError(f"{flag} {path}: cannot write: No space left on device")
 
 
-@pytest.mark.parametrize("stopped_by", ["a signal", "a kill"])
+@pytest.mark.parametrize("stopped_by", ["a signal", pytest.param("a kill", marks=pytest.mark.slow)])
 def test_a_run_that_was_stopped_goes_on(
     stopped_by: str,
     tmp_path: Path,

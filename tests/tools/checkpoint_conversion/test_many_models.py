@@ -23,6 +23,7 @@ from tf115_environment import require_tf115
 QUICK = ["lstm", "partitioned_mod", "slim_batch_norm"]
 
 
+@pytest.mark.slow
 @pytest.mark.tf115
 def test_some_models_cross_and_come_back_without_an_edit(tmp_path: Path) -> None:
     results = convert_all(tmp_path, QUICK, require_tf115())

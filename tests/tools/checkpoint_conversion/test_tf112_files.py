@@ -69,7 +69,10 @@ CASES: dict[str, Callable[[], Program]] = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param("keras_adam.h5", marks=pytest.mark.slow), "objects-1", "keras_weights"],
+)
 def test_a_file_of_1_12_crosses_without_an_edit_and_comes_back(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

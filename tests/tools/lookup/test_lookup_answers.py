@@ -68,6 +68,7 @@ def found() -> dict[str, str]:
     return answers.disagreements([*QUICK, *WRONG])
 
 
+@pytest.mark.slow
 @pytest.mark.tf115
 def test_a_share_of_the_answers_computes_what_the_old_call_did(found: dict[str, str]) -> None:
     assert {name: text for name, text in found.items() if not name.startswith("wrong ")} == {}

@@ -20,6 +20,7 @@ CALLS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.tf115
 def test_each_call_gives_the_same_in_both() -> None:
     require_tf115()

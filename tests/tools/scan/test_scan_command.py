@@ -327,6 +327,7 @@ def test_files_are_ported_after_those_that_they_import() -> None:
     assert ["circle_a.py", "circle_b.py"] in order
 
 
+@pytest.mark.slow
 def test_a_long_chain_of_imports_needs_no_deep_stack() -> None:
     chain: dict[str, set[str]] = {f"m{n}": {f"m{n + 1}"} for n in range(5_000)}
     chain["m5000"] = set()
