@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from typing import Any
 
 import tensorflow.compat.v1 as tf
 
@@ -29,6 +30,7 @@ def load() -> None:
     os.environ[_SWITCH] = "1"
     try:
         for module, name in ((tf.layers, "dense"), (tf.nn.rnn_cell, "LSTMCell")):
+            _choose_again(module)
             getattr(module, name)  # the first use
     except (AttributeError, ImportError) as error:
         raise UsageError(
@@ -40,6 +42,12 @@ def load() -> None:
             del os.environ[_SWITCH]
         else:
             os.environ[_SWITCH] = before
+
+
+def _choose_again(module: Any) -> None:
+    """Lets a module choose its Keras anew: looking for a name in it, with Keras 3, was a choice."""
+    if vars(module).get("_tfll_keras_version") == "keras_3":
+        module._tfll_initialized = False
 
 
 load()
