@@ -7,15 +7,13 @@ package `tf_keras` (Keras 2), while `tf.keras` stays Keras 3, in the same proces
 
 from __future__ import annotations
 
-import os
 import warnings
 from typing import Any
 
 import tensorflow.compat.v1 as tf
 
+from shared.environment import environment_variable
 from shared.errors import UsageError
-
-_SWITCH = "TF_USE_LEGACY_KERAS"
 
 
 def load() -> None:
@@ -26,22 +24,16 @@ def load() -> None:
     """
     # It says of each function that it is deprecated; those functions are the subject here.
     warnings.filterwarnings("ignore", r"`tf\.(layers|nn\.rnn_cell)\.", UserWarning)
-    before = os.environ.get(_SWITCH)
-    os.environ[_SWITCH] = "1"
     try:
-        for module, name in ((tf.layers, "dense"), (tf.nn.rnn_cell, "LSTMCell")):
-            _choose_again(module)
-            getattr(module, name)  # the first use
+        with environment_variable("TF_USE_LEGACY_KERAS", "1"):
+            for module, name in ((tf.layers, "dense"), (tf.nn.rnn_cell, "LSTMCell")):
+                _choose_again(module)
+                getattr(module, name)  # the first use
     except (AttributeError, ImportError) as error:
         raise UsageError(
             "tf.layers and tf.nn.rnn_cell: TensorFlow 2.21 expects the package tf_keras for them; "
             f"found none ({error})"
         ) from None
-    finally:
-        if before is None:
-            del os.environ[_SWITCH]
-        else:
-            os.environ[_SWITCH] = before
 
 
 def _choose_again(module: Any) -> None:

@@ -111,6 +111,13 @@ def write_names(prefix: Path, tensors: Mapping[str, Any]) -> str:
     return str(prefix)
 
 
+def flip_bit(path: Path, position: int) -> None:
+    """Changes one bit of the byte at a position of a file, from its end if below 0."""
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+
+
 def tensors_of(prefix: str) -> dict[str, tuple[str, bytes]]:
     """Returns dtype and bytes of every tensor in a checkpoint, read by TensorFlow's own reader."""
     reader = tf.train.load_checkpoint(prefix)

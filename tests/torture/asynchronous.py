@@ -8,7 +8,6 @@ lies within the simulated interleavings. In the second, batch k moves row k of t
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import functools
 import json
@@ -25,6 +24,7 @@ from shared.program.saved_settings import FILE as SETTINGS
 from shared.tools.workers.cluster import Task
 from simulated_workers import losses_of_interleavings
 from torture.children import Child
+from torture.cluster_kills import Kills
 from torture.kills import leftovers
 
 MODELS = (whole, counting)
@@ -32,21 +32,17 @@ PATIENT = 60.0  # seconds: a process that runs longer after a kill waits for eve
 
 
 @dataclasses.dataclass
-class Chains:
+class Chains(Kills):
     """What came of the kills."""
 
-    kills: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     saves: int = 0  # of them left a checkpoint
     counted: int = 0  # trainings that ended with each batch counted once, to the last bit
     inside: int = 0  # trainings of the pair itself that ended within the interleavings
-    slowest: float = 0.0  # seconds from a kill until all processes had ended
-    wrong: list[str] = dataclasses.field(default_factory=list)
 
     def __str__(self) -> str:
         """Returns them as a sentence."""
-        kinds = ", ".join(f"{number} of {kind}" for kind, number in sorted(self.kills.items()))
         return (
-            f"{self.kills.total()} kills ({kinds}): {self.saves} left a checkpoint; {self.counted} "
+            f"{self.text()}: {self.saves} left a checkpoint; {self.counted} "
             f"trainings ended with each batch counted once, {self.inside} within the simulated "
             f"interleavings; {len(self.wrong)} wrong; "
             f"all processes ended at most {self.slowest:.1f} s after a kill"
@@ -54,8 +50,7 @@ class Chains:
 
     def note_kill(self, outcome: Outcome, victim: Task, saved: int) -> None:
         """Counts a kill, after which the newest checkpoint is that of step `saved`."""
-        self.kills[str(victim)] += 1
-        self.slowest = max(self.slowest, outcome.after_kill)
+        self.add(victim, outcome)
         self.saves += saved > 0
 
     def note_end(self, is_counted: bool, problems: Sequence[str]) -> None:

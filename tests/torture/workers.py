@@ -7,7 +7,6 @@ was left behind.
 from __future__ import annotations
 
 import argparse
-import collections
 import dataclasses
 import random
 import shutil
@@ -20,27 +19,24 @@ from clusters import EVERY, REPORT, RESUMED, Clusters, Kill, Outcome
 from shared.program.saved_settings import FILE as SETTINGS
 from shared.tools.workers.cluster import Task, on_loopback
 from torture.asynchronous import MODELS, Chains, kill_in_chains
+from torture.cluster_kills import Kills
 from torture.kills import leftovers
 
 PAIRS = ("several_workers", "asynchronous_workers")
 
 
 @dataclasses.dataclass
-class Counts:
+class Counts(Kills):
     """What came of the kills."""
 
-    kills: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     equal: int = 0  # the resumed run ended with the bits of the uninterrupted one
     refused: int = 0  # it ended with one line
     resumed: int = 0  # it went on from a checkpoint, and did not begin anew
-    slowest: float = 0.0  # seconds from a kill until all processes had ended
-    wrong: list[str] = dataclasses.field(default_factory=list)
 
     def __str__(self) -> str:
         """Returns them as a sentence."""
-        kinds = ", ".join(f"{number} of {kind}" for kind, number in sorted(self.kills.items()))
         return (
-            f"{sum(self.kills.values())} kills ({kinds}): {self.equal} resumed runs bit-equal, "
+            f"{self.text()}: {self.equal} resumed runs bit-equal, "
             f"{self.refused} refused in one line, {len(self.wrong)} wrong; {self.resumed} went on "
             f"from a checkpoint; all processes ended at most {self.slowest:.1f} s after a kill"
         )
@@ -53,23 +49,22 @@ def kill_and_resume(clusters: Clusters, count: int, seed: int, work: Path) -> Co
     if not whole.final:
         raise SystemExit(f"error: the uninterrupted run failed: {whole.error}")
     victims = on_loopback(clusters.style, clusters.workers, 1).tasks
-    while sum(counts.kills.values()) < count:
-        victim = victims[sum(counts.kills.values()) % len(victims)]
+    while counts.kills.total() < count:
+        victim = victims[counts.kills.total() % len(victims)]
         kill = moment(victim, whole, clusters.steps, chosen)
         folder = work / "killed"
         shutil.rmtree(folder, ignore_errors=True)
         killed = clusters.run(folder, kill)
         if killed.final and not killed.error:
             continue  # it had finished before
-        counts.kills[str(victim)] += 1
-        counts.slowest = max(counts.slowest, killed.after_kill)
+        counts.add(victim, killed)
         again = clusters.run(folder)
         problems = judge(whole, killed, again, folder, victim)
         counts.wrong += [f"{clusters.style} {kill}: {p}" for p in problems]
         counts.equal += again.final == whole.final
         counts.refused += bool(again.error) and not again.final
         counts.resumed += bool(again.numbers(RESUMED))
-        print(f"{sum(counts.kills.values())} of {count}: {counts}", file=sys.stderr)
+        print(f"{counts.kills.total()} of {count}: {counts}", file=sys.stderr)
     return counts
 
 

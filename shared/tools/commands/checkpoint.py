@@ -6,11 +6,11 @@ import argparse
 import dataclasses
 import json
 import math
-import os
 import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
 
+from shared.environment import environment_variable
 from shared.errors import UsageError
 from shared.models import PAIRS, pairs_named
 from shared.program.settings import positive, whole_number
@@ -183,22 +183,15 @@ def load_tensorflow() -> None:
     Nothing is computed here, and a large tensor would stay in memory beside the next one. Programs
     that this one starts, such as those of --verify, have oneDNN as before.
     """
-    name = "TF_ENABLE_ONEDNN_OPTS"
-    before = os.environ.get(name)
     if "tensorflow" in sys.modules:
         return
-    os.environ[name] = "0"
-    try:
+    with environment_variable("TF_ENABLE_ONEDNN_OPTS", "0"):
         import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 
         # isort: split
         import tensorflow as tf
 
         tf.config.list_logical_devices()  # makes them, which is when the variable is read
-    finally:
-        del os.environ[name]
-        if before is not None:
-            os.environ[name] = before
 
 
 def inspect(arguments: argparse.Namespace) -> int:

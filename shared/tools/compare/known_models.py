@@ -19,7 +19,7 @@ from shared.tools.compare.dense_stacks import Form as StackForm
 from shared.tools.compare.dense_stacks import Stack, stacks
 from shared.tools.compare.distances import relative_l2
 from shared.tools.compare.evidence import Evidence
-from shared.tools.compare.loss_laws import losses_from, sigmoid
+from shared.tools.compare.loss_laws import batch_of, losses_from, sigmoid
 from shared.tools.compare.values import Values
 
 Arrays = Mapping[str, np.ndarray]
@@ -71,7 +71,7 @@ def other_model(e: Evidence) -> Iterator[str]:
     """Looks for a known model that gives A's numbers in one form and B's in another."""
     if e.step != e.in_a.first_step():
         return
-    batch, variables = _batch(e.in_a, e.step), _variables(e.in_a, e.step)
+    batch, variables = batch_of(e.in_a, e.step), variables_before(e.in_a, e.step)
     for model in itertools.chain(
         _lstms(batch, variables), _bags(batch, variables), _dense(batch, variables)
     ):
@@ -106,12 +106,8 @@ def _told(e: Evidence, model: Model, of_a: list[Fit]) -> Iterator[str]:
         yield told
 
 
-def _batch(side: Values, step: int) -> Arrays:
-    found = {n: side.get("batch", n, step) for n in side.names("batch")}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _variables(side: Values, step: int) -> Arrays:
+def variables_before(side: Values, step: int) -> Arrays:
+    """Returns the variables before a step, as far as they were kept whole."""
     found = {n: side.before("variable", n, step) for n in side.names("variable")}
     return {name: value for name, value in found.items() if value is not None}
 
@@ -121,8 +117,8 @@ def _variables(side: Values, step: int) -> Arrays:
 
 def _heads(e: Evidence, model: Model, form: tuple) -> list[Head]:
     """Returns the layers that fit the outputs of a model by their shapes."""
-    variables = _variables(e.in_a, e.step)
-    outputs = model.outputs(_batch(e.in_a, e.step), variables, form)
+    variables = variables_before(e.in_a, e.step)
+    outputs = model.outputs(batch_of(e.in_a, e.step), variables, form)
     found = []
     for of, output in outputs.items():
         for name, weights in variables.items():
@@ -135,7 +131,7 @@ def _heads(e: Evidence, model: Model, form: tuple) -> list[Head]:
 
 
 def _logits(side: Values, step: int, model: Model, form: tuple, head: Head) -> np.ndarray | None:
-    batch, variables = _batch(side, step), _variables(side, step)
+    batch, variables = batch_of(side, step), variables_before(side, step)
     if not {head.weights, *model.variables} <= set(variables):
         return None
     outputs = model.outputs(batch, variables, form)
@@ -173,7 +169,7 @@ def _formulas(side: Values, step: int, z: np.ndarray) -> set[str]:
     loss = side.get("loss", "loss", step)
     if loss is None or not np.isfinite(loss).all():
         return set()
-    known = losses_from(z, _batch(side, step))
+    known = losses_from(z, batch_of(side, step))
     return {n for n, v in known.items() if abs(v - loss[0]) <= _SAME * abs(loss[0])}
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from shared.tools.compare.dense_stacks import Form, Stack, stacks
 from shared.tools.compare.distances import relative_l2
 from shared.tools.compare.evidence import Evidence
-from shared.tools.compare.known_models import Head, fits, model_of_stack
+from shared.tools.compare.known_models import Head, fits, model_of_stack, variables_before
 from shared.tools.compare.loss_laws import SAME_LOSS, batch_of, one_hot_labels, same_start
 
 Numbers = tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]  # batch, variables
@@ -66,14 +66,13 @@ def _gives_loss(e: Evidence, z: np.ndarray, y: np.ndarray, found: np.ndarray) ->
 def _solved(e: Evidence, z: np.ndarray, y: np.ndarray) -> np.ndarray | None:
     """Returns the one-hot labels of B's gradients; None where they do not follow."""
     batch = batch_of(e.in_a, e.step)
-    pairs = {n: (e.in_a.before("variable", n, e.step)) for n in e.in_a.names("variable")}
-    variables = {n: v for n, v in pairs.items() if v is not None}
+    variables = variables_before(e.in_a, e.step)
     for stack in stacks(batch, variables):
         if any(layer.norm for layer in stack.layers):
             continue
-        for fit in fits(e, e.in_a, model_of_stack(stack), stack.forms()):
-            form, head = Form(*fit.form), fit.head
-            return _labels(e, stack, form, head, (batch, variables), y)
+        fit = next(fits(e, e.in_a, model_of_stack(stack), stack.forms()), None)
+        if fit is not None:
+            return _labels(e, stack, Form(*fit.form), fit.head, (batch, variables), y)
     return None
 
 

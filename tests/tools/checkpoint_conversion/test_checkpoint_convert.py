@@ -25,6 +25,7 @@ from checkpoint_programs import (
     TF1Program,
     TF2Program,
     cross,
+    flip_bit,
     map_between,
     plan_for,
     proposed_map,
@@ -409,9 +410,7 @@ def test_a_damaged_source_is_named_and_nothing_is_written(
     linear: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = Path(linear[0] + ".data-00000-of-00001")
-    content = bytearray(data.read_bytes())
-    content[-1] ^= 1
-    data.write_bytes(content)
+    flip_bit(data, -1)
     assert convert(*linear) == 2
     error = capsys.readouterr().err
     assert "model-3: weight: expected an intact checkpoint; found: " in error

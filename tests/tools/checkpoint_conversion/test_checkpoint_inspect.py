@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from checkpoint_programs import FILES, TF1Program, TF2Program, write_names
+from checkpoint_programs import FILES, TF1Program, TF2Program, flip_bit, write_names
 from shared.errors import CheckpointError
 from shared.models import PAIRS
 from shared.tools.checkpoint_conversion import roles
@@ -241,9 +241,7 @@ def test_a_missing_and_a_damaged_data_file(tmp_path: Path) -> None:
     for file in TF115.parent.glob("model-900*"):
         shutil.copy(file, tmp_path)
     data = tmp_path / "model-900.data-00000-of-00001"
-    content = bytearray(data.read_bytes())
-    content[0] ^= 1
-    data.write_bytes(content)
+    flip_bit(data, 0)
     with pytest.raises(CheckpointError, match=r"model-900: beta1_power: expected an intact"):
         describe(tmp_path / "model-900").read("beta1_power")
     data.unlink()

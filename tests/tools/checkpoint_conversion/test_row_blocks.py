@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from checkpoint_programs import write_names
+from checkpoint_programs import flip_bit, write_names
 from conversion_costs import CASES, NOTHING, costs
 from shared.errors import CheckpointError
 from shared.tools.checkpoint_conversion import row_blocks, slabs, values
@@ -230,9 +230,7 @@ def test_a_flipped_bit_of_a_slice_is_refused(tmp_path: Path) -> None:
     value = RANDOM.normal(size=[90, 3]).astype(np.float32)
     prefix = partitioned(tmp_path, value, [50, 40])
     data = Path(f"{prefix}.data-00001-of-00002")
-    content = bytearray(data.read_bytes())
-    content[7] ^= 1
-    data.write_bytes(content)
+    flip_bit(data, 7)
     with pytest.raises(CheckpointError, match="expected an intact checkpoint"):
         describe(prefix).rows("table")
 
@@ -240,9 +238,7 @@ def test_a_flipped_bit_of_a_slice_is_refused(tmp_path: Path) -> None:
 def test_a_flipped_bit_is_refused_before_any_row_is_given(tmp_path: Path) -> None:
     prefix = write_names(tmp_path / "names", {"a": tf.zeros([90, 3])})
     data = Path(f"{prefix}.data-00000-of-00001")
-    content = bytearray(data.read_bytes())
-    content[500] ^= 1
-    data.write_bytes(content)
+    flip_bit(data, 500)
     with pytest.raises(CheckpointError, match="expected an intact checkpoint"):
         describe(prefix).rows("a")
 
