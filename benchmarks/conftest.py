@@ -7,6 +7,7 @@ those rounds, to pytest-benchmark through a clock that replays them.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -18,8 +19,8 @@ import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 from benchmarks import machine
 from benchmarks.interleave import interleave, interleave_calls
 from benchmarks.models_and_batches import make_workload
-from benchmarks.plan import FULL, MODELS, QUICK, Case, LengthCase, Plan
-from benchmarks.processes import Processes, Timed, why_not
+from benchmarks.plan import MODELS, Case, LengthCase, Plan, plan_of
+from benchmarks.processes import TF32_SWITCH, Processes, Timed, why_not
 from benchmarks.replay import CLOCK
 
 
@@ -29,6 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--quick", action="store_true", help="the part that takes two minutes")
     group.addoption("--model", action="append", help="only this model; may be repeated")
     group.addoption("--device", default="cpu", choices=["cpu", "gpu"], help="what to run on")
+    group.addoption("--tf32", default="on", choices=["on", "off"], help="on a GPU; default: on")
 
 
 class Suite:
@@ -108,8 +110,18 @@ class Suite:
 def suite(request: pytest.FixtureRequest) -> Iterator[Suite]:
     """Yields the run; stops its processes at the end."""
     device = request.config.getoption("device")
+    if device == "gpu" and request.config.getoption("tf32") == "off":
+        multiply_float32_as_float32()
     with Processes(device) as processes:
         yield Suite(_plan(request.config), device, processes)
+
+
+def multiply_float32_as_float32() -> None:
+    """Switches TF32 off, here and in processes that are started from here."""
+    import tensorflow as tf
+
+    os.environ[TF32_SWITCH] = "0"
+    tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -122,4 +134,4 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _plan(config: pytest.Config) -> Plan:
-    return QUICK if config.getoption("quick") else FULL
+    return plan_of(config.getoption("device"), config.getoption("quick"))

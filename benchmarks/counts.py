@@ -28,13 +28,13 @@ class Count(NamedTuple):
     bytes: int  # moved
     held: int  # bytes of the parameters, the optimizer's slots and the batch
 
-    def floor(self, seconds_per_operation: float, seconds_per_byte: float, cache: int) -> float:
+    def floor(self, seconds_per_operation: float, seconds_per_byte: float, cache: float) -> float:
         """Returns the shortest time of a step, in seconds: computing and moving overlap at best.
 
         Args:
             seconds_per_operation: of the fastest matrix product.
             seconds_per_byte: of a copy between arrays that no cache holds.
-            cache: bytes of the largest cache; 0 if unknown.
+            cache: bytes of the largest cache; 0 if unknown, infinity to count no bytes.
         """
         moving = self.bytes * seconds_per_byte if self.held > cache else 0.0
         return max(self.operations * seconds_per_operation, moving)

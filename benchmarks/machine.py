@@ -6,11 +6,14 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from shared.tools.child_process import TF115_PYTHON
-from shared.tools.parity.other_processes import why_no_tf115
+from shared.tools.parity.other_processes import name_of_gpu, why_no_tf115
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "jax", "torch", "pytest-benchmark")
 
@@ -49,7 +52,23 @@ def conditions(device: str) -> dict[str, Any]:
     }
     if device == "gpu":
         found["tf32"] = tf.config.experimental.tensor_float_32_execution_enabled()
+        found["error_of_a_product"] = error_of_a_product(tf.matmul)
+        compiled = tf.function(tf.matmul, jit_compile=True)
+        found["error_of_a_product_by_xla"] = error_of_a_product(compiled)
     return found
+
+
+def error_of_a_product(multiply: Callable[[np.ndarray, np.ndarray], Any]) -> float:
+    """Returns how far a product of two 512 x 512 matrices is off, ||found - exact|| / ||exact||.
+
+    Factors of float32 are off by about 1e-7, factors that were rounded to TF32's 10 bits after
+    the point by about 3e-4.
+    """
+    random = np.random.RandomState(0)
+    a, b = (random.standard_normal([512, 512]).astype(np.float32) for _ in "ab")
+    exact = a.astype(np.float64) @ b.astype(np.float64)
+    found = np.asarray(multiply(a, b), np.float64)
+    return float(f"{np.linalg.norm(found - exact) / np.linalg.norm(exact):.1e}")
 
 
 def _is_deterministic() -> bool:
@@ -76,7 +95,7 @@ def description(device: str) -> dict[str, Any]:
         "system": platform.system(),
     }
     if device == "gpu":
-        found["gpu"] = _gpu()
+        found["gpu"] = name_of_gpu()
     return found
 
 
@@ -106,10 +125,3 @@ def _memory_gib() -> int | None:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
     except (ValueError, OSError):
         return None
-
-
-def _gpu() -> str:
-    import tensorflow as tf
-
-    (first, *_) = tf.config.list_physical_devices("GPU")
-    return str(tf.config.experimental.get_device_details(first).get("device_name", "unknown"))

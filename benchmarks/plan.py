@@ -117,6 +117,7 @@ class Plan:
     latency_calls: int  # single predictions in a round
     processes_per_runtime: int  # that are started to time the start-up
     full: bool  # also slow loops, evaluate, save and restore
+    named_by_batch: bool = False  # whether the models timed only when named grow their batches too
 
     def training_runtimes(self, model: str) -> tuple[Runtime, ...]:
         """Returns the runtimes that train `model` in this plan.
@@ -146,6 +147,10 @@ FULL = Plan(
     processes_per_runtime=2,
     full=True,
 )
+# On a GPU, small batches leave most of it idle; large ones are what it is for.
+ON_GPU = dataclasses.replace(
+    FULL, rounds=5, seconds=0.05, batches=(50, 512, 4096), named_by_batch=True
+)
 QUICK = Plan(
     rounds=3,
     seconds=0.03,
@@ -157,6 +162,13 @@ QUICK = Plan(
     full=False,
 )
 MODELS = tuple(name for name in SETUPS if name not in TIMED_WHEN_NAMED)
+
+
+def plan_of(device: str, quick: bool) -> Plan:
+    """Returns the sizes of a run on a device, cpu or gpu."""
+    if quick:
+        return QUICK
+    return ON_GPU if device == "gpu" else FULL
 
 
 def cases_of(model: str, task: str, batch: int, runtimes: tuple[Runtime, ...]) -> list[Case]:
@@ -171,11 +183,11 @@ def training_cases(plan: Plan, model: str) -> list[Case]:
 
 
 def batch_cases(plan: Plan, model: str) -> list[Case]:
-    """Returns the training cases over growing batch sizes; none for models timed only when named.
+    """Returns the training cases over growing batch sizes; each batch size is a group of its own.
 
-    Each batch size is a group of its own.
+    On a CPU there are none for models that are timed only when named.
     """
-    if model in TIMED_WHEN_NAMED:
+    if model in TIMED_WHEN_NAMED and not plan.named_by_batch:
         return []
     runtimes = (*plan.batch_size_runtimes(model), *MACHINE_LIMITS)
     return [

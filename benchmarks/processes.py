@@ -27,6 +27,8 @@ ENVIRONMENT = {
     "cpu": {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"},
     "gpu": {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"},
 }
+# Switches TF32 off in the libraries of NVIDIA; the peers ask it what they are to use.
+TF32_SWITCH = "NVIDIA_TF32_OVERRIDE"
 # By process, the package that it needs beyond the suite itself.
 _PACKAGES = {"numpy": "numpy", "jax": "jax", "torch": "torch"}
 

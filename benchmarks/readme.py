@@ -6,22 +6,26 @@ that they agree. These commands measure anew:
     .venv/bin/pairs bench --json benchmarks/results/readme.json
     .venv/bin/pairs bench MODEL ... --json benchmarks/results/networks.json
     .venv/bin/pairs bench --profile --json benchmarks/results/profile.json
+    .venv/bin/pairs bench MODEL ... --device gpu --json benchmarks/results/gpu.json
 
-The second is of the models that are timed only when they are named.
+The second is of the models that are timed only when they are named. The last needs a GPU, and is
+made again with `--tf32 off`, into gpu-float32.json.
 """
 
 from __future__ import annotations
 
 import re
+import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.pictures import draw_all
 from benchmarks.plan import FULL, MODELS, batch_cases, other_cases, training_cases
+from benchmarks.plan import ON_GPU as ON_GPU_PLAN
 from benchmarks.profile_report import digest_of, draw_profiles, read_profiles
 from benchmarks.results import LABELS, Result, Row, duration, read_result, short
-from benchmarks.runtimes import RUNTIMES
+from benchmarks.runtimes import DEFAULTS, REFERENCE, RUNTIMES
 from shared.errors import DataError, SuiteError
 from shared.models import TIMED_WHEN_NAMED
 from shared.program.display import one_line
@@ -29,8 +33,11 @@ from shared.tools.child_process import ROOT
 
 RESULT = ROOT / "benchmarks" / "results" / "readme.json"
 NETWORKS = ROOT / "benchmarks" / "results" / "networks.json"
+ON_GPU = ROOT / "benchmarks" / "results" / "gpu.json"
+ON_GPU_IN_FLOAT32 = ROOT / "benchmarks" / "results" / "gpu-float32.json"
 PROFILES = ROOT / "benchmarks" / "results" / "profile.json"
 OF_NETWORKS = "speed of networks"
+OF_GPU, OF_GPU_BATCHES = "speed on a GPU", "batches on a GPU"
 GUIDE = ROOT / "docs" / "speed.md"
 _MARKS = "<!-- {0}: written by python -m benchmarks.readme -->", "<!-- end of {0} -->"
 
@@ -41,14 +48,20 @@ def blocks(result: Result) -> dict[str, str]:
 
 
 def all_blocks() -> dict[str, str]:
-    """Returns the Markdown of both committed results, by the name in its marks."""
-    return {**blocks(read_result(RESULT)), OF_NETWORKS: speed_block(read_result(NETWORKS))}
+    """Returns the Markdown of all committed results, by the name in its marks."""
+    on_gpu = read_result(ON_GPU)
+    return {
+        **blocks(read_result(RESULT)),
+        OF_NETWORKS: speed_block(read_result(NETWORKS)),
+        OF_GPU: speed_block(on_gpu, "gpu"),
+        OF_GPU_BATCHES: batches_block(on_gpu, read_result(ON_GPU_IN_FLOAT32)),
+    }
 
 
-def speed_block(result: Result) -> str:
+def speed_block(result: Result, device: str = "cpu") -> str:
     """Returns the table of training: a line per runtime, a column per model."""
-    models = list(dict.fromkeys(row.model for row in result.select("train", device="cpu")))
-    rows = {(row.runtime, row.model): row for row in result.select("train", device="cpu")}
+    models = list(dict.fromkeys(row.model for row in result.select("train", device=device)))
+    rows = {(row.runtime, row.model): row for row in result.select("train", device=device)}
     heading = [f"{model}, batch {rows['session-feed', model].batch}" for model in models]
     lines = [
         "| speed, Session = 1 | " + " | ".join(heading) + " |",
@@ -62,6 +75,41 @@ def speed_block(result: Result) -> str:
     return "\n".join(
         [*lines, "", f"{_source(result)}: the median of the rounds, and the lowest to the highest."]
     )
+
+
+def batches_block(tf32: Result, float32: Result) -> str:
+    """Returns the table of growing batches on a GPU: a line per model and batch.
+
+    A speed is a ratio to the Session of the same run, at the same batch.
+    """
+    results = {"TF32": tf32, "float32": float32}
+    groups = {
+        (name, row.model, row.batch): result.timed_with(row)
+        for name, result in results.items()
+        for row in result.select("train by batch", device="gpu")
+    }
+    kinds = ("tf.function", "default", "XLA")
+    heads = [f"{name}: {kind}" for name in results for kind in kinds]
+    lines = [
+        "| model, batch | a step of the Session, TF32 | " + " | ".join(heads) + " |",
+        "|---" * (len(heads) + 2) + "|",
+    ]
+    for model, batch in dict.fromkeys((key[1], key[2]) for key in groups):
+        cells = [
+            _cell(result, groups.get((name, model, batch), {}).get(runtime))
+            for name, result in results.items()
+            for runtime in ("function", DEFAULTS[model], _compiled(model))
+        ]
+        reference = groups.get(("TF32", model, batch), {}).get(REFERENCE)
+        time = duration(statistics.median(reference.seconds)) if reference else "-"
+        lines.append(f"| {model}, {batch:,} | {time} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", f"{_source(tf32)}; `{float32.about['command']}`."])
+
+
+def _compiled(model: str) -> str:
+    """The runtime of XLA that is timed at every batch size."""
+    names = [runtime.name for runtime in ON_GPU_PLAN.batch_size_runtimes(model)]
+    return next(name for name in names if "xla" in name)
 
 
 def prediction_block(result: Result) -> str:
@@ -86,7 +134,9 @@ def prediction_block(result: Result) -> str:
 def _source(result: Result) -> str:
     machine = result.about["machine"]
     command = f".venv/bin/{result.about['command']}"
-    return f"Measured by `{command}` on {machine['processor']}, {machine['cores']} cores"
+    place = f"{machine['processor']}, {machine['cores']} cores"
+    gpu = f"{machine['gpu']}, " if "gpu" in machine else ""
+    return f"Measured by `{command}` on {gpu}{place}"
 
 
 def _cell(result: Result, row: Row | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import statistics
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -59,7 +60,7 @@ FORM = {
                     "model": {"enum": sorted(COUNTS)},
                     "work": _NAME,
                     "way": {"enum": sorted(LABELS)},
-                    "device": _NAME,
+                    "device": {"enum": sorted(OPERATIONS)},
                     "batch": _COUNT,
                     "steps": _COUNT,
                     "rss_growth": {"type": "integer", "minimum": -(2**53), "maximum": 2**53},
@@ -158,9 +159,11 @@ class Result:
             return ()
         count = COUNTS[row.model](row.batch)
         rounds = zip(group["copy"].seconds, *products, strict=True)
-        cache = self.about["machine"]["cache_bytes"]
+        # How much a GPU's cache holds, TensorFlow does not say: there, only operations count.
+        cache = math.inf if row.device == "gpu" else self.about["machine"]["cache_bytes"]
+        operations, moved_bytes = OPERATIONS[row.device], MOVED_BYTES[row.device]
         return tuple(
-            count.floor(min(best) / OPERATIONS, copy / MOVED_BYTES, cache) for copy, *best in rounds
+            count.floor(min(best) / operations, copy / moved_bytes, cache) for copy, *best in rounds
         )
 
     def over_floor(self, row: Row) -> Ratio | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,9 @@ from benchmarks.models_and_batches import SETUPS, PeerStart, Workload
 from benchmarks.runtimes import UNROLLED
 
 Tree = Any  # nested dictionaries of arrays
+
+if os.environ.get("NVIDIA_TF32_OVERRIDE") == "0":  # XLA decides by itself what it multiplies by
+    jax.config.update("jax_default_matmul_precision", "highest")
 
 
 def step(start: PeerStart, workload: Workload) -> Running:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ Tensors = dict[str, torch.Tensor]
 
 def step(start: PeerStart, workload: Workload) -> Running:
     """Trains with eager PyTorch, on batches that are on the device already."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = first_device()
     parameters = {
         name: torch.tensor(value, device=device, requires_grad=True)
         for name, value in start.initial.items()
@@ -36,6 +37,15 @@ def step(start: PeerStart, workload: Workload) -> Running:
         return loss.detach().cpu() if device == "cuda" else loss.detach()
 
     return cycled(train_step, batches, lambda: _values(parameters))
+
+
+def first_device() -> str:
+    """Returns cuda or cpu; on a GPU, multiplies as TensorFlow does, by TF32 unless that is off."""
+    if not torch.cuda.is_available():
+        return "cpu"
+    tf32 = os.environ.get("NVIDIA_TF32_OVERRIDE") != "0"
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+    return "cuda"
 
 
 def _values(parameters: Tensors) -> dict[str, Any]:

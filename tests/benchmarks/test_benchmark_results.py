@@ -72,9 +72,9 @@ def result(*rows: Row) -> Result:
 
 def fixture_result() -> Result:
     limits = [
-        row("product-tensorflow", *[OPERATIONS / 1e11] * 3),
-        row("product-numpy", *[OPERATIONS / 5e10] * 3),
-        row("copy", *[MOVED_BYTES / 1e10] * 3),
+        row("product-tensorflow", *[OPERATIONS["cpu"] / 1e11] * 3),
+        row("product-numpy", *[OPERATIONS["cpu"] / 5e10] * 3),
+        row("copy", *[MOVED_BYTES["cpu"] / 1e10] * 3),
     ]
     runtimes = [
         row("session-feed", 2e-4, 4e-4, 2e-4),
@@ -594,6 +594,9 @@ def test_the_page_shows_the_committed_result() -> None:
     assert readme.with_blocks(text, readme.all_blocks()) == text, "run python -m benchmarks.readme"
     other = readme.blocks(fixture_result())
     other[readme.OF_NETWORKS] = other["speed"]
+    swapped = [read_result(path) for path in (readme.ON_GPU_IN_FLOAT32, readme.ON_GPU)]
+    other[readme.OF_GPU] = readme.speed_block(swapped[0], "gpu")
+    other[readme.OF_GPU_BATCHES] = readme.batches_block(*swapped)
     for name, block in readme.all_blocks().items():  # another result would be noticed in each
         assert block != other[name]
 
@@ -624,7 +627,13 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(readme, "draw_profiles", lambda *_: [])
     text = "".join(
         f"<!-- {name}: written by python -m benchmarks.readme -->\n<!-- end of {name} -->\n"
-        for name in ("speed", "prediction", readme.OF_NETWORKS)
+        for name in (
+            "speed",
+            "prediction",
+            readme.OF_NETWORKS,
+            readme.OF_GPU,
+            readme.OF_GPU_BATCHES,
+        )
     )
     (tmp_path / "speed.md").write_text(text)
     return tmp_path / "speed.md"
@@ -633,7 +642,8 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_page_has_a_row_for_each_runtime_that_is_timed(page: Path) -> None:
     assert readme.main() == 0
     speed, rest = page.read_text().split("<!-- end of speed -->")
-    prediction, networks = rest.split("<!-- end of prediction -->")
+    prediction, rest = rest.split("<!-- end of prediction -->")
+    networks, _ = rest.split(f"<!-- end of {readme.OF_NETWORKS} -->")
     for table, models in ((speed, MODELS), (networks, TIMED_WHEN_NAMED)):
         timed = {each for model in models for each in FULL.training_runtimes(model)}
         assert [each for each in timed if f"| {each.label} |" not in table] == []

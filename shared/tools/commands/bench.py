@@ -30,6 +30,16 @@ could not be measured; what was, is kept.
 """
 
 
+# The suites by the name of `--only`, and the module of each.
+_SUITES = {
+    "training": "test_training.py",
+    "batches": "test_batch_size.py",
+    "other": "test_other_tasks.py",
+    "startup": "test_startup.py",
+    "length": "test_length.py",
+}
+
+
 def add_parser(subparsers: Any) -> None:
     """Adds the sub-command `bench`."""
     parser = subparsers.add_parser(
@@ -61,6 +71,19 @@ def add_parser(subparsers: Any) -> None:
         "--device", default="cpu", choices=["cpu", "gpu", "all"], help="default: cpu"
     )
     parser.add_argument(
+        "--tf32",
+        default="on",
+        choices=["on", "off"],
+        help="whether a GPU may round the factors of products to 10 bits (default: on)",
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=sorted(_SUITES),
+        metavar="SUITE",
+        help=f"one of {', '.join(_SUITES)}; may be repeated (default: all)",
+    )
+    parser.add_argument(
         "--json",
         type=Path,
         metavar="FILE",
@@ -76,6 +99,8 @@ def execute(arguments: argparse.Namespace) -> int:
     models = _models(arguments.models)
     path = _result_path(arguments.json)
     _require_suites()
+    if arguments.tf32 == "off" and arguments.device == "cpu":
+        raise UsageError("--tf32 off: expected --device gpu or all, found --device cpu")
     if arguments.profile:
         return _profile(models, path, arguments)
     devices = _devices(arguments.device)
@@ -85,7 +110,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from benchmarks.results import joined, write_result
 
     command = _command(arguments)
-    runs, failures = _measure_all(models, devices, arguments.quick, command)
+    runs, failures = _measure_all(models, devices, arguments, command)
     result = joined(runs)
     console = Console(width=min(Console().width, 80))
     report.print_report(result, console)  # first, for what comes now can fail
@@ -110,8 +135,8 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _profile(models: list[str], path: Path, arguments: argparse.Namespace) -> int:
-    if arguments.quick or arguments.device != "cpu":
-        raise UsageError("--profile: expected neither --quick nor another device than cpu")
+    if arguments.quick or arguments.only or arguments.device != "cpu":
+        raise UsageError("--profile: expected no --quick, no --only and no device but cpu")
     from rich.console import Console
 
     from benchmarks.profile_report import digest_of, draw_profiles, print_profiles, write_profiles
@@ -186,19 +211,21 @@ def _command(arguments: argparse.Namespace) -> str:
     words += ["--quick"] if arguments.quick else []
     words += ["--profile"] if arguments.profile else []
     words += ["--device", arguments.device] if arguments.device != "cpu" else []
+    words += ["--tf32", "off"] if arguments.tf32 == "off" else []
+    words += [word for name in arguments.only or () for word in ("--only", name)]
     words += ["--json", str(arguments.json)] if arguments.json else []
     return shlex.join(words)
 
 
 def _measure_all(
-    models: list[str], devices: list[str], quick: bool, command: str
+    models: list[str], devices: list[str], arguments: argparse.Namespace, command: str
 ) -> tuple[list[Result], list[str]]:
     """The result of each device, and what could not be measured: that takes nothing from the rest.
 
     Raises:
         SuiteError: nothing was measured.
     """
-    found = [_measure(models, device, quick, command) for device in devices]
+    found = [_measure(models, device, arguments, command) for device in devices]
     results = [result for result, _ in found if result is not None]
     failures = [failure for _, failure in found if failure is not None]
     if not results:
@@ -207,7 +234,7 @@ def _measure_all(
 
 
 def _measure(
-    models: list[str], device: str, quick: bool, command: str
+    models: list[str], device: str, arguments: argparse.Namespace, command: str
 ) -> tuple[Result | None, str | None]:
     """Runs the suites in a process of their own, which decides what devices TensorFlow sees.
 
@@ -220,15 +247,17 @@ def _measure(
         # Whatever the processes make for themselves is in that folder, and goes with it.
         environment = {**os.environ, **ENVIRONMENT[device], "TMPDIR": folder}
         path = Path(folder) / "benchmarks.json"
-        words = [sys.executable, "-m", "pytest", "benchmarks", "--capture=no", "--quiet"]
+        suites = [f"benchmarks/{_SUITES[name]}" for name in arguments.only or _SUITES]
+        words = [sys.executable, "-m", "pytest", *suites, "--capture=no", "--quiet"]
         words += ["-p", "no:cacheprovider", f"--benchmark-json={path}", f"--device={device}"]
-        words += [f"--model={model}" for model in models] + (["--quick"] if quick else [])
+        words += [f"--tf32={arguments.tf32}", *(["--quick"] if arguments.quick else [])]
+        words += [f"--model={model}" for model in models]
         process = run_group(words, cwd=ROOT, env=environment, stdout=PIPE, text=True)
         failure = None
         if process.returncode != 0 or not path.exists():
             cause = _failure(process.stdout)
             failure = f"benchmarks, {device}: expected all to be measured, found: {cause}"
-        return from_pytest_benchmark(path, command, quick), failure
+        return from_pytest_benchmark(path, command, arguments.quick), failure
 
 
 def _failure(output: str) -> str:

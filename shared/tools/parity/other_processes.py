@@ -22,6 +22,14 @@ def why_no_gpu() -> str | None:
     return None if found else "TensorFlow sees no GPU"
 
 
+def name_of_gpu() -> str:
+    """What the driver calls the first GPU that TensorFlow sees, such as NVIDIA H200."""
+    import tensorflow as tf
+
+    (first, *_) = tf.config.list_physical_devices("GPU")
+    return str(tf.config.experimental.get_device_details(first).get("device_name", "unknown"))
+
+
 def keep_this_process_on_cpu() -> None:
     """Hides GPUs from this process, so that all that is recorded in it ran on the CPU.
 

@@ -5,6 +5,7 @@ Both are rendered from docs/parity.json, which `pairs parity --renew` writes.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import platform
@@ -15,6 +16,7 @@ from shared.atomic_files import write_text
 from shared.errors import UsageError
 from shared.models import PAIRS
 from shared.tools.parity.matrix import RUNTIMES, Row, candidate_of
+from shared.tools.parity.other_processes import name_of_gpu
 from shared.tools.parity.report import NOT_RUN, result, to_json
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -75,6 +77,9 @@ def detailed(rows: Sequence[Row], measured_on: str) -> str:
 
 def _remarks(rows: Sequence[Row], measured_on: str) -> Iterator[str]:
     yield f"Measured with {measured_on}."
+    versions = [row.versions or {} for row in rows]
+    for gpu in sorted({found["gpu"] for found in versions if "gpu" in found}):
+        yield f"GPU: {gpu}, compared with a Session on the processor of that machine."
     left_out: dict[str, list[str]] = {}
     for row in rows:
         if row.skipped:
@@ -195,15 +200,37 @@ def check_places(root: Path = ROOT) -> None:
 def renew(rows: Sequence[Row], root: Path = ROOT) -> list[str]:
     """Writes docs/parity.json and renders it into the other files; returns all their names.
 
+    Rows of a GPU stay as they were where this machine has none.
+
     Raises:
         UsageError: a file cannot be written, or does not hold the marks.
     """
     measured_on = _measured_on(rows)
     parts = {file: _split(root / file) for file in PLACES}
+    rows = _with_gpu(rows, root)
     write_text(root / RESULTS, to_json(rows, measured_on=measured_on), "--renew")
     for file, (before, _, after) in parts.items():
         write_text(root / file, before + PLACES[file](rows, measured_on) + after, "--renew")
     return [RESULTS.as_posix(), *PLACES]
+
+
+def _with_gpu(rows: Sequence[Row], root: Path) -> list[Row]:
+    """The rows; those of a GPU with its name, or from docs/parity.json where they were skipped."""
+    before = read_results(root)[0] if (root / RESULTS).exists() else []
+    kept = {row.model: row for row in before if row.candidate == RUNTIMES["gpu"]}
+    found = []
+    for row in rows:
+        if row.candidate == RUNTIMES["gpu"]:
+            row = kept.get(row.model, row) if row.skipped else _named(row)
+        found.append(row)
+    return found
+
+
+def _named(row: Row) -> Row:
+    versions = row.versions or {}
+    if "gpu" in versions:
+        return row
+    return dataclasses.replace(row, versions={**versions, "gpu": name_of_gpu()})
 
 
 def _measured_on(rows: Sequence[Row]) -> str:

@@ -157,6 +157,28 @@ def test_renewing_writes_all_three_files_and_nothing_beside_the_matrix(root: Pat
         assert "3e-07" in printed.printed(file, root) or "3.0e-07" in printed.printed(file, root)
 
 
+def test_rows_of_a_gpu_stay_where_this_machine_has_none(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = read_results()[0]
+    on_gpu = [row for row in rows if row.candidate == RUNTIMES["gpu"] and not row.skipped]
+    assert on_gpu and all(row.versions and row.versions["gpu"] for row in on_gpu)
+    monkeypatch.setattr(printed, "name_of_gpu", lambda: "another GPU")
+    first = [_of_gpu(row, versions={"tensorflow": "2.21.0"}) for row in rows]
+    renew(first, root)
+    assert "GPU: another GPU, compared" in printed.printed("README.md", root)
+    skipped = [_of_gpu(row, skipped="TensorFlow sees no GPU", versions=None) for row in rows]
+    renew(skipped, root)
+    again = [row for row in read_results(root)[0] if row.candidate == RUNTIMES["gpu"]]
+    assert {row.versions["gpu"] for row in again if row.versions} == {"another GPU"}
+    kept = [row.curve_difference for row in on_gpu]
+    assert [row.curve_difference for row in again if not row.skipped] == kept
+
+
+def _of_gpu(row: Row, **fields: Any) -> Row:
+    return replace(row, **fields) if row.candidate == RUNTIMES["gpu"] else row
+
+
 def test_a_file_without_marks_is_refused_before_anything_is_written(root: Path) -> None:
     (root / "README.md").write_text("no marks\n")
     with pytest.raises(UsageError, match=r"--renew: expected .*README.md with a line"):
