@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from shared.data.initial_values import glorot_uniform
 from shared.program import GENERATED_DIGITS, ImageSettings, Program, setting
-from tf2_style import checkpoints, export, slots, summaries, tf1_adam
+from tf2_style import checkpoints, export, optimizer_flags, slots, summaries, tf1_adam
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Config(ImageSettings):
     steps: int = setting(1000, "train until this step, counted from the very first run")
     batch_size: int = setting(50, "images per step, and as many generated ones")
     learning_rate: float = setting(1e-3, "step size of both Adams")
-    optimizer: str = tf1_adam.optimizer_flag()
+    optimizer: str = optimizer_flags.adam()
     checkpoint_dir: str = setting("checkpoints/tf2_style/adversarial")
 
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from shared.data.initial_values import truncated_normal
 from shared.program import DIGITS, ImageSettings, Program, setting
-from tf2_style import checkpoints, export, slots, summaries, tf1_adam
+from tf2_style import checkpoints, export, optimizer_flags, slots, summaries, tf1_adam
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Config(ImageSettings):
     steps: int = setting(1000, "train until this step, counted from the very first run")
     batch_size: int = setting(50, "images per step")
     learning_rate: float = setting(1e-4, "step size of Adam")
-    optimizer: str = tf1_adam.optimizer_flag("tf1")  # the faster one
+    optimizer: str = optimizer_flags.adam("tf1")  # the faster one
     keep_probability: float = setting(0.5, "share of units that dropout keeps", is_probability=True)
     checkpoint_dir: str = setting("checkpoints/tf2_style/cnn")
 

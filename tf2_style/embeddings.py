@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from shared.data.initial_values import truncated_normal
 from shared.program import RATINGS, Program, RatingSettings, setting
-from tf2_style import checkpoints, export, slots, summaries, tf1_adam
+from tf2_style import checkpoints, export, optimizer_flags, slots, summaries, tf1_adam
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Config(RatingSettings):
     steps: int = setting(1560, "train until this step, counted from the very first run")
     batch_size: int = setting(64, "ratings per step; there are 60 items, so that ids repeat")
     learning_rate: float = setting(0.005, "step size of Adam")
-    optimizer: str = tf1_adam.optimizer_flag()
+    optimizer: str = optimizer_flags.adam()
     l2: float = setting(0.02, "weight of the squares of the rows that a batch uses")
     checkpoint_dir: str = setting("checkpoints/tf2_style/embeddings")
 

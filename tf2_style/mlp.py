@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from shared.data.initial_values import glorot_uniform
 from shared.program import CLOTHES, ImageSettings, Program, setting
-from tf2_style import checkpoints, export, slots, summaries, tf1_adam
+from tf2_style import checkpoints, export, optimizer_flags, slots, summaries, tf1_adam
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Config(ImageSettings):
     steps: int = setting(1560, "train until this step, counted from the very first run")
     batch_size: int = setting(32, "images per step")
     learning_rate: float = setting(0.001, "step size of Adam")
-    optimizer: str = tf1_adam.optimizer_flag("tf1")  # the faster one
+    optimizer: str = optimizer_flags.adam("tf1")  # the faster one
     checkpoint_dir: str = setting("checkpoints/tf2_style/mlp")
 
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from shared.data.initial_values import glorot_uniform
 from shared.program import DIGITS, ImageSettings, Program, setting
-from tf2_style import checkpoints, export, slots, summaries, tf1_adam
+from tf2_style import checkpoints, export, optimizer_flags, slots, summaries, tf1_adam
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Config(ImageSettings):
     learning_rate: float = setting(4e-3, "step size of Adam")
     clip_norm: float = setting(1.0, "length at which all gradients together are cut off")
     keep_probability: float = setting(0.5, "share of units that dropout keeps", is_probability=True)
-    optimizer: str = tf1_adam.optimizer_flag()
+    optimizer: str = optimizer_flags.adam()
     checkpoint_dir: str = setting("checkpoints/tf2_style/recurrent_network")
 
 

@@ -13,7 +13,7 @@ import sys
 import tensorflow as tf
 
 from shared.program import EXACT_LINE, LineSettings, Program, setting
-from tf2_style import checkpoints, export, slots, summaries, tf1_adam
+from tf2_style import checkpoints, export, optimizer_flags, slots, summaries, tf1_adam
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Config(LineSettings):
     steps: int = setting(10_000, "train until this step, counted from the very first run")
     batch_size: int = setting(100, "points per step")
     learning_rate: float = setting(0.001, "step size of Adam")
-    optimizer: str = tf1_adam.optimizer_flag()
+    optimizer: str = optimizer_flags.adam()
     checkpoint_every: int = setting(2000)
     checkpoint_dir: str = setting("checkpoints/tf2_style/relu_regression")
 

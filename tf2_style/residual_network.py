@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from shared.data.initial_values import truncated_normal
 from shared.program import DIGITS, ImageSettings, Program, setting
-from tf2_style import checkpoints, export, summaries, tf1_momentum
+from tf2_style import checkpoints, export, optimizer_flags, summaries, tf1_momentum
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Config(ImageSettings):
     steps: int = setting(400, "train until this step, counted from the very first run")
     batch_size: int = setting(50, "images per step")
     learning_rate: float = setting(0.1, "initial learning rate")
-    optimizer: str = tf1_momentum.optimizer_flag()
+    optimizer: str = optimizer_flags.momentum()
     decay_steps: int = setting(150, "steps between two drops of the learning rate")
     decay_rate: float = setting(0.2, "factor of each drop")
     weight_decay: float = setting(1e-4, "weight of the L2 penalty")

@@ -14,18 +14,6 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from shared.program import setting
-
-
-def optimizer_flag(default="keras"):
-    """Returns the setting `--optimizer` of a model that trains with Adam."""
-    return setting(
-        default,
-        "Adam of Keras, or of TensorFlow 1's kernel; their checkpoints differ",
-        choices=["keras", "tf1"],
-        to_restore=True,
-    )
-
 
 class TF1Adam(tf.Module):
     """The part of a Keras optimizer's interface that the pairs use, on TensorFlow 1's kernel.
@@ -40,7 +28,16 @@ class TF1Adam(tf.Module):
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
     def build(self, parameters):
-        """Creates the slots of `parameters`, a list of float32 variables."""
+        """Creates the slots of `parameters`, a list of float32 `tf.Variable` of any shapes.
+
+        Raises:
+            ValueError: a variable is not float32, which the powers of beta are.
+        """
+        for parameter in parameters:
+            if parameter.dtype != tf.float32:
+                name, found = parameter.name, parameter.dtype.name
+                raise ValueError(f"{name}: expected a float32 variable, found one of {found}")
+        self.built_for = tuple(parameter.ref() for parameter in parameters)
         self.m = [tf.Variable(tf.zeros_like(parameter)) for parameter in parameters]
         self.v = [tf.Variable(tf.zeros_like(parameter)) for parameter in parameters]
         # Kept one step ahead, as TensorFlow 1 does: beta to the power of (steps done + 1).
@@ -58,11 +55,17 @@ class TF1Adam(tf.Module):
         return {"beta1_power": self.beta1_power, "beta2_power": self.beta2_power}
 
     def apply_gradients(self, gradients_and_variables):
-        """Updates every variable; takes (gradient, variable) in the order given to `build`.
+        """Updates the variables; takes pairs (gradient, variable), all or some, in any order.
 
-        A gradient is a tensor of the variable's shape, or IndexedSlices, whose ids may repeat.
+        A gradient is a float32 tensor of the variable's shape, or IndexedSlices, whose ids may
+        repeat. A variable whose gradient is None stays as it is, and so do its slots; the powers of
+        beta move all the same. TensorFlow 1 does all this too.
+
+        Raises:
+            ValueError: `build` was not given one of the variables, or no pair has a gradient.
         """
-        for (gradient, variable), m, v in zip(gradients_and_variables, self.m, self.v):
+        found = with_slots(gradients_and_variables, self.built_for, zip(self.m, self.v))
+        for gradient, variable, (m, v) in found:
             if isinstance(gradient, tf.IndexedSlices):
                 self.apply_sparse(summed_by_id(gradient), variable, m, v)
             else:
@@ -103,6 +106,29 @@ class TF1Adam(tf.Module):
         # optimizes the graph: the last bit depends on it.
         v.scatter_add(tf.IndexedSlices(values * (values * (1 - beta2)), ids))
         variable.assign_sub(rate * m / (tf.sqrt(v) + self.epsilon))
+
+
+def with_slots(gradients_and_variables, built_for, slots):
+    """Returns a list of (gradient, variable, its slots), without pairs whose gradient is None.
+
+    Args:
+        gradients_and_variables: the pairs that `apply_gradients` takes.
+        built_for: a reference, `variable.ref()`, of each variable that `build` was given.
+        slots: the slots of each of them, in the same order.
+
+    Raises:
+        ValueError: as `apply_gradients` says; nothing has been updated then.
+    """
+    slots_of, pairs = dict(zip(built_for, slots)), list(gradients_and_variables)
+    for _, variable in pairs:
+        if variable.ref() not in slots_of:
+            raise ValueError(f"expected variables that `build` was given, found {variable.name}")
+    found = [(g, variable, slots_of[variable.ref()]) for g, variable in pairs if g is not None]
+    if not found:
+        raise ValueError(
+            f"expected a gradient of at least one variable, found none of {len(pairs)} variables"
+        )
+    return found
 
 
 def summed_by_id(slices):

@@ -12,31 +12,28 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from shared.program import setting
-from tf2_style.tf1_adam import summed_by_id
-
-
-def optimizer_flag():
-    """Returns the setting `--optimizer` of a model that trains with momentum."""
-    return setting(
-        "keras",
-        "SGD with momentum of Keras, or TensorFlow 1's kernel; their checkpoints differ",
-        choices=["keras", "tf1"],
-        to_restore=True,
-    )
+from tf2_style.tf1_adam import summed_by_id, with_slots
 
 
 class TF1Momentum(tf.Module):
     """The part of a Keras optimizer's interface that the pairs use, on TensorFlow 1's kernels."""
 
     def __init__(self, learning_rate, momentum, global_step, use_nesterov=False):
-        """Takes the rate as a function of the step, the share kept, and the int64 step count."""
+        """Takes what an update needs.
+
+        Args:
+            learning_rate: a function of the step; it returns a float or a float32 scalar.
+            momentum: the share of the accumulated gradient that each update keeps, a float.
+            global_step: an int64 variable, the number of updates made. The caller counts it.
+            use_nesterov: whether the update looks ahead, as Nesterov's does.
+        """
         super().__init__()
         self.learning_rate, self.momentum = learning_rate, momentum
         self.global_step, self.use_nesterov = global_step, use_nesterov
 
     def build(self, parameters):
-        """Creates the slots of `parameters`, a list of float32 variables."""
+        """Creates the slots of `parameters`, a list of float32 `tf.Variable` of any shapes."""
+        self.built_for = tuple(parameter.ref() for parameter in parameters)
         self.momentums = [tf.Variable(tf.zeros_like(parameter)) for parameter in parameters]
 
     @property
@@ -45,14 +42,19 @@ class TF1Momentum(tf.Module):
         return [self.global_step, *self.momentums]
 
     def apply_gradients(self, gradients_and_variables):
-        """Updates every variable; takes (gradient, variable) in the order given to `build`.
+        """Updates the variables; takes pairs (gradient, variable), all or some, in any order.
 
-        A gradient is a tensor of the variable's shape, or IndexedSlices, whose ids may repeat: then
-        only the rows of these ids change, and only their momentum decays.
+        A gradient is a float32 tensor of the variable's shape, or IndexedSlices, whose ids may
+        repeat: then only the rows of these ids change, and only their momentum decays. A variable
+        whose gradient is None stays as it is, and so does its slot, as in TensorFlow 1.
+
+        Raises:
+            ValueError: `build` was not given one of the variables, or no pair has a gradient.
         """
+        found = with_slots(gradients_and_variables, self.built_for, self.momentums)
         numbers = {"lr": self.learning_rate(self.global_step), "momentum": self.momentum}
         numbers["use_nesterov"] = self.use_nesterov
-        for (gradient, variable), accumulated in zip(gradients_and_variables, self.momentums):
+        for gradient, variable, accumulated in found:
             state = {"var": variable.handle, "accum": accumulated.handle}
             if isinstance(gradient, tf.IndexedSlices):
                 slices = summed_by_id(gradient)
