@@ -97,7 +97,7 @@ class MatrixFactorization:
     # ---- UPDATE --------------------------------------------------------------------------------
     def create_optimizer(self):
         """Creates Adam: beta1 0.9, beta2 0.999, epsilon 1e-8."""
-        self.optimizer = tf.train.AdamOptimizer(self.config.learning_rate)  # epsilon is 1e-8
+        self.optimizer = tf.train.AdamOptimizer(self.config.learning_rate)
 
     def differentiate(self, loss):
         """Returns the gradients of the loss in the order of `parameters`, as IndexedSlices."""
@@ -135,7 +135,7 @@ class MatrixFactorization:
 
     def train_steps(self, users, items, ratings):
         """Trains on users, items and ratings, each [steps, batch]; returns the losses."""
-        self.graph.finalize()  # creating an operation by mistake now raises
+        self.graph.finalize()  # else an operation added here by mistake would slow every step
         # A Python loop: every step pays for entering the Session and copying its batch.
         return np.array([self.train_step(*batch) for batch in zip(users, items, ratings)])
 

@@ -80,9 +80,9 @@ class LinearRegression:
 
     def differentiate(self, loss):
         """Returns the gradients of the loss in the order of `parameters`."""
-        # Adds operations for the gradients to the finished graph. Gated: all gradients are
-        # computed before the first update overwrites a variable.
-        return tf.gradients(loss, list(self.parameters.values()), gate_gradients=True)
+        # Adds operations for the gradients to the finished graph. `tf.tuple` holds each back until
+        # all are computed, so that no update overwrites a variable that one has yet to read.
+        return tf.tuple(tf.gradients(loss, list(self.parameters.values())))
 
     def update(self, gradients):
         """Returns the operation that applies the gradients and counts the step."""
@@ -116,7 +116,7 @@ class LinearRegression:
 
     def train_steps(self, inputs, targets):
         """Trains on inputs [steps, batch] and targets [steps, batch]; returns the losses."""
-        self.graph.finalize()  # creating an operation by mistake now raises
+        self.graph.finalize()  # else an operation added here by mistake would slow every step
         # A Python loop: every step pays for entering the Session and copying its batch.
         return np.array([self.train_step(*batch) for batch in zip(inputs, targets)])
 

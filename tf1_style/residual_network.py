@@ -193,7 +193,7 @@ class ResidualNetwork:
 
     def train_steps(self, images, labels):
         """Trains on images [steps, batch, 784], labels [steps, batch, 10]; returns the losses."""
-        self.graph.finalize()  # creating an operation by mistake now raises
+        self.graph.finalize()  # else an operation added here by mistake would slow every step
         # A Python loop: every step pays for entering the Session and copying its batch.
         return np.array([self.train_step(*batch) for batch in zip(images, labels)])
 

@@ -84,8 +84,8 @@ class SoftmaxRegression:
 
     def differentiate(self, loss):
         """Returns the gradients of the loss in the order of `parameters`."""
-        # Adds operations for the gradients to the finished graph. It waits for all of them before
-        # an update; with plain `tf.gradients`, one might read a variable that is updated already.
+        # Adds operations to the finished graph. The gradients of each operation wait for each other
+        # (GATE_OP), so that no update overwrites what one still reads; `tf.gradients` has no gate.
         pairs = self.optimizer.compute_gradients(loss, list(self.parameters.values()))
         return [gradient for gradient, _ in pairs]
 
@@ -118,7 +118,7 @@ class SoftmaxRegression:
 
     def train_steps(self, images, labels):
         """Trains on images [steps, batch, 784], labels [steps, batch, 10]; returns the losses."""
-        self.graph.finalize()  # creating an operation by mistake now raises
+        self.graph.finalize()  # else an operation added here by mistake would slow every step
         # A Python loop: every step pays for entering the Session and copying its batch.
         return np.array([self.train_step(*batch) for batch in zip(images, labels)])
 
