@@ -39,11 +39,11 @@ class Adversarial:
         with self.graph.as_default():
             self.create_inputs()
             self.create_parameters()
-            real_logits, self.logits = self.judge(self.noise, self.images, training=True)
-            self.losses = self.losses_of(real_logits, self.logits)
+            self.real_logits, self.fake_logits = self.judge(self.noise, self.images, training=True)
+            self.losses = self.losses_of(self.real_logits, self.fake_logits)
             self.create_optimizers()
-            self.batch_gradients = {name: self.differentiate(name) for name in self.networks}
-            self.train_ops = {name: self.update(name) for name in self.networks}
+            self.batch_gradients = {name: self.differentiate(name) for name in self.variables_of}
+            self.train_ops = {name: self.update(name) for name in self.variables_of}
             self.predictions = self.forward(self.noise)
             logits = self.judge(self.noise, self.images, training=False)
             self.batch_loss = tf.add_n(list(self.losses_of(*logits).values()))
@@ -83,8 +83,8 @@ class Adversarial:
 
     def judge(self, noise, images, training):
         """Returns the logits [batch, 1] of images and of generated ones."""
-        # One batch of both: normalized apart, a real and a generated batch of another brightness
-        # would look alike.
+        # One batch of both: normalized apart, a real and a generated batch that differ only in
+        # mean and scale would be equal.
         both = tf.concat([images, self.forward(noise, training)], axis=0)
         logits = self.discriminate(both, training)
         return tf.split(logits, 2)
@@ -115,13 +115,13 @@ class Adversarial:
 
     # ---- UPDATE --------------------------------------------------------------------------------
     def create_optimizers(self):
-        """Creates an Adam for each network, in the order of the updates: beta1 0.5."""
-        self.networks, self.parameters, self.optimizers = {}, {}, {}
+        """Creates an Adam for each network, the discriminator's first: beta1 0.5."""
+        self.variables_of, self.parameters, self.optimizers = {}, {}, {}
         for name in ("discriminator", "generator"):
             # A scope is compared with the beginnings of names: hence the slash.
             found = tf.trainable_variables(name + "/")
-            self.networks[name] = {variable.op.name: variable for variable in found}
-            self.parameters.update(self.networks[name])
+            self.variables_of[name] = {variable.op.name: variable for variable in found}
+            self.parameters.update(self.variables_of[name])
             self.optimizers[name] = tf.train.AdamOptimizer(self.config.learning_rate, beta1=0.5)
         # Not trainable, but in UPDATE_OPS and in the checkpoint.
         averages = [v for v in tf.global_variables() if "/moving_" in v.op.name]
@@ -130,7 +130,7 @@ class Adversarial:
     def differentiate(self, network):
         """Returns the gradients of a network's loss in the order of its variables."""
         # Without `var_list`, each loss would train both networks.
-        var_list = list(self.networks[network].values())
+        var_list = list(self.variables_of[network].values())
         pairs = self.optimizers[network].compute_gradients(self.losses[network], var_list)
         return [gradient for gradient, _ in pairs]
 
@@ -140,13 +140,13 @@ class Adversarial:
         moves = tf.get_collection(tf.GraphKeys.UPDATE_OPS, network + "/")
         with tf.control_dependencies(moves):  # else the averages stay as they began
             return self.optimizers[network].apply_gradients(
-                zip(self.batch_gradients[network], self.networks[network].values()),
+                zip(self.batch_gradients[network], self.variables_of[network].values()),
                 global_step=self.global_step if network == "generator" else None,
             )
 
     # ---- METRICS -------------------------------------------------------------------------------
     def correct(self, real_logits, fake_logits):
-        """Returns for how many rows both the real and the generated image are told right."""
+        """Returns in how many rows the real and the generated image are classified correctly."""
         both = tf.logical_and(real_logits > 0, fake_logits < 0)
         return tf.reduce_sum(tf.cast(both, tf.int32))
 
@@ -161,7 +161,7 @@ class Adversarial:
         """Updates the discriminator, then the generator; returns the loss of each before it."""
         feed_dict = {self.noise: noise, self.images: images}
         losses = {}
-        for name in self.networks:
+        for name in self.variables_of:
             # A run each: in one, the generator might see the discriminator before or after its
             # update, or in the midst of it.
             fetches = [self.losses[name], self.train_ops[name]]
@@ -170,12 +170,12 @@ class Adversarial:
 
     def train_steps(self, noise, images):
         """Trains on noise [steps, batch, 32], images [steps, batch, 784]; returns the losses."""
-        self.graph.finalize()  # creating an operation by mistake now raises
+        self.graph.finalize()  # else an operation added here by mistake would slow every step
         losses = [self.train_step(*batch) for batch in zip(noise, images)]
-        return {name: np.array([loss[name] for loss in losses]) for name in self.networks}
+        return {name: np.array([loss[name] for loss in losses]) for name in self.variables_of}
 
     def measure(self, noise, images):
-        """Returns the sum of both losses and the number of rows told right, n rows of each."""
+        """Returns the sum of both losses and the number of rows classified correctly."""
         feed_dict = {self.noise: noise, self.images: images}
         return self.session.run([self.batch_loss, self.batch_correct], feed_dict)
 
@@ -200,7 +200,7 @@ class Adversarial:
     def slot_variables(self):
         """Returns the optimizers' slots by name: `m` and `v`, powers of beta of each network."""
         found = {}
-        for name, parameters in self.networks.items():
+        for name, parameters in self.variables_of.items():
             found.update(slots.of_adam(self.optimizers[name], parameters, scope=name + "/"))
         return found
 

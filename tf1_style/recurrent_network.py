@@ -101,13 +101,13 @@ class RecurrentNetwork:
         if keep_probability is None:
             return values
         # As `DropoutWrapper(cell, output_keep_prob=…)` does it to the output at the last row, with
-        # noise that both styles can repeat. `state.h` the wrapper leaves as it is.
+        # noise that both styles can repeat. It drops outputs only, not the state that is returned.
         kept = self.noise(tf.shape(values)) < keep_probability
         scale = 1 / tf.convert_to_tensor(keep_probability, tf.float32)
         return tf.where(kept, values * scale, tf.zeros_like(values))
 
     def noise(self, shape):
-        """Returns uniform numbers in [0, 1), other ones at every step."""
+        """Returns uniform numbers in [0, 1), different at each step."""
         seed = tf.stack([tf.constant(self.config.seed, tf.int64), self.global_step])
         return tf.random.stateless_uniform(shape, seed)
 
@@ -121,12 +121,12 @@ class RecurrentNetwork:
     # ---- UPDATE --------------------------------------------------------------------------------
     def create_optimizer(self):
         """Creates Adam: beta1 0.9, beta2 0.999, epsilon 1e-8."""
-        self.optimizer = tf.train.AdamOptimizer(self.config.learning_rate)  # epsilon is 1e-8
+        self.optimizer = tf.train.AdamOptimizer(self.config.learning_rate)
 
     def differentiate(self, loss):
         """Returns the gradients of the loss in the order of `parameters`."""
-        # Adds operations for the gradients to the finished graph. It waits for all of them before
-        # an update; with plain `tf.gradients`, one might read a variable that is updated already.
+        # Adds operations to the finished graph. The gradients of each operation wait for each other
+        # (GATE_OP), so that no update overwrites what one still reads; `tf.gradients` has no gate.
         pairs = self.optimizer.compute_gradients(loss, list(self.parameters.values()))
         return [gradient for gradient, _ in pairs]
 
@@ -161,7 +161,7 @@ class RecurrentNetwork:
 
     def train_steps(self, images, labels):
         """Trains on images [steps, batch, 784], labels [steps, batch, 10]; returns the losses."""
-        self.graph.finalize()  # creating an operation by mistake now raises
+        self.graph.finalize()  # else an operation added here by mistake would slow every step
         # A Python loop: every step pays for entering the Session and copying its batch.
         return np.array([self.train_step(*batch) for batch in zip(images, labels)])
 

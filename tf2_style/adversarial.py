@@ -48,13 +48,14 @@ class Adversarial:
 
     # ---- PARAMETERS ----------------------------------------------------------------------------
     def create_parameters(self):
-        """Creates the variables of both networks, in the order of the updates, and the step."""
-        self.random, networks, self.averages = np.random.RandomState(self.config.seed), {}, {}
-        networks["generator"] = self.create_network("generator", 32, 784)
-        networks["discriminator"] = self.create_network("discriminator", 784, 1)
-        # Plain dicts take the place of scopes, in the order of the updates.
-        self.networks = {name: networks[name] for name in ("discriminator", "generator")}
-        self.parameters = {**self.networks["discriminator"], **self.networks["generator"]}
+        """Creates the variables of both networks and the step count."""
+        self.random, self.averages = np.random.RandomState(self.config.seed), {}
+        # The generator first: both draw from one stream, in the order of TensorFlow 1's calls.
+        generator = self.create_network("generator", 32, 784)
+        discriminator = self.create_network("discriminator", 784, 1)
+        # Plain dicts take the place of scopes. They are updated in this order.
+        self.variables_of = {"discriminator": discriminator, "generator": generator}
+        self.parameters = {**discriminator, **generator}
         self.global_step = tf.Variable(0, dtype=tf.int64, name="global_step")
 
     def create_network(self, name, inputs, outputs):
@@ -87,8 +88,8 @@ class Adversarial:
         """Returns the logits [batch, 1] of images and of generated ones."""
         # `moves` names the network whose averages move: there are no UPDATE_OPS to choose from. A
         # layer of Keras moves them at each of its calls, so twice a step.
-        # One batch of both: normalized apart, a real and a generated batch of another brightness
-        # would look alike.
+        # One batch of both: normalized apart, a real and a generated batch that differ only in
+        # mean and scale would be equal.
         generated = self.forward(noise, training, moves == "generator")
         both = tf.concat([images, generated], axis=0)
         logits = self.discriminate(both, training, moves == "discriminator")
@@ -104,7 +105,8 @@ class Adversarial:
         """Returns values [batch, units], normalized over the batch or by the averages."""
         averages = [self.averages[name + "/moving_mean"], self.averages[name + "/moving_variance"]]
         mean, variance = tf.nn.moments(values, [0]) if training else averages
-        if moves:
+        if moves:  # 0.99, and 1e-3 below, are what `tf.layers` has by default
+            # 1 - 0.99 in Python, as its layer has it for a matrix; for images it is in float32.
             for average, of_batch in zip(averages, (mean, variance)):
                 average.assign_sub((average - of_batch) * (1 - 0.99))
         beta, gamma = self.parameters[name + "/beta"], self.parameters[name + "/gamma"]
@@ -125,33 +127,32 @@ class Adversarial:
 
     # ---- UPDATE --------------------------------------------------------------------------------
     def create_optimizers(self):
-        """Creates an Adam for each network, in the order of the updates: beta1 0.5."""
+        """Creates an Adam for each network, the discriminator's first: beta1 0.5."""
         adam = tf1_adam.TF1Adam if self.config.optimizer == "tf1" else tf.keras.optimizers.Adam
         self.optimizers = {}
-        for name, parameters in self.networks.items():
+        for name, parameters in self.variables_of.items():
             # Keras's own default epsilon is 1e-7.
             self.optimizers[name] = adam(self.config.learning_rate, 0.5, epsilon=1e-8)
-            # Its variables are created here, so that a restore finds them.
-            self.optimizers[name].build(list(parameters.values()))
+            self.optimizers[name].build(list(parameters.values()))  # now: a restore needs slots
 
     def differentiate(self, network, noise, images, moves=None):
         """Returns a network's loss and its gradients in the order of its variables."""
         # A tape each: the generator's loss is that of the updated discriminator.
         with tf.GradientTape() as tape:
             losses = self.losses_of(*self.judge(noise, images, True, moves))
-        variables = list(self.networks[network].values())
+        variables = list(self.variables_of[network].values())
         return losses[network], tape.gradient(losses[network], variables)
 
     def update(self, gradients, network):
         """Applies a network's gradients; the generator's update, the last, counts the step."""
-        variables = self.networks[network].values()
+        variables = self.variables_of[network].values()
         self.optimizers[network].apply_gradients(list(zip(gradients, variables)))
         if network == "generator":
             self.global_step.assign_add(1)
 
     # ---- METRICS -------------------------------------------------------------------------------
     def correct(self, real_logits, fake_logits):
-        """Returns for how many rows both the real and the generated image are told right."""
+        """Returns in how many rows the real and the generated image are classified correctly."""
         both = tf.logical_and(real_logits > 0, fake_logits < 0)
         return tf.reduce_sum(tf.cast(both, tf.int32))
 
@@ -164,7 +165,7 @@ class Adversarial:
     def train_step(self, noise, images):
         """Updates the discriminator, then the generator; returns the loss of each before it."""
         losses = {}
-        for name in self.networks:
+        for name in self.variables_of:
             losses[name], gradients = self.differentiate(name, noise, images, moves=name)
             self.update(gradients, name)
         return losses
@@ -173,16 +174,16 @@ class Adversarial:
     def train_steps(self, noise, images):
         """Trains on noise [steps, batch, 32], images [steps, batch, 784]; returns the losses."""
         steps = tf.shape(images)[0]
-        losses = tf.TensorArray(tf.float32, steps)
+        losses = {name: tf.TensorArray(tf.float32, steps) for name in self.variables_of}
         for step in tf.range(steps):
-            # Both in one row: a dict that a loop of the graph changes would not leave it.
             of_step = self.train_step(noise[step], images[step])
-            losses = losses.write(step, [of_step[name] for name in self.networks])
-        return dict(zip(self.networks, tf.unstack(losses.stack(), axis=1)))
+            # A new dict at each step: a loop of the graph loses what is assigned to items of one.
+            losses = {name: losses[name].write(step, of_step[name]) for name in losses}
+        return {name: each.stack() for name, each in losses.items()}
 
     @tf.function(input_signature=[NOISE, IMAGES])
     def measure(self, noise, images):
-        """Returns the sum of both losses and the number of rows told right, n rows of each."""
+        """Returns the sum of both losses and the number of rows classified correctly."""
         logits = self.judge(noise, images, training=False)
         return tf.add_n(list(self.losses_of(*logits).values())), self.correct(*logits)
 
@@ -194,7 +195,7 @@ class Adversarial:
     @tf.function(input_signature=[NOISE, IMAGES])
     def gradients(self, noise, images):
         """Returns the gradient of each network's loss by parameter name; updates nothing."""
-        gradients = [self.differentiate(name, noise, images)[1] for name in self.networks]
+        gradients = [self.differentiate(name, noise, images)[1] for name in self.variables_of]
         return dict(zip(self.parameters, [*gradients[0], *gradients[1]]))
 
     def state_variables(self):
@@ -208,7 +209,7 @@ class Adversarial:
     def slot_variables(self):
         """Returns the optimizers' slots by name: `m` and `v`, powers of beta of each network."""
         found = {}
-        for name, parameters in self.networks.items():
+        for name, parameters in self.variables_of.items():
             found.update(slots.of_adam(self.optimizers[name], parameters, scope=name + "/"))
         return found
 

@@ -111,7 +111,7 @@ class CNN:
         return tf.where(kept, values * scale, tf.zeros_like(values))
 
     def noise(self, shape):
-        """Returns uniform numbers in [0, 1), other ones at every step."""
+        """Returns uniform numbers in [0, 1), different at each step."""
         # Stateless: the same seed and step give the same numbers in either style, while the
         # seeds of `tf.nn.dropout` depend on how many operations were created before it.
         seed = tf.stack([tf.constant(self.config.seed, tf.int64), self.global_step])
@@ -184,7 +184,7 @@ class CNN:
     @tf.function(input_signature=[IMAGES, LABELS])
     def measure(self, images, labels):
         """Returns the mean loss and the number of right answers on images [n, 784]."""
-        logits = self.forward(images, keep_probability=1.0)
+        logits = self.forward(images)
         return self.loss(logits, labels), self.correct(logits, labels)
 
     def evaluate(self, images, labels):
@@ -202,7 +202,7 @@ class CNN:
         """Returns the logits [n, 10] of images [n, 784]."""
         # For one example at a time, call `predict.get_concrete_function()` once and use what it
         # returns: that skips the search for the trace.
-        return self.forward(images, keep_probability=1.0)
+        return self.forward(images)
 
     @tf.function(input_signature=[IMAGES, LABELS])
     def gradients(self, images, labels):

@@ -101,13 +101,13 @@ class RecurrentNetwork:
         if keep_probability is None:
             return values
         # As `DropoutWrapper(cell, output_keep_prob=…)` does it to the output at the last row, with
-        # noise that both styles can repeat. `state.h` the wrapper leaves as it is.
+        # noise that both styles can repeat. It drops outputs only, not the state that is returned.
         kept = self.noise(tf.shape(values)) < keep_probability
         scale = 1 / tf.convert_to_tensor(keep_probability, tf.float32)
         return tf.where(kept, values * scale, tf.zeros_like(values))
 
     def noise(self, shape):
-        """Returns uniform numbers in [0, 1), other ones at every step."""
+        """Returns uniform numbers in [0, 1), different at each step."""
         seed = tf.stack([tf.constant(self.config.seed, tf.int64), self.global_step])
         return tf.random.stateless_uniform(shape, seed)
 
@@ -126,8 +126,7 @@ class RecurrentNetwork:
         else:
             # Keras's own default epsilon is 1e-7.
             self.optimizer = tf.keras.optimizers.Adam(self.config.learning_rate, epsilon=1e-8)
-        # Its variables are created here, not at the first update, so that a restore finds them.
-        self.optimizer.build(list(self.parameters.values()))
+        self.optimizer.build(list(self.parameters.values()))  # now, so that a restore finds slots
 
     def differentiate(self, images, labels):
         """Returns the loss and its gradients in the order of `parameters`."""
@@ -175,7 +174,7 @@ class RecurrentNetwork:
     @tf.function(input_signature=[IMAGES, LABELS])
     def measure(self, images, labels):
         """Returns the mean loss and the number of right answers on images [n, 784]."""
-        logits = self.forward(images, keep_probability=1.0)
+        logits = self.forward(images)
         return self.loss(logits, labels), self.correct(logits, labels)
 
     def evaluate(self, images, labels):
@@ -186,7 +185,7 @@ class RecurrentNetwork:
     @tf.function(input_signature=[IMAGES])
     def predict(self, images):
         """Returns the logits [n, 10] of images [n, 784]."""
-        return self.forward(images, keep_probability=1.0)
+        return self.forward(images)
 
     @tf.function(input_signature=[IMAGES, LABELS])
     def gradients(self, images, labels):
@@ -213,7 +212,8 @@ class RecurrentNetwork:
     # ---- CHECKPOINT ----------------------------------------------------------------------------
     def create_checkpoint(self):
         """Creates what saves and restores parameters, optimizer and step."""
-        # A Checkpoint keeps the objects it is given, under the names of these arguments.
+        # A Checkpoint keeps the objects it is given, under the names of these arguments, with .S
+        # for each slash. Objects that are attributes, as in your own class, need no such names.
         self.checkpoint = tf.train.Checkpoint(
             global_step=self.global_step, optimizer=self.optimizer, **self.parameters
         )

@@ -46,8 +46,8 @@ def from_dataset(runtime: Runtime, workload: Workload) -> Running:
 
 def _updates(model: Any) -> list:
     """Returns what each run of a training step fetches, in order: a loss and an update."""
-    if hasattr(model, "networks"):
-        return [[model.losses[name], model.train_ops[name]] for name in model.networks]
+    if hasattr(model, "variables_of"):
+        return [[model.losses[name], model.train_ops[name]] for name in model.variables_of]
     return [[model.batch_loss, model.train_op]]
 
 

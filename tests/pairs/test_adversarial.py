@@ -53,7 +53,7 @@ class GeneratorFirst(Adversarial):
 class BothGradientsBeforeBothUpdates(Adversarial):
     @tf.function
     def train_step(self, noise: Any, images: Any) -> Any:
-        found = {name: self.differentiate(name, noise, images, name) for name in self.networks}
+        found = {name: self.differentiate(name, noise, images, name) for name in self.variables_of}
         for name, (_, gradients) in found.items():
             self.update(gradients, name)
         return {name: loss for name, (loss, _) in found.items()}
@@ -79,7 +79,7 @@ class GeneratorStopped(Adversarial):
 
     def differentiate(self, network: str, noise: Any, images: Any, moves: Any = None) -> Any:
         loss, gradients = super().differentiate(network, noise, images, moves)
-        variables = self.networks[network].values()
+        variables = self.variables_of[network].values()
         # What skips a variable without a gradient does to it.
         zeros = [
             tf.zeros_like(v) if g is None else g for v, g in zip(variables, gradients, strict=False)
@@ -186,7 +186,7 @@ def test_the_recorded_gradients_go_through_the_updated_discriminator(runtime: st
     assert not np.array_equal(found[of_generator], before[of_generator])
     # Through the discriminator as its own update has left it, and the generator from before.
     updated = PAIR.create("tf2_style", "tf1")
-    for name, parameter in updated.networks["discriminator"].items():
+    for name, parameter in updated.variables_of["discriminator"].items():
         parameter.assign(seen["variable"][name][0])
     after = updated.gradients(noise, images)
     assert np.array_equal(found[of_generator], after[of_generator])

@@ -99,6 +99,25 @@ def test_dropout_is_off_in_prediction(style: str) -> None:
     assert half.train_step(*batch) != none.train_step(*batch)
 
 
+@pytest.mark.parametrize("name", ["cnn", "recurrent_network"])
+def test_evaluation_is_bitwise_equal_and_draws_no_numbers(name: str) -> None:
+    # A graph that keeps a share of 1 still draws numbers; the port calls `forward` without a share.
+    tf1, tf2 = (PAIRS[name].create("tf1_style"), PAIRS[name].create("tf2_style", "tf1"))
+    for batch in zip(*batches(name, 2, 20), strict=True):
+        tf1.train_step(*batch)
+        tf2.train_step(*batch)
+        for expected, found in zip(tf1.measure(*batch), tf2.measure(*batch), strict=True):
+            assert np.asarray(expected).tobytes() == np.asarray(found).tobytes()
+        assert tf1.predict(batch[0]).tobytes() == tf2.predict(batch[0]).numpy().tobytes()
+
+    def draws(function: Any) -> bool:
+        operations = function.get_concrete_function().graph.get_operations()
+        return any("Random" in operation.type for operation in operations)
+
+    functions = tf2.train_step, tf2.measure, tf2.predict
+    assert [draws(function) for function in functions] == [True, False, False]
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_a_trace_changes_no_number(style: str, tmp_path: Path) -> None:
     module = PAIRS["relu_regression"].module(style)

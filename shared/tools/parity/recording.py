@@ -51,12 +51,12 @@ def state_variables(model: Any) -> Mapping[str, Any]:
 def parameters_by_update(model: Any) -> Mapping[str, Sequence[str]]:
     """Returns the names of the parameters that each update of a step changes, by its name.
 
-    A model whose step makes several updates names them in `networks`, with the parameters of
+    A model whose step makes several updates names them in `variables_of`, with the parameters of
     each. Then its `update` takes such a name beside the gradients, and in tf1_style `train_ops` and
     `batch_gradients` have one entry a name. A model without it makes one update, named "" here.
     """
-    networks = getattr(model, "networks", {"": model.parameters})
-    return {name: list(parameters) for name, parameters in networks.items()}
+    updates = getattr(model, "variables_of", {"": model.parameters})
+    return {name: list(parameters) for name, parameters in updates.items()}
 
 
 def batches_of(pair: Pair, config: Any) -> Batches:

@@ -33,6 +33,9 @@ def _dense(model: Any, gradients: Sequence[Any]) -> list[Any]:
         return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
 
+_LOGITS = ("logits", "fake_logits", "predictions")  # the first that a model has
+
+
 class WatchedSession:
     """Stands in for the Session of a model: fetches more with each update, and keeps it.
 
@@ -44,7 +47,7 @@ class WatchedSession:
     def __init__(self, model: Any) -> None:
         """Takes a model of tf1_style, whose handles say what to fetch."""
         self._session = model.session
-        self._logits = model.logits if hasattr(model, "logits") else model.predictions
+        self._logits = next(getattr(model, name) for name in _LOGITS if hasattr(model, name))
         names = parameters_by_update(model)
         is_one = list(names) == [""]
         self._train_ops = {"": model.train_op} if is_one else model.train_ops
