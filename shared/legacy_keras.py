@@ -1,5 +1,9 @@
 """Brings `tf.layers` and RNN cells back in TensorFlow 2.21; does nothing under TensorFlow 1.15.
 
+A trick for these pairs, whose tests run both styles in one process: it writes private attributes
+of TensorFlow. In your own program set TF_USE_LEGACY_KERAS=1 before TensorFlow is imported; then
+`tf.keras` is Keras 2 in the whole process.
+
 Import this after TensorFlow. `tf.compat.v1.layers` and `tf.compat.v1.nn.rnn_cell` are modules that
 load Keras when they are first used, and each reads TF_USE_LEGACY_KERAS then. So these two get the
 package `tf_keras` (Keras 2), while `tf.keras` stays Keras 3, in the same process.

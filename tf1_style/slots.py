@@ -7,7 +7,13 @@ from __future__ import annotations
 
 
 def of_adam(optimizer, parameters, scope=""):
-    """Returns slot variables by name: NAME/m and NAME/v, and the powers of beta after `scope`."""
+    """Returns slot variables by name: NAME/m and NAME/v, and the powers of beta after `scope`.
+
+    Args:
+        optimizer: an AdamOptimizer that has applied gradients to `parameters`.
+        parameters: variables by name; a slot has the shape and the dtype of its variable.
+        scope: put before the names of the powers, two scalars, where a model has several Adams.
+    """
     slots = {}
     for name, parameter in parameters.items():
         for slot in ("m", "v"):

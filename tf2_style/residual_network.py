@@ -233,7 +233,7 @@ class ResidualNetwork:
 
     def slot_variables(self):
         """Returns the optimizer slots by name: `momentum` of each parameter."""
-        slots = self.optimizer.variables[1:]  # both optimizers list their step count first
+        slots = self.optimizer.variables[-len(self.parameters) :]  # after step count and rate
         return dict(zip([name + "/momentum" for name in self.parameters], slots))
 
     def slots(self):
