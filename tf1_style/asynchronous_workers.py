@@ -92,15 +92,15 @@ class AsynchronousWorkers:
 
     def differentiate(self, loss):
         """Returns the gradients of the mean loss in the order of `parameters`."""
-        # The mean over the own batch: nobody averages or adds up. By the time that it is applied,
-        # the others may have moved the weights that it was computed at.
+        # The mean over its own batch: gradients are neither averaged nor summed. When one is
+        # applied, the others may have moved the weights that it was computed at.
         self.mean_loss = loss / self.config.batch_size
         pairs = self.optimizer.compute_gradients(self.mean_loss, list(self.parameters.values()))
         return [gradient for gradient, _ in pairs]
 
     def update(self, gradients):
         """Returns the operation that applies the gradients at once and counts the step."""
-        # `global_step` of apply_gradients counts without a lock.
+        # On the ref variables of 1.x, `global_step` of apply_gradients counts without a lock.
         updated = self.optimizer.apply_gradients(zip(gradients, self.parameters.values()))
         with tf.control_dependencies([updated]):
             return tf.assign_add(self.global_step, 1, use_locking=True)
@@ -139,8 +139,8 @@ class AsynchronousWorkers:
 
     def create_queues(self):
         """Creates `begin`, which waits until all have come, and `end`, until all have trained."""
-        # Nothing else in this graph waits. A queue of one name is one queue, on a server. The first
-        # wait matters at the start: a worker that comes late would find the others' step.
+        # Nothing else in this graph waits. Queues with the same shared_name on one server are one
+        # queue. Without the first wait, a worker that comes late would find the others' step.
         others = self.workers - 1
         with tf.device("/job:ps/task:0" if self.cluster.jobs else None):
             come = tf.FIFOQueue(max(1, others), [tf.bool], [[]], shared_name="come")
@@ -189,7 +189,8 @@ class AsynchronousWorkers:
     def train_steps(self, images, labels):
         """Trains on images [steps, batch, 784], labels [steps, batch, 10]; returns the losses.
 
-        The losses of other workers' batches are not known here: the own one before stands there.
+        The losses of other workers' batches are not known here: this worker's last loss stands in
+        their place.
         """
         self.session.run(self.begin)
         losses = [self.train_step(*batch) for batch in zip(self.own(images), self.own(labels))]
@@ -259,7 +260,7 @@ class KeepSession(tf.train.SessionRunHook):
         self.model = model
 
     def after_create_session(self, session, coord):
-        """Takes a Session that has just started."""
+        """Keeps a Session just created: the first, or another one after a failure."""
         self.model.session = session
 
 

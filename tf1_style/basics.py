@@ -55,7 +55,7 @@ def tensors():
 
 
 def operators():
-    """Shows arithmetic, element by element but for `matmul`, and the three kinds of division."""
+    """Shows arithmetic, element by element but for `matmul`, and the four kinds of division."""
     with tf.Graph().as_default(), tf.Session() as session:
         a = tf.constant([[1.0, 2.0], [3.0, 4.0]])
         b = tf.constant([[5.0, 6.0], [7.0, 8.0]])
@@ -70,7 +70,8 @@ def operators():
         show("-7 / 2: floordiv", session.run(tf.math.floordiv(-7, 2)))
         show("-7 / 2: floormod", session.run(tf.math.floormod(-7, 2)))
         show("-7 / 2: truncatediv, as in C", session.run(tf.truncatediv(-7, 2)))
-        # As `/` of Python 2: whole for whole numbers. TensorFlow 2 has neither `div` nor `mod`.
+        # As `/` of Python 2: whole for whole numbers. TensorFlow 2 has no `tf.div`; `tf.mod` is
+        # `tf.math.mod` there, another name of floormod.
         show("tf.div of whole numbers", session.run(tf.div(-7, 2)))
         show("tf.div of fractions", session.run(tf.div(-7.0, 2.0)))
         show("tf.mod", session.run(tf.mod(-7, 2)))

@@ -162,7 +162,7 @@ def resumed(folder):
     if not hasattr(tf, "estimator"):
         found = f"tf.estimator: expected TensorFlow 1.15, found {tf.VERSION}, which has none; "
         raise UsageError(found + "`make tf115`, then .venv-tf115/bin/python -m tf1_style.estimator")
-    # In silence: an old folder, left from another try, is not trained from the start.
+    # Silently resumes: a folder left from an earlier try is not started over.
     how = {"save_checkpoints_steps": SAVE_EVERY, "keep_checkpoint_max": KEPT}
     return tf.estimator.Estimator(model_fn, config=tf.estimator.RunConfig(folder, **how))
 

@@ -69,22 +69,22 @@ class AsynchronousWorkers:
     # ---- UPDATE --------------------------------------------------------------------------------
     def create_optimizer(self):
         """Creates plain gradient descent, which every worker runs for itself."""
-        # A lock is always taken. But `iterations`, which Adam divides by, is read, raised and
-        # written back without one: workers that meet there lose counts.
+        # A lock is always taken. But `iterations`, from which Adam computes its bias correction, is
+        # read, raised and written back without one: workers that meet there lose counts.
         self.optimizer = tf.keras.optimizers.SGD(self.config.learning_rate)
         self.optimizer.build(list(self.parameters.values()))
 
     def differentiate(self, images, labels):
         """Returns the mean loss and its gradients in the order of `parameters`."""
         with tf.GradientTape() as tape:
-            # The mean over the own batch: nobody averages or adds up. By the time that it is
+            # The mean over its own batch: gradients are neither averaged nor summed. When one is
             # applied, the others may have moved the weights that it was computed at.
             mean_loss = self.loss(self.forward(images), labels) / self.config.batch_size
         return mean_loss, tape.gradient(mean_loss, list(self.parameters.values()))
 
     def update(self, gradients):
         """Applies the gradients at once."""
-        # A function whose worker died is run again, and may have updated before: the chief counts.
+        # Count in the chief, not here: if its worker dies, this runs a second time for one batch.
         self.optimizer.apply_gradients(zip(gradients, self.parameters.values()))
 
     # ---- METRICS -------------------------------------------------------------------------------

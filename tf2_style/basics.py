@@ -54,7 +54,7 @@ def tensors():
 
 
 def operators():
-    """Shows arithmetic, element by element but for `matmul`, and the three kinds of division."""
+    """Shows arithmetic, element by element but for `matmul`, and the four kinds of division."""
     a = tf.constant([[1.0, 2.0], [3.0, 4.0]])
     b = tf.constant([[5.0, 6.0], [7.0, 8.0]])
     show("add", tf.add(a, b))

@@ -129,7 +129,7 @@ def resumed(folder):
         optimizer=model.optimizer,
     )
     manager = tf.train.CheckpointManager(checkpoint, folder, KEPT, checkpoint_name="model.ckpt")
-    # In silence, too: an old folder, left from another try, is not trained from the start.
+    # Silently resumes, too: a folder left from an earlier try is not started over.
     if manager.latest_checkpoint:
         checkpoint.restore(manager.latest_checkpoint).assert_consumed()
     return model, manager

@@ -91,7 +91,7 @@ def shuffle(dataset, epoch):
     """Returns a dataset of the same examples in an order that SEED and the epoch alone decide."""
 
     def reorder(ids, values):
-        # Stateless: the same numbers in any style, and other ones in each epoch. `dataset.shuffle`
+        # Stateless: the same numbers in any style, and different in each epoch. `dataset.shuffle`
         # starts over when an iterator is initialized, and goes on when a dataset is iterated again.
         seed = tf.stack([tf.constant(SEED, tf.int64), epoch])
         order = tf.argsort(tf.random.stateless_uniform(tf.shape(ids), seed))

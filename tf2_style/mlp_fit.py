@@ -1,10 +1,11 @@
 """The multi-layer perceptron as Keras trains it: compile, fit, evaluate and predict.
 
-The last rung of the migration. Where tf2_style/mlp.py has a step, an evaluation and a checkpoint of
-its own, this has Keras's. From the same initial values, on the same batches, every loss and every
-final parameter equals that of `tf2_style.mlp train --optimizer keras` to the last bit.
+An alternative end of the migration. Where tf2_style/mlp.py has a step, an evaluation and a
+checkpoint of its own, this has Keras's. From the same initial values, on the same batches, every
+loss and every final parameter equals that of `tf2_style.mlp train --optimizer keras` to the last
+bit.
 
-No twin: TensorFlow 1 style has no such loop.
+No twin: it replaces the loop of tf1_style/mlp.py.
 Run:   python -m tf2_style.mlp_fit train
        python -m tf2_style.mlp_fit predict
 """
@@ -76,8 +77,8 @@ class BatchLosses(tf.keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         """Forgets earlier batches."""
-        # What is left is sum(losses) / batch size: the loss itself, to the last bit where the size
-        # is a power of two, as 32 is; else rounded once more.
+        # Keras reports a mean over the images seen so far, then of this batch alone: loss * size /
+        # size, the loss itself where the size is a power of two, as 32 is; else with roundings.
         self.model.reset_metrics()
 
     def on_train_batch_end(self, batch, logs=None):

@@ -71,8 +71,8 @@ def restored(path):
     layers, head = create(LAYERS), create(HEAD)
     # The names of the arguments count in a file of a Checkpoint, those of variables in a Saver's.
     status = tf.train.Checkpoint(**layers).restore(path)
-    # What the file has too much is allowed, what it lacks is not: `expect_partial` alone would be
-    # content with nothing restored.
+    # Extra entries in the file are allowed, missing ones are not: `expect_partial` alone would
+    # accept that nothing was restored.
     status.expect_partial().assert_existing_objects_matched()
     return {name: variable.numpy() for name, variable in {**layers, **head}.items()}
 
@@ -127,6 +127,8 @@ def continued(path):
 
     # The graph becomes a function with its variables inside; `prune` cuts functions out of it.
     graph = tf.compat.v1.wrap_function(read, [])
+    # The names are those of a graph's first Saver, made outside of scopes. For any other, ask
+    # `saver_def` of what import_meta_graph returns: filename_tensor_name and restore_op_name.
     graph.prune("save/Const:0", "save/restore_all")(tf.constant(path))
     predict = graph.prune("images:0", "logits:0")
     train_step = graph.prune(["images:0", "labels:0"], ["loss:0", "train"])

@@ -1,4 +1,4 @@
-"""The last rung: `compile` and `fit` give the losses of the hand-written step."""
+"""Keras's own loop: `compile` and `fit` give the losses of the hand-written step."""
 
 from __future__ import annotations
 
