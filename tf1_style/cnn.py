@@ -143,7 +143,7 @@ class CNN:
     def differentiate(self, loss):
         """Returns the gradients of the loss in the order of `parameters`."""
         # Adds operations to the finished graph. The gradients of each operation wait for each other
-        # (GATE_OP), so that no update overwrites what one still reads; `tf.gradients` has no gate.
+        # (GATE_OP): no update overwrites what one still reads. Those of `tf.gradients` do not wait.
         pairs = self.optimizer.compute_gradients(loss, list(self.parameters.values()))
         return [gradient for gradient, _ in pairs]
 

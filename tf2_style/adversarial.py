@@ -177,7 +177,7 @@ class Adversarial:
         losses = {name: tf.TensorArray(tf.float32, steps) for name in self.variables_of}
         for step in tf.range(steps):
             of_step = self.train_step(noise[step], images[step])
-            # A new dict at each step: a loop of the graph loses what is assigned to items of one.
+            # A new dict at each step: items assigned in a graph's loop cannot be used after it.
             losses = {name: losses[name].write(step, of_step[name]) for name in losses}
         return {name: each.stack() for name, each in losses.items()}
 
