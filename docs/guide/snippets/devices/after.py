@@ -1,6 +1,6 @@
 import tensorflow as tf
 
-# All of this before the first operation: afterwards it raises RuntimeError.
+# Before the first operation: afterwards, threads and growth raise RuntimeError.
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
 tf.config.set_soft_device_placement(True)

@@ -23,7 +23,8 @@ def train_step():
     return loss
 
 
-manager.restore_or_initialize()
+if manager.latest_checkpoint:
+    checkpoint.restore(manager.latest_checkpoint).assert_consumed()
 losses = []
 while global_step < 4:
     losses.append(train_step().numpy())

@@ -19,5 +19,5 @@ with tf.Graph().as_default():
 results = {
     "output": value,
     "variables": len(variables),
-    "name": variables[0].op.name,
+    "name": variables[0].name,
 }
