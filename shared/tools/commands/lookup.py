@@ -160,7 +160,7 @@ def _row(label: str, lines: Iterable[str], console: Console, style: str = "") ->
 
 
 def _concept_page(symbol: Symbol) -> str | None:
-    return f"docs/guide/concepts/{symbol.concept}.md" if symbol.concept else None
+    return f"pairs guide concepts/{symbol.concept}" if symbol.concept else None
 
 
 def _state(symbol: Symbol) -> State:

@@ -31,7 +31,8 @@ KINDS = {
     "new way": "written in another way",
     "compat.v1 only": "no name in TensorFlow 2's own tf.",
     "legacy Keras": "comes back with the package tf_keras and TF_USE_LEGACY_KERAS=1",
-    "gone": "nothing in TensorFlow took its place",
+    "no longer needed": "nothing has to take its place",
+    "gone": "no longer in TensorFlow, in tf.compat.v1 neither",
     "internal": "from inside TensorFlow, never part of its public names",
 }
 

@@ -26,7 +26,22 @@ BATCH_NORM = re.compile(
     r"^tf\.(layers\.(batch_normalization|BatchNormalization)"
     r"|contrib\.(layers|slim|framework)\.batch_norm)$"
 )
+_SHAPES = re.compile(r"(^|_)(shape|dims)$")
 RUNS_UPDATES = re.compile(r"GraphKeys\.UPDATE_OPS$|\.create_train_op$|\.optimize_loss$")
+# What writes, or can only read, the files of a Saver.
+USES_SAVER = re.compile(
+    r"^tf\.(train\.(Saver|Scaffold|Supervisor|MonitoredTrainingSession|CheckpointSaverHook"
+    r"|NewCheckpointReader|init_from_checkpoint|import_meta_graph|export_meta_graph)"
+    r"|(python\.)?pywrap_tensorflow\.NewCheckpointReader|estimator|contrib)\b"
+)
+# What reads the files of a Saver and of a tf.train.Checkpoint.
+READS_EITHER = {
+    "tf.train.latest_checkpoint",
+    "tf.train.get_checkpoint_state",
+    "tf.train.load_checkpoint",
+    "tf.train.load_variable",
+    "tf.train.list_variables",
+}
 # What reads which kind of checkpoint.
 _READERS = {
     "tf.train.Saver.restore": "checkpoint-of-saver",
@@ -85,6 +100,16 @@ def call(add: Add, node: ast.Call, function: Value, loop_depth: int) -> None:
         add(node, reader, function)
     if function in ("tf.placeholder", "tf.placeholder_with_default") and _is_bool(words, node.args):
         add(node, "training-placeholder", function)
+
+
+def attribute(add: Add, node: ast.Attribute) -> None:
+    """Adds `.value` of an element of what is named as a shape: `x.shape[0].value`."""
+    if node.attr != "value" or not isinstance(node.value, ast.Subscript):
+        return
+    of = node.value.value
+    name = last_name(of.func if isinstance(of, ast.Call) else of)
+    if _SHAPES.search(name):
+        add(node, "dimension-value", f"{name}[...].value")
 
 
 def _is_partial(arguments: Sequence[ast.expr], words: dict[str | None, ast.expr]) -> bool:

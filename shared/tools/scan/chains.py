@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 
+from shared.tools.scan import behaviour_rules
 from shared.tools.scan.facts import Unresolved
 from shared.tools.scan.nodes import place_of, short_text
 from shared.tools.scan.parameters import Function
@@ -60,6 +61,7 @@ class Chains(Walker):
 
     def chain(self, node: ast.Attribute, is_called: bool = False) -> Value:
         """Returns what `a.b.c` stands for, and adds the use that it is."""
+        behaviour_rules.attribute(self.add_behaviour, node)
         if not is_called:
             self.parameters.handed_on.add(node.attr)
         names = [node.attr]

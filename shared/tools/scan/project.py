@@ -10,7 +10,12 @@ from pathlib import Path
 
 from shared.garbage_collection import no_garbage_collection
 from shared.tools.scan import source_files, trying, upgrade
-from shared.tools.scan.behaviour_rules import BATCH_NORM, RUNS_UPDATES
+from shared.tools.scan.behaviour_rules import (
+    BATCH_NORM,
+    READS_EITHER,
+    RUNS_UPDATES,
+    USES_SAVER,
+)
 from shared.tools.scan.behaviours import behaviours
 from shared.tools.scan.effort import Effort
 from shared.tools.scan.facts import Facts, FoundBehaviour, Place, Use
@@ -176,6 +181,7 @@ def _judged(found: Scan, outcomes: Iterable[Outcome]) -> Scan:
     for facts in files.values():
         facts.uses = list(_of_tensorflow(facts.uses))
     _add_update_ops(files)
+    _keep_checkpoints_of_savers(files)
     using = {name: f for name, f in files.items() if f.uses or f.unresolved}
     found.using = len(using)
     found.tolerant = sorted(f.path for f in using.values() if f.parser and f.parser != "Python 3")
@@ -233,6 +239,20 @@ def _add_update_ops(files: Mapping[str, Facts]) -> None:
         if first is not None and not facts.updates_in_place:
             found = FoundBehaviour(first.place, "update-ops-never-run", first.written)
             facts.behaviours.append(found)
+
+
+def _keep_checkpoints_of_savers(files: Mapping[str, Facts]) -> None:
+    """Drops what reads a checkpoint of either kind where nothing in the project is a Saver's."""
+    paths = {str(use.value) for facts in files.values() for use in facts.uses}
+    paths |= {str(unknown.likely) for facts in files.values() for unknown in facts.unresolved}
+    if any(USES_SAVER.match(path) for path in paths):
+        return
+    for facts in files.values():
+        facts.behaviours = [
+            found
+            for found in facts.behaviours
+            if found.name != "checkpoint-of-saver" or found.written not in READS_EITHER
+        ]
 
 
 def _findings(facts: Facts, effort: Effort) -> Iterator[Finding]:

@@ -139,7 +139,7 @@ def _kind(code: str, symbol: Symbol | None) -> str:
         return "internal"
     if code == "legacy keras":
         return "with legacy Keras"
-    if code in ("gone", "raises", "unknown"):
+    if code in ("gone", "unknown"):
         return "gone"
     if symbol is None or (code == "same" and not symbol.is_specific):
         return "unchanged" if code in ("same", "new") else "behaviour changes"

@@ -32,7 +32,7 @@ def test_a_symbol_is_shown_with_its_state_and_its_lines(capsys: pytest.CaptureFi
     assert "INPUTS tf1_style/cnn.py:" in output
     assert "tf2_style/cnn.py:" in output
     assert "pairs pitfalls tracing" in output
-    assert "docs/guide/concepts/placeholders.md" in output
+    assert "pairs guide concepts/placeholders" in output
     assert "in tf.compat.v1 only; a small call runs in a graph, and raises in eager mode" in output
     assert "RuntimeError: tf.placeholder() is not compatible with eager execution." in output
 

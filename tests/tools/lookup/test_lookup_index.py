@@ -185,6 +185,20 @@ def test_the_states_are_told_apart() -> None:
     assert {name: state(symbols()[name]).code for name in codes} == codes
 
 
+def kinds_against_states(entries: list[Symbol]) -> dict[str, str]:
+    """The state of each entry that is called gone although `tf.compat.v1` has it."""
+    states = {symbol.name: state(symbol).code for symbol in entries if symbol.kind == "gone"}
+    return {name: code for name, code in states.items() if code not in ("gone", "internal")}
+
+
+def test_what_is_called_gone_is_gone() -> None:
+    found = kinds_against_states(ALL)
+    # Legacy Keras has this name, and calling it fails.
+    assert found == {"keras.estimator.model_to_estimator": "legacy keras"}
+    wrong = dataclasses.replace(symbols()["summary.merge_all"], kind="gone")
+    assert kinds_against_states([wrong]) == {"summary.merge_all": "graph only"}
+
+
 def test_a_state_says_what_was_found() -> None:
     assert "not compatible with eager execution" in (state(symbols()["placeholder"]).in_eager or "")
     reduce_sum = state(symbols()["reduce_sum"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-from scanned_trees import FILES, mark
+from scanned_trees import FILES, mark, marks, of_tree, tree
+from shared.tensorflow_loading import load_tensorflow
 from shared.tools.lookup import known_names
 from shared.tools.scan import trying
+from shared.tools.scan.behaviours import behaviours
 from shared.tools.scan.project import scan
 
 EXPECTED: dict[str, Any] = tomllib.loads((FILES / "expected.toml").read_text(encoding="utf-8"))
@@ -82,3 +85,48 @@ def test_a_wrong_answer_is_caught() -> None:
     name = "aliases/assigned.py"
     wrong[name] = [m.replace("tf.layers.dense", "tf.nn.dense") for m in wrong[name]]
     assert found_in("aliases")[name] != sorted(wrong[name])
+
+
+# --- which kind of checkpoint is read ---
+
+READS = 'import tensorflow as tf\ntf.train.latest_checkpoint("logs")\n'
+
+
+def test_what_reads_either_kind_of_checkpoint_counts_only_beside_a_saver(tmp_path: Path) -> None:
+    trees = {
+        "alone": {"read_py": READS},
+        "beside": {"read_py": READS, "write_py": "import tensorflow as tf\ntf.train.Saver()\n"},
+    }
+    found = {name: marks(of_tree(tree(tmp_path / name, **files))) for name, files in trees.items()}
+    assert [name for name in found if "2 !checkpoint-of-saver" in found[name]] == ["beside"]
+
+
+def test_what_to_write_for_a_saver_of_some_variables_reads_its_file_or_says_so(
+    tmp_path: Path,
+) -> None:
+    load_tensorflow()
+    import tensorflow as tf
+
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        first, second = (tf.compat.v1.get_variable(n, initializer=2.0) for n in ("a", "b"))
+        session.run(tf.compat.v1.global_variables_initializer())
+        path = tf.compat.v1.train.Saver([first, second]).save(session, str(tmp_path / "model"))
+    write = behaviours()["saver-of-some-variables"].write
+    named, other = tf.Variable(0.0, name="a"), tf.Variable(0.0, name="c")
+    exec(write, {"tf": tf, "path": path, "some_variables": {"anything": named}})
+    assert named.numpy() == 2.0
+    with pytest.raises(AssertionError, match="not restored"):
+        exec(write, {"tf": tf, "path": path, "some_variables": {"a": other}})
+    # What stood there before says nothing.
+    tf.train.Checkpoint(a=other).read(path).expect_partial()
+    assert other.numpy() == 0.0
+
+
+def test_a_dimension_has_no_value_and_the_function_for_both_versions_is_there() -> None:
+    load_tensorflow()
+    import tensorflow as tf
+
+    shape = tf.ones([2, 3]).shape
+    with pytest.raises(AttributeError, match="'int' object has no attribute 'value'"):
+        shape[1].value  # noqa: B018
+    assert tf.compat.dimension_value(shape[1]) == 3

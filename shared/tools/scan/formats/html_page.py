@@ -190,7 +190,7 @@ def _references(
     pitfalls: Iterable[str], concept: str | None, pair: tuple[str, str] | None
 ) -> Iterator[str]:
     found = [f"pairs pitfalls {name}" for name in pitfalls]
-    found += [f"docs/guide/concepts/{concept}.md"] if concept else []
+    found += [f"pairs guide concepts/{concept}"] if concept else []
     found += list(pair or ())
     if found:
         yield f"<p class=quiet>See {', '.join(map(_code, found))}</p>"

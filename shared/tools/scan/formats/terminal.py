@@ -103,7 +103,7 @@ def _references(
     pitfalls: Iterable[str], concept: str | None, pair: tuple[str, str] | None
 ) -> Iterator[str]:
     texts = [f"pairs pitfalls {name}" for name in pitfalls]
-    texts += [f"docs/guide/concepts/{concept}.md"] if concept else []
+    texts += [f"pairs guide concepts/{concept}"] if concept else []
     texts += [f"{pair[0]} and {pair[1]}"] if pair else []
     if texts:
         yield from _wrapped("see: " + "; ".join(texts), 4)
