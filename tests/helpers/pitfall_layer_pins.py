@@ -74,6 +74,14 @@ LAYER_PINS: dict[str, dict[str, Pin]] = {
         # Squares of -3/2, -1/2, 1/2, 3/2 over 3 and over 4; three roundings of up to 6e-8.
         "moving variance after a batch of 1 2 3 4, momentum 0": Pin(5 / 3, 5 / 4, relative=2e-7)
     },
+    "frozen-batch-norm": {
+        # -1 and 1 over the root of 1 + 1e-3 in the batch's mode; 2 over it in that of the averages.
+        "2 of a batch 0 2, normalized by a frozen layer": Pin(
+            1 / math.sqrt(1.001), 2 / math.sqrt(1.001), relative=_ROUNDED
+        ),
+        "moving mean after that batch, momentum 1/2": Pin(1 / 2, 0.0),
+        "gamma after a step": Pin(1.0, 1.0),
+    },
     "contrib-batch-norm": {
         "2 of a batch 0 2, normalized": Pin(
             _NO_CONTRIB, 1 / math.sqrt(1.001), tf115=1 / math.sqrt(1.001), relative=_ROUNDED

@@ -108,6 +108,7 @@ def pins_of(name: str) -> dict[str, Pin]:
 
 
 _PINS: dict[str, dict[str, Pin]] = {
+    "tf32-onednn": {"float32 products in TF32 allowed": Pin(True, True, tf115=False)},
     "adam-epsilon": {
         "weight after 1 step, gradient 1e-8": Pin(
             _adam([1e-8], 1e-8, **_IN_FLOAT32),

@@ -167,6 +167,21 @@ def test_beta1_power_is_flushed_to_zero_before_step_829() -> None:
     assert powers[827] == 0
 
 
+def test_the_logarithm_of_beta2_power_counts_38537_steps() -> None:
+    import numpy as np
+
+    beta2 = power = np.float32(0.999)
+    for steps in range(38_539):
+        counted = round(math.log(power) / math.log(0.999)) - 1
+        if counted != steps:
+            break
+        power *= beta2
+    assert (steps, counted) == (38_538, 38_537)
+    for side in ("fixed", "text"):
+        suffix = "toml" if side == "text" else "py"
+        assert "38,537" in (CATALOGUE / "adam-state" / f"{side}.{suffix}").read_text()
+
+
 def test_beta2_in_float32_rids_keras_adam_of_the_larger_rounding() -> None:
     import numpy as np
     import tensorflow as tf

@@ -6,12 +6,15 @@ import tensorflow as tf
 def adam_from_tf1(weight, m, v, beta2_power):
     optimizer = tf.keras.optimizers.Adam(0.001, epsilon=1e-8)
     optimizer.build([weight])
-    iteration, _, momentum, velocity = optimizer.variables
-    # beta2_power is 0.999**(steps + 1). Never take beta1_power: it is 0
-    # from step 829 on.
-    iteration.assign(round(math.log(beta2_power) / math.log(0.999)) - 1)
-    momentum.assign(m)
-    velocity.assign(v)
+    # beta2_power is 0.999**(steps + 1), exact enough up to step 38,537.
+    # Never take beta1_power: it is 0 from step 829 on.
+    steps = round(math.log(beta2_power) / math.log(0.999)) - 1
+    optimizer.iterations.assign(steps)
+    for slot in optimizer.variables:
+        if slot.path.endswith("_momentum"):
+            slot.assign(m)
+        elif slot.path.endswith("_velocity"):
+            slot.assign(v)
     return optimizer
 
 

@@ -18,8 +18,11 @@ m, v = 0.5, 0.25 * (1 - 0.999**1000)
 weight = tf.Variable(-1.0)
 optimizer = tf.keras.optimizers.Adam(0.001, epsilon=1e-8)
 optimizer.build([weight])
-optimizer.variables[2].assign(m)
-optimizer.variables[3].assign(v)
+for slot in optimizer.variables:
+    if slot.path.endswith("_momentum"):
+        slot.assign(m)
+    elif slot.path.endswith("_velocity"):
+        slot.assign(v)
 # No variable of a TF1 checkpoint is called "iteration", so that it stays 0.
 train(optimizer, weight, 1)
 
