@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.tools.checkpoint_conversion.optimizers import NOTES
 from shared.tools.child_process import tf115_environment
 from shared.tools.commands import main
 from tf115_environment import require_tf115
@@ -27,7 +28,7 @@ def test_an_lstm_crosses_by_the_commands_of_the_page(
     monkeypatch.chdir(tmp_path)
     for name, text in re.findall(r"```python\n# (\w+\.py).*?\n(.*?)```", SECTION, re.DOTALL):
         (tmp_path / name).write_text(text, encoding="utf-8")
-    pythons = {"python3.7": str(require_tf115()), "python": sys.executable}
+    pythons = {".venv-tf115/bin/python": str(require_tf115()), "python": sys.executable}
     commands = "".join(re.findall(r"\n\n```\n(.*?)```", SECTION, re.DOTALL)).splitlines()
     assert len(commands) == 6
     for command in commands:
@@ -47,3 +48,22 @@ def test_an_lstm_crosses_by_the_commands_of_the_page(
     printed = capsys.readouterr().out
     assert "predictions: equal within rounding" in printed
     assert "15 tensors: 15 bitwise equal" in printed
+
+
+def rows_of_settings(page: str) -> dict[str, set[str]]:
+    """By optimizer, the numbers of its rows in the table of settings."""
+    table = page.partition("**Settings.**")[2].partition("**Adam's count.**")[0]
+    rows: dict[str, set[str]] = {}
+    for line in re.findall(r"^\| ([^|]+), [^|]+ \|(.*)$", table, re.MULTILINE):
+        family = line[0].split()[-1]
+        rows.setdefault(family, set()).update(re.findall(r"1e-\d+", line[1]))
+    return rows
+
+
+def test_the_settings_of_the_page_are_those_that_a_conversion_names() -> None:
+    said = {family: set(re.findall(r"1e-\d+", note)) for family, note in NOTES.items()}
+    said = {family: numbers for family, numbers in said.items() if numbers}
+    assert len(said) == 5
+    assert rows_of_settings(PAGE) == said
+    without = PAGE.replace("| Adadelta, epsilon", "| AdaMax, epsilon")
+    assert rows_of_settings(without) != said

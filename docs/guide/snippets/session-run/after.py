@@ -14,7 +14,7 @@ def compute_loss():
 def train_step():
     with tf.GradientTape() as tape:
         loss = compute_loss()
-    # Runs because it stands here; to look without learning is a function of its own.
+    # Runs because it stands here; evaluation is a function of its own.
     optimizer.apply_gradients(zip(tape.gradient(loss, [weight]), [weight]))
     return loss
 
