@@ -269,6 +269,7 @@ class TraceRecorder:
         flags: the run's settings; anything that JSON can hold.
         versions: versions to note beside those of Python, NumPy and, when it is imported,
             TensorFlow.
+        keep_batches: keep the batch of every step whole.
 
     Raises:
         TraceFileError: the file cannot be made, `every` is below 1, a step is negative, or
@@ -287,6 +288,7 @@ class TraceRecorder:
         threads: Optional[int] = None,
         flags: Optional[Mapping[str, Any]] = None,
         versions: Optional[Mapping[str, str]] = None,
+        keep_batches: bool = False,
     ) -> None:
         """Begins the file."""
         if every is not None and every < 1:
@@ -294,6 +296,7 @@ class TraceRecorder:
         self.path = os.fspath(path)
         self._every = every
         self._steps = frozenset(_step_number(step) for step in steps)
+        self._keep_batches = keep_batches
         self._meta: Dict[str, Any] = {
             "format": FORMAT,
             "version": VERSION,
@@ -454,7 +457,8 @@ class TraceRecorder:
         record = _PACKED_RECORD.pack(step, array.size, *known)
         column.records.append(record)
         column.last_step = step
-        column.last_is_written = is_first or self._is_asked_for(step)
+        kept = stage == "batch" and self._keep_batches
+        column.last_is_written = is_first or kept or self._is_asked_for(step)
         if column.last_is_written:
             self._write_whole(step, stage, name, array)
         else:

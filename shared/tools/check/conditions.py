@@ -48,7 +48,7 @@ def unmet(a: Values, b: Values, reruns: Sequence[Values] = ()) -> Condition | No
     return _start(a, b) or _batches(a, b) or _noise(a, reruns)
 
 
-def drawn_apart(a: Values, b: Values) -> Condition | None:
+def unequal_random_numbers(a: Values, b: Values) -> Condition | None:
     """Returns the condition that random operations of the steps draw the same, where they do not.
 
     It says nothing of two runs that are equal all the same.

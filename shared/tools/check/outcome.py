@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from shared.tools.check.conditions import Condition, drawn_apart, unmet
+from shared.tools.check.conditions import Condition, unequal_random_numbers, unmet
 from shared.tools.check.matching import Matching, match, rename
 from shared.tools.check.settings import Setting, differing
 from shared.tools.compare.diagnosis import explain
@@ -138,7 +138,7 @@ def check(
             notes=notes,
         )
     found = search(a, renamed, tolerance)
-    apart = drawn_apart(a, renamed) if found.first is not None else None
+    apart = unequal_random_numbers(a, renamed) if found.first is not None else None
     if apart is not None:
         notes = (*_of_recording("old", old), *_of_recording("new", new))
         return Outcome(

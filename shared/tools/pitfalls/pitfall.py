@@ -81,7 +81,7 @@ class Pitfall:
         """Returns what TF2 style is compared with; None where it was not measured."""
         return reading.tf115 if self.only_tf115 else reading.tf1
 
-    def is_gone(self, readings: Sequence[Reading]) -> bool:
+    def has_vanished(self, readings: Sequence[Reading]) -> bool:
         """Whether the readings show no difference at all, although both sides were measured."""
         pairs = [(self.before(reading), reading.naive) for reading in readings]
         return all(before is not None and same(before, after) for before, after in pairs)

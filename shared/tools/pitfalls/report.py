@@ -50,7 +50,7 @@ def print_pitfall(
         console: where to print.
     """
     measured: RenderableType = Group(*(_reading(pitfall, reading) for reading in readings))
-    if pitfall.is_gone(readings):
+    if pitfall.has_vanished(readings):
         gone = Text(f"Both styles agree: the pitfall is gone in TensorFlow {version}.", "green")
         measured = Group(measured, gone)
     console.print(Text(f"{pitfall.name}: {pitfall.title}", "bold"))
@@ -129,7 +129,7 @@ def as_json(pitfall: Pitfall, readings: Sequence[Reading] | None = None) -> dict
             {key: _json_value(value) for key, value in vars(reading).items()}
             for reading in readings
         ]
-        fields["gone"] = pitfall.is_gone(readings)
+        fields["gone"] = pitfall.has_vanished(readings)
     return fields
 
 

@@ -32,20 +32,25 @@ def add_options(parser: Any) -> None:
         "--every",
         type=_count,
         metavar="K",
-        help="store the values, not only the digests, of each Kth step",
+        help="keep the values of each Kth step; of the others, digests",
     )
     parser.add_argument(
         "--stride",
         type=_count,
         metavar="K",
-        help=f"gradients, slots and variables of each Kth step, after the first {FIRST} "
+        help=f"after step {FIRST}, record gradients, slots and variables of each Kth step only "
         f"(default: {STRIDE}; 1: of all)",
     )
     parser.add_argument("--keep-batches", action="store_true", help="keep every batch whole")
     parser.add_argument("--start-from", metavar="FILE.npz", help="initial values by name")
     parser.add_argument("--batches-from", metavar="FILE.npz", help="a trace with its batches")
     parser.add_argument("--noise", type=int, metavar="SEED", help="random numbers of this seed")
-    parser.add_argument("--perturb", type=int, metavar="SEED", help="move the start by one ulp")
+    parser.add_argument(
+        "--perturb",
+        type=int,
+        metavar="SEED",
+        help="move each initial value that is not 0 to a neighbouring float",
+    )
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -409,7 +409,7 @@ class Eager:
                 continue
             if name not in self._started and not late:
                 self._started.add(name)
-                new = self.recording.started(name, variable.numpy())
+                new = self.recording.value_to_start_from(name, variable.numpy())
                 if new is not None:
                     variable.assign(new)
             self._initial[name] = variable.numpy()

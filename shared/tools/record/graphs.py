@@ -266,7 +266,9 @@ class Graphs:
     def _begin(self, session: Any) -> None:
         """Gives the initial values asked for, through each variable's own initializer."""
         values, variables = self._variables(session), self._by_name(session)
-        new = {n: self.recording.started(n, values[n]) for n in variables if n in values}
+        new = {
+            n: self.recording.value_to_start_from(n, values[n]) for n in variables if n in values
+        }
         targets: list[Any] = []
         feeds: dict[Any, Any] = {}
         for n in (n for n in new if new[n] is not None):

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 # Bits of the fraction of a uniform number: more would round a number near 1 up to 1.
-_BITS = {"float16": 10, "bfloat16": 7}
-_FLOATS = 24  # of float32 and float64
+_FRACTION_BITS = {"float16": 10, "bfloat16": 7}  # of a random number; of any other dtype 24
 # Operation types that draw random numbers; those not replaced below are only reported.
 RANDOM = (
     "RandomUniform",
@@ -146,7 +145,7 @@ def _of_inputs(draw: Any) -> Any:
 
 def uniform(generator: Any, shape: Any, dtype: Any) -> np.ndarray:
     """Returns numbers from 0 to below 1, exact in the dtype."""
-    scale = 2.0 ** _BITS.get(np.dtype(dtype).name, _FLOATS)
+    scale = 2.0 ** _FRACTION_BITS.get(np.dtype(dtype).name, 24)
     return np.floor(generator.random_sample(tuple(shape)) * scale) / scale
 
 

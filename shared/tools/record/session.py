@@ -17,7 +17,6 @@ from shared.trace_recorder import (
     FLOAT_DTYPES,
     TraceFileError,
     TraceRecorder,
-    as_storable,
     read_trace,
 )
 
@@ -46,7 +45,7 @@ class Recording:
         self.noise = Noise(self)
         self.random_operations = 0
         self.warnings: list[str] = []
-        self.said: list[str] = []
+        self.told: set[str] = set()
         self.start = _start(options.start_from) if options.start_from else {}
         self.batches = read_trace(options.batches_from) if options.batches_from else None
         self.random = np.random.RandomState(options.perturb or 0)
@@ -56,13 +55,18 @@ class Recording:
             style="recorded",
             runtime="",
             every=options.every,
+            keep_batches=options.keep_batches,
         )
-        if options.keep_batches:
-            _keep_all_batches(self.recorder)
 
-    def warn(self, text: str) -> None:
-        """Notes, once, what a reader of the trace has to know; also on standard error."""
-        if text not in self.warnings:
+    def warn(self, text: str, about: str | None = None) -> None:
+        """Notes what a reader of the trace has to know; also on standard error.
+
+        Args:
+            text: one sentence.
+            about: what it tells of, which is told once only; by default the text itself.
+        """
+        if (about or text) not in self.told:
+            self.told.add(about or text)
             self.warnings.append(text)
             sys.stderr.write("record: " + text + "\n")
 
@@ -72,8 +76,16 @@ class Recording:
         self.recorder.record_initial(_numbers(variables), _numbers(slots))
         self.check.begin(_numbers(variables), _numbers(slots))
 
-    def started(self, name: str, value: Any) -> np.ndarray | None:
-        """Returns the value that the variable has to start from, or None to leave it."""
+    def value_to_start_from(self, name: str, value: Any) -> np.ndarray | None:
+        """Returns the value that a variable has to start from, or None to leave its own.
+
+        Args:
+            name: of the variable.
+            value: its own initial value; the result has its shape and dtype.
+
+        Raises:
+            TraceFileError: the value that --start-from has for it is of another shape.
+        """
         if name in self.start:
             given = np.asarray(self.start[name])
             if given.shape != np.shape(value):
@@ -96,7 +108,17 @@ class Recording:
     def given_batch(
         self, name: str, position: int, shape: list[Any], kind: str
     ) -> np.ndarray | None:
-        """Returns the recorded batch tensor of the coming step: by name, else order and form."""
+        """Returns the recorded batch tensor of the coming step: by name, else order and form.
+
+        Args:
+            name: of the tensor that is fed.
+            position: its number among those that are fed, from 0.
+            shape: what it accepts; None where any size is.
+            kind: NumPy's letter for its dtype, such as "f".
+
+        Returns:
+            The tensor as it was recorded, or None where none fits, which is told once.
+        """
         if self.batches is None:
             return None
         step = self.step + 1
@@ -119,9 +141,7 @@ class Recording:
 
     def _warn_of_batch(self, name: str, step: int, has_any: bool) -> None:
         what = f"no recorded batch fits {name}" if has_any else "the recorded batches end"
-        if what not in self.said:
-            self.said.append(what)
-            self.warn(f"{what} at step {step}; from there the program's own stay")
+        self.warn(f"{what} at step {step}; from there the program's own stay", about=what)
 
     def is_full(self) -> bool:
         """Returns whether the step that begins is recorded with gradients, slots and variables.
@@ -247,18 +267,3 @@ def _numbers(tensors: dict[str, Any]) -> dict[str, Any]:
     # str: in Python 2 TensorFlow's names are unicode.
     arrays = [(str(name), np.asarray(value)) for name, value in tensors.items()]
     return collections.OrderedDict((n, a) for n, a in arrays if a.dtype.name in DTYPES)
-
-
-def _keep_all_batches(recorder: Any) -> None:
-    """Lets the recorder keep every batch whole."""
-    plain = recorder._record_tensor
-
-    def record_tensor(step: int, stage: str, name: str, value: Any) -> None:
-        plain(step, stage, name, value)
-        column = recorder._columns[stage, name]
-        if stage == "batch" and not column.last_is_written:
-            array, _ = as_storable(value, name)
-            recorder._write_whole(step, stage, name, array)
-            column.last_is_written = True
-
-    recorder._record_tensor = record_tensor

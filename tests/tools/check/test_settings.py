@@ -119,7 +119,7 @@ def test_a_perturbed_start_is_the_next_number_in_each_element(tmp_path: Path) ->
     vars(options).update(dict.fromkeys(names))
     value = np.linspace(0, 1, 50, dtype=F)
     recording = Recording(options)
-    moved = recording.started("w", value)
+    moved = recording.value_to_start_from("w", value)
     recording.recorder.discard()
     assert moved is not None and moved[0] == 0  # a bias of 0 stays
     neighbours = np.nextafter(value, -np.inf, dtype=F), np.nextafter(value, np.inf, dtype=F)

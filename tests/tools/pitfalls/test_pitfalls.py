@@ -141,11 +141,11 @@ def test_it_takes_all_readings_to_be_gone() -> None:
     alike, different = Reading("a", None, 1.0, 1.0, None), Reading("b", None, 1.0, 2.0, None)
     not_a_number = Reading("c", None, math.nan, math.nan, None)
     pitfall = PITFALLS["tracing"]
-    assert pitfall.is_gone([alike, not_a_number])
-    assert not pitfall.is_gone([alike, different])
+    assert pitfall.has_vanished([alike, not_a_number])
+    assert not pitfall.has_vanished([alike, different])
     only_tf115 = dataclasses.replace(pitfall, only_tf115=True)
-    assert not only_tf115.is_gone([alike])  # TensorFlow 1.15 was not run
-    assert only_tf115.is_gone([dataclasses.replace(alike, tf115=1.0)])
+    assert not only_tf115.has_vanished([alike])  # TensorFlow 1.15 was not run
+    assert only_tf115.has_vanished([dataclasses.replace(alike, tf115=1.0)])
 
 
 # --- What the explanations say beyond the numbers -------------------------------------------------
