@@ -63,7 +63,7 @@ def add_parser(subparsers: Any) -> None:
         type=int,
         default=3,
         metavar="N",
-        help="runs that measure what one rounding does (default: 3; 0 assumes it)",
+        help="runs that measure what one rounding does (default: 3; 0: use a fixed tolerance)",
     )
     parser.add_argument("--map", metavar="FILE", help="TOML that says which variable is which")
     parser.add_argument("--write-map", metavar="FILE", help="write the matches found, to correct")

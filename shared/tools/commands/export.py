@@ -8,6 +8,7 @@ from typing import Any
 
 from shared.errors import CheckpointError
 from shared.models import PAIRS, Pair, pairs_named
+from shared.tools.commands import spellings
 
 TRUST = "A SavedModel is a program: load only what you trust."
 
@@ -23,7 +24,11 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("model", metavar="MODEL", help=", ".join(PAIRS))
     parser.add_argument(
-        "--style", choices=["tf1", "tf2"], default="tf2", help="whose file (default: tf2)"
+        "--style",
+        type=spellings.style,
+        choices=("tf1", "tf2"),
+        default="tf2",
+        help="whose file (default: tf2)",
     )
     parser.add_argument(
         "--checkpoint-dir", metavar="DIR", help="where `train` saved (default: as of `train`)"

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import UsageError
-from shared.models import SEVERAL_WORKERS, STYLES
+from shared.models import SEVERAL_WORKERS
 from shared.program.display import shown
 from shared.program.settings import count, positive, whole
+from shared.tools.commands import spellings
 
 MOST = 64  # processes of a kind; more than this computer could run
 
@@ -38,20 +39,31 @@ def add_parser(subparsers: Any) -> None:
         help=f"{' (default) or '.join(SEVERAL_WORKERS)}; its own flags come last: -- --steps 50",
     )
     parser.parse_known_args = functools.partial(_parse, parser)
-    parser.add_argument("--style", choices=STYLES, default="tf2_style", help="(default: tf2_style)")
+    parser.add_argument(
+        "--style",
+        type=spellings.style,
+        choices=("tf1", "tf2"),
+        default="tf2",
+        help="whose file (default: tf2)",
+    )
     parser.add_argument(
         "--workers", type=count, default=2, metavar="N", help="that train (default: 2)"
     )
     parser.add_argument(
-        "--servers", type=count, default=1, metavar="N", help="that hold variables (1)"
+        "--servers", type=count, default=1, metavar="N", help="that hold variables (default: 1)"
     )
     parser.add_argument(
         "--ports",
         default="",
-        help="4000,4001: of workers, servers, a chief that is none (default: free ones)",
+        help="4000,4001: of workers, servers, then a chief that is no worker (default: free)",
     )
     parser.add_argument(
-        "--runtime", choices=("tf2.21", "tf1.15"), default="tf2.21", help="(default: tf2.21)"
+        "--tensorflow",
+        "--runtime",  # its first name
+        type=spellings.release,
+        choices=("2.21", "1.15"),
+        default="2.21",
+        help="release that runs it (default: 2.21)",
     )
     parser.add_argument(
         "--patience",
@@ -87,10 +99,11 @@ def execute(arguments: argparse.Namespace) -> int:
     if model not in SEVERAL_WORKERS:
         raise UsageError(f"MODEL: expected one of {', '.join(SEVERAL_WORKERS)}; found {model!r}")
     _check(arguments)
-    python, environment = interpreter(arguments.runtime)
+    style = f"{arguments.style}_style"
+    python, environment = interpreter(arguments.tensorflow)
     ports = _ports(arguments.ports)
-    cluster = on_loopback(arguments.style, arguments.workers, arguments.servers, ports, model)
-    command = [python, "-m", f"{arguments.style}.{model}", "train"]
+    cluster = on_loopback(style, arguments.workers, arguments.servers, ports, model)
+    command = [python, "-m", f"{style}.{model}", "train"]
     command += ["--patience", str(arguments.patience), *flags]
 
     def start(task: Task, tf_config: str, errors: Path) -> Interpreter:
@@ -100,7 +113,7 @@ def execute(arguments: argparse.Namespace) -> int:
     count_of["chief"] = bool(cluster.chief)
     names = ", ".join(f"{number:d} {kind}" for kind, number in count_of.items() if number)
     addresses = [*cluster.workers, *cluster.servers, *filter(None, [cluster.chief])]
-    print(f"{arguments.style}: {names} on {', '.join(addresses)}")
+    print(f"{style}: {names} on {', '.join(addresses)}")
     with tempfile.TemporaryDirectory() as logs:
         try:
             Launcher(cluster, start, Path(logs), arguments.restarts).run(_show)
@@ -151,8 +164,8 @@ def _check(arguments: argparse.Namespace) -> None:
         found = getattr(arguments, flag)
         if found > MOST:
             raise UsageError(f"--{flag}: expected at most {MOST}, found {found}")
-    if arguments.runtime == "tf1.15" and arguments.style != "tf1_style":
-        raise UsageError(f"--runtime tf1.15: expected --style tf1_style, found {arguments.style}")
+    if arguments.tensorflow == "1.15" and arguments.style != "tf1":
+        raise UsageError(f"--tensorflow 1.15: expected --style tf1, found {arguments.style}")
 
 
 def _ports(text: str) -> list[int]:

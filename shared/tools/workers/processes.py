@@ -71,17 +71,17 @@ def die_with_parent() -> Callable[[], None] | None:
     return ask
 
 
-def interpreter(runtime: str) -> tuple[str, dict[str, str]]:
-    """Returns the Python of a runtime and the environment that it needs.
+def interpreter(release: str) -> tuple[str, dict[str, str]]:
+    """Returns the Python of a release of TensorFlow and the environment that it needs.
 
     Args:
-        runtime: "tf2.21" for the TensorFlow of this process, "tf1.15" for real TensorFlow 1.15.
+        release: "2.21" for the TensorFlow of this process, "1.15" for real TensorFlow 1.15.
 
     Raises:
         UsageError: TensorFlow 1.15 is not installed.
     """
-    if runtime != "tf1.15":
+    if release != "1.15":
         return sys.executable, dict(os.environ)
     if not TF115_PYTHON.exists():
-        raise UsageError("--runtime tf1.15: expected TensorFlow 1.15 (`make tf115`), found none")
+        raise UsageError("--tensorflow 1.15: expected TensorFlow 1.15 (`make tf115`), found none")
     return str(TF115_PYTHON), tf115_environment()

@@ -12,6 +12,7 @@ import pytest
 
 from shared.models import PAIRS, SEVERAL_WORKERS
 from shared.tensorflow_loading import load_tensorflow
+from shared.tools.alignment import STAGE
 from shared.tools.lookup.count_uses import count
 from shared.tools.lookup.index import KINDS, Symbol, anchor, find, symbols
 from shared.tools.lookup.known_names import everyday
@@ -253,7 +254,20 @@ def test_a_use_stands_in_the_stage_that_it_names() -> None:
     for use in uses:
         assert "tf.placeholder(" in line_of(use.file, use.line)
         if use.stage is not None:  # a topic module has no stages
-            assert f"# ---- {use.stage} --" in line_of(use.twin, use.twin_line)
+            assert stage_of(use.twin, use.twin_line) == use.stage
+
+
+def test_the_line_of_the_twin_is_that_of_its_own_call() -> None:
+    saver = next(use for use in pair_lines("train.Saver") if use.model == "cnn")
+    assert "tf.train.Checkpoint(" in line_of(saver.twin, saver.twin_line)
+    every = [use for name in names_in_pairs() for use in pair_lines(name)]
+    lines = {line_of(use.twin, use.twin_line).strip() for use in every}
+    assert not [line for line in lines if not line or line.startswith(("#", '"'))]
+
+
+def stage_of(file: str, line: int) -> str:
+    above = (ROOT / file).read_text().splitlines()[:line]
+    return [match[1] for match in map(STAGE.match, above) if match][-1]
 
 
 def line_of(file: str, number: int) -> str:

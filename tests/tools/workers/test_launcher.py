@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from shared.errors import UsageError
-from shared.tools.commands import workers
+from shared.tools.commands import spellings, workers
 from shared.tools.workers.cluster import Cluster, Task, free_ports, on_loopback
 from shared.tools.workers.launcher import ClusterError, Launcher
 from shared.tools.workers.processes import Interpreter, Process
@@ -190,6 +190,11 @@ def test_free_ports_are_unlike() -> None:
 # ---- the command ----
 
 
+def test_the_first_spellings_of_flags_are_still_understood() -> None:
+    assert [spellings.style(text) for text in ("tf1", "tf1_style", "tf3")] == ["tf1", "tf1", "tf3"]
+    assert [spellings.release(text) for text in ("1.15", "tf1.15")] == ["1.15", "1.15"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -201,7 +206,8 @@ def test_free_ports_are_unlike() -> None:
         (["--ports", "1,x"], "--ports: expected unlike ports such as 4000,4001, found 1,x"),
         (["--ports", "7,7"], "--ports: expected unlike ports such as 4000,4001, found 7,7"),
         (["--ports", "4000"], "--ports: expected 2 ports, one a process; found 1"),
-        (["--runtime", "tf1.15"], "--runtime tf1.15: expected --style tf1_style, found tf2_style"),
+        (["--tensorflow", "1.15"], "--tensorflow 1.15: expected --style tf1, found tf2"),
+        (["--runtime", "tf1.15"], "--tensorflow 1.15: expected --style tf1, found tf2"),
     ],
 )
 def test_what_cannot_be_started_is_refused(
@@ -262,7 +268,7 @@ def test_clusters_of_real_tensorflow_1_and_of_tensorflow_2_agree(tmp_path: Path)
     old, new = tmp_path / "old", tmp_path / "new"
     for folder in (old, new):
         folder.mkdir()
-    printed = trained(old, "--style", "tf1_style", "--runtime", "tf1.15")
+    printed = trained(old, "--style", "tf1", "--tensorflow", "1.15")
     assert "worker 0: step 20 of 20" in printed and "checkpoint saved in" in printed
     assert "worker 0: step 20 of 20" in trained(new)
     parts = [read_trace(old / name).losses for name in ("trace.npz", "trace-worker1.npz")]
