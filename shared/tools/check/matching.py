@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import re
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,14 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from shared.errors import UsageError
+from shared.tools import toml
 from shared.tools.compare.distances import relative_l2
 from shared.tools.compare.values import Readable, Values
 from shared.trace_recorder import TensorInfo
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 # The names that TensorFlow 1, its kernels and Keras give one kind of slot.
 _KINDS = (
@@ -345,7 +340,7 @@ def read_map(path: str) -> dict[str, str]:
         UsageError: it cannot be read, is no TOML, or has no such table of texts.
     """
     try:
-        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        data = toml.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"--map {path}: cannot be read: {error}") from error
     table = data.get("variables")

@@ -8,20 +8,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from shared.errors import UsageError
+from shared.tools import toml
 from shared.tools.checkpoint_conversion.layout_steps import step_of
 from shared.tools.checkpoint_conversion.layouts import CELLS, Layout, Recurrent
 from shared.tools.checkpoint_conversion.object_based import name_of
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +91,7 @@ def load_map(path: str | os.PathLike[str]) -> CrossingMap:
         UsageError: the file cannot be read, or is not of the documented form.
     """
     try:
-        tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        tables = toml.loads(Path(path).read_text(encoding="utf-8"))
     except RecursionError as error:  # Python's reader of TOML calls itself for each bracket
         raise UsageError(f"{path}: expected a map in TOML; found brackets nested deep") from error
     except (OSError, ValueError) as error:  # ValueError: TOML, UTF-8, numbers of 5,000 digits

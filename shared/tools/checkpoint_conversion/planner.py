@@ -123,7 +123,7 @@ class _Planner:
                 )
 
     def add(self, target: Variable, sources: Sequence[str], how: str, value: Callable) -> None:
-        if sources and _is_table(target):
+        if sources and target.has_any_length():
             target = dataclasses.replace(target, shape=self.source.variables[sources[0]].shape)
         self.writes[target.name] = Write(target, tuple(sources), how, value)
 
@@ -240,7 +240,7 @@ class _Planner:
         """Raises CheckpointError unless one can have the value of the other."""
         place = f"{self.source.prefix}: {source.name}"
         counts = {source.dtype, target.dtype} <= {"int32", "int64"} and source.shape == ()
-        shape_differs = source.shape != target.shape and not _is_table(target)
+        shape_differs = source.shape != target.shape and not target.has_any_length()
         if shape_differs or (source.dtype != target.dtype and not counts):
             raise CheckpointError(
                 f"{place}: expected {target.type()}, as {target.name} is in "
@@ -425,11 +425,6 @@ def _is_scaled(tf1: Variable, tf2: Variable) -> bool:
     """Whether TF1's side keeps a momentum as TF1 does and the other as Keras does."""
     as_on_the_other_side = tf2.role.as_in_tf1 or tf1.role.as_in_keras
     return tf2.role.slot == MOMENTUM and not as_on_the_other_side
-
-
-def _is_table(variable: Variable) -> bool:
-    """Whether a tensor is a hash table's, which has as many rows as were inserted."""
-    return "/.ATTRIBUTES/table-" in variable.name
 
 
 def _require_none(contents: Contents, left: set[str], found: str) -> None:

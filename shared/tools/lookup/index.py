@@ -5,18 +5,13 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shared.tools import toml
 from shared.tools.lookup import known_names
 from shared.tools.lookup.names import canonical
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 SYMBOLS_FILE = Path(__file__).with_name("symbols.toml")
 MORE_FILES = [
@@ -83,7 +78,7 @@ def symbols() -> dict[str, Symbol]:
     """Returns every symbol of the index by name, in the order of the file."""
     found = {}
     for file in (SYMBOLS_FILE, *MORE_FILES):
-        for concept, entries in tomllib.loads(file.read_text(encoding="utf-8")).items():
+        for concept, entries in toml.loads(file.read_text(encoding="utf-8")).items():
             for key, entry in entries.items():
                 found[key.removesuffix(".*")] = _symbol(concept, key, entry)
     return found

@@ -14,12 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shared.tools import toml
 from shared.tools.child_process import TF115_PYTHON, run_module, tf115_environment
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 CALLS_FILE = Path(__file__).with_name("same_calls.toml")
 PARAMETERS_FILE = Path(__file__).with_name("same_calls.json")
@@ -45,7 +41,7 @@ class SameCall:
 @functools.cache
 def same_calls() -> dict[str, SameCall]:
     """Returns the functions by name, without `tf.`."""
-    table = tomllib.loads(CALLS_FILE.read_text(encoding="utf-8"))
+    table = toml.loads(CALLS_FILE.read_text(encoding="utf-8"))
     return {
         name: SameCall(
             entry["call"],

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shared.tools import toml
 from shared.tools.pitfalls.run_files import FOLDER
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 Value = float | bool | str | list[float]  # a text says what happened, such as an error
 CATALOGUE = Path(FOLDER)
@@ -95,12 +90,12 @@ def pitfalls() -> dict[str, Pitfall]:
         OSError: the folder of a pitfall has no text.toml.
         TypeError: a text lacks a key, or has an unknown one.
     """
-    order = tomllib.loads((CATALOGUE / "order.toml").read_text(encoding="utf-8"))
+    order = toml.loads((CATALOGUE / "order.toml").read_text(encoding="utf-8"))
     return {name: _read(name, subject) for subject, names in order.items() for name in names}
 
 
 def _read(name: str, subject: str) -> Pitfall:
-    text = tomllib.loads((CATALOGUE / name / "text.toml").read_text(encoding="utf-8"))
+    text = toml.loads((CATALOGUE / name / "text.toml").read_text(encoding="utf-8"))
     fields = {key: _field(value) for key, value in text.items()}
     return Pitfall(name, subject, **fields)
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import functools
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from shared.tools import toml
 
 _FILE = Path(__file__).with_name("behaviours.toml")
 
@@ -41,7 +37,7 @@ class Behaviour:
 @functools.cache
 def behaviours() -> dict[str, Behaviour]:
     """Returns every behaviour by name, in the order of the file."""
-    table = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+    table = toml.loads(_FILE.read_text(encoding="utf-8"))
     return {
         name: Behaviour(name, **{**entry, "pitfalls": tuple(entry["pitfalls"])})
         for name, entry in table.items()

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import collections
 import functools
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from shared.tools import toml
 
 if TYPE_CHECKING:
     from shared.tools.scan.project import Finding
@@ -70,7 +66,7 @@ def idioms_of(findings: Iterable[Finding]) -> list[Idiom]:
 
 @functools.cache
 def _table() -> dict[str, dict[str, str]]:
-    return tomllib.loads(_FILE.read_text(encoding="utf-8"))
+    return toml.loads(_FILE.read_text(encoding="utf-8"))
 
 
 @functools.cache

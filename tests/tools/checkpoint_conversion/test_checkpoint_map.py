@@ -14,8 +14,9 @@ from checkpoint_programs import FILES, TF1Program, TF2Program, map_of, tensors_o
 from large_models import large_are_slow
 from shared.errors import UsageError
 from shared.models import PAIRS
+from shared.tools import toml
 from shared.tools.checkpoint_conversion.contents import Variable, describe
-from shared.tools.checkpoint_conversion.conversion_map import KerasAdam, load_map, tomllib
+from shared.tools.checkpoint_conversion.conversion_map import KerasAdam, load_map
 from shared.tools.checkpoint_conversion.map_text import map_text
 from shared.tools.checkpoint_conversion.names import ENDING, LEAF, SAME, UNLIKE, agreement
 from shared.tools.checkpoint_conversion.object_based import escaped
@@ -261,7 +262,7 @@ def test_a_map_shows_doubts_and_what_is_alone(tmp_path: Path) -> None:
     names = {'quo"ted': np.zeros([2], F32), "alone": np.zeros([3], F32)}
     proposal = proposal_for(tmp_path, names, u=tf.Variable(tf.zeros([2])))
     text = map_text(proposal)
-    tables = tomllib.loads(text)
+    tables = toml.loads(text)
     assert tables["unsure"] == {'quo"ted': "u"}
     assert tables["ignore"] == {"tf1": [], "tf2": []}
     assert '  # "alone",  # float32 [3]' in text.splitlines()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import ast
 import dataclasses
 import json
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import forked_python
 from argument_defaults import argument_defaults
 from shared.tensorflow_loading import load_tensorflow
 from shared.tools.child_process import TF115_PYTHON, tf115_environment
@@ -252,3 +255,20 @@ def test_no_answer_tells_to_call_minimize_of_a_keras_optimizer() -> None:
     texts = [ROOT / "docs/guide/concepts/minimize.md", *(ROOT / "shared/tools").rglob("*.toml")]
     told = [path.name for path in texts if "tape=tape" in path.read_text(encoding="utf-8")]
     assert told == []
+
+
+# --- what the texts say of strategies ---
+
+
+def test_a_strategy_sums_gradients_after_clipping_and_metrics_add_up() -> None:
+    program = ROOT / "tests" / "helpers" / "strategy_of_two_replicas.py"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = forked_python.run([sys.executable, program], env=environment, check=True)
+    # Gradients of 1 and 3: their mean would be 2, and the clipped sum 0.5.
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "moved by": 4.0,
+        "moved by, clipped to 0.5": 1.0,
+        "metric": 2.0,
+    }
+    assert "sums them over the replicas" in symbols()["train.SyncReplicasOptimizer"].change
+    assert "then sums them" in symbols()["train.Optimizer.apply_gradients"].change
