@@ -65,6 +65,18 @@ def make_plan(
 
 
 class _Planner:
+    """Collects what is written into the target, tensor by tensor.
+
+    Attributes:
+        source: the checkpoint that is read.
+        template: one of the other form, whose tensors are to be written.
+        to_tf2: whether the target is a tf.train.Checkpoint's.
+        writes: by name of a tensor of the target, what makes it.
+        left_out: by name of a tensor of the source that is not carried over, the reason.
+        arranged: names of the source that a layout reads.
+        ignored: names of both sides that --ignore or the map leaves alone.
+    """
+
     def __init__(
         self, source: Contents, template: Contents, conversion_map: CrossingMap, options: Options
     ) -> None:
@@ -78,7 +90,7 @@ class _Planner:
         self.left_out: dict[str, str] = {}
         self.rate_used = False
         self.step_used = False
-        self.arranged: set[str] = set()  # names of the source that a layout reads
+        self.arranged: set[str] = set()
         self.ignored = self._ignored()
 
     def _ignored(self) -> set[str]:
@@ -123,6 +135,14 @@ class _Planner:
                 )
 
     def add(self, target: Variable, sources: Sequence[str], how: str, value: Callable) -> None:
+        """Adds a tensor of the target.
+
+        Args:
+            target: of the template; a hash table's takes the length of its source.
+            sources: names of the tensors of the source that `value` reads; none for a constant.
+            how: what is done with them, in words, for the report.
+            value: returns the array, of the target's shape and dtype; called when it is written.
+        """
         if sources and target.has_any_length():
             target = dataclasses.replace(target, shape=self.source.variables[sources[0]].shape)
         self.writes[target.name] = Write(target, tuple(sources), how, value)
@@ -158,9 +178,9 @@ class _Planner:
         add(one, other, constants=True)
         if not all(step.for_slots for step in steps):
             return  # slots are refused as without a partner
-        for kind in sorted({v.role.slot or "" for v in sides[0].with_role(roles.SLOT)}):
+        for slot_name in sorted({v.role.slot or "" for v in sides[0].with_role(roles.SLOT)}):
             slots, others = (
-                [v for name in listed for v in _slots(side, kind, name)]
+                [v for name in listed for v in _slots(side, slot_name, name)]
                 for side, listed in zip(sides, names, strict=True)
             )
             # Anything else than one slot for each tensor is left, and so refused.
@@ -410,9 +430,9 @@ class _Planner:
         return Plan(self.source, self.template, writes, self.left_out, notes)
 
 
-def _slots(contents: Contents, kind: str, owner: str) -> list[Variable]:
+def _slots(contents: Contents, slot_name: str, owner: str) -> list[Variable]:
     slots = contents.with_role(roles.SLOT)
-    return [v for v in slots if (v.role.slot, v.role.slot_of) == (kind, owner)]
+    return [v for v in slots if (v.role.slot, v.role.slot_of) == (slot_name, owner)]
 
 
 def _corrects_bias(slot: Variable) -> bool:

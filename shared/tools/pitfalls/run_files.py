@@ -18,9 +18,14 @@ FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "catalogue")
 
 
 def run(name: str, side: str) -> dict[str, Any]:
-    """Returns the `results` that FOLDER/NAME/SIDE.py leaves, as JSON can hold them.
+    """Returns the `results` that a file leaves: by quantity a bool, text, number or list of them.
 
-    Whatever the file raises is raised on.
+    Args:
+        name: of the pitfall, a folder of the catalogue.
+        side: "tf1", "naive" or "fixed", the name of the file.
+
+    Raises:
+        Exception: whatever the file raises.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Keras warns of is what some of them show
