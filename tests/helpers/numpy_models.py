@@ -160,9 +160,15 @@ NUMPY_MODELS = {
 
 
 def adam(
-    p: np.ndarray, gradient: np.ndarray, m: np.ndarray, v: np.ndarray, step: int, rate: float
+    p: np.ndarray,
+    gradient: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    step: int,
+    rate: float,
+    beta1: float = 0.9,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns parameter, m and v after update `step`, counted from 1 (Kingma and Ba 2015, 2.1)."""
-    m, v = m + 0.1 * (gradient - m), v + 0.001 * (gradient**2 - v)
-    corrected = rate * (1 - 0.999**step) ** 0.5 / (1 - 0.9**step)
+    m, v = m + (1 - beta1) * (gradient - m), v + 0.001 * (gradient**2 - v)
+    corrected = rate * (1 - 0.999**step) ** 0.5 / (1 - beta1**step)
     return p - corrected * m / (v**0.5 + 1e-8), m, v

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -142,6 +143,7 @@ def try_all(changes: Sequence[Change], jobs: int, folder: Path) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Tries the changes; returns 1 if no number notices one of them."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # ends what it started
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="changes whose line holds this text")
     parser.add_argument("--every", type=int, default=1, help="each N-th of them")

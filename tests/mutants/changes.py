@@ -20,15 +20,15 @@ class Change(NamedTuple):
     Attributes:
         label: what a person would call it.
         files: the files that are changed, alike; two where both twins are.
-        old: the text that stands once in each of the files.
-        new: what is put in its place.
+        old: the text that stands once in each of the files, or in each its own.
+        new: what is put in its place, likewise.
         tests: what should notice it by a number: arguments of pytest.
     """
 
     label: str
     files: tuple[str, ...]
-    old: str
-    new: str
+    old: str | tuple[str, ...]
+    new: str | tuple[str, ...]
     tests: tuple[str, ...]
 
     @property
@@ -42,7 +42,8 @@ def all_changes() -> list[Change]:
     """Returns every change of the table, one for each file, and one for both twins if it says so.
 
     A [[change]] lists `models`, for which it is made in the files of both styles or of `style`, or
-    `files`. `both_twins` makes it once, in both styles at the same time.
+    `files`. `both_twins` makes it once, in both styles at the same time; where the twins say the
+    same in other words, `old` and `new` are tables with the text of each style.
     """
     table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
     return [change for entry in table["change"] for change in _changes_of(entry, table["tests"])]
@@ -50,10 +51,14 @@ def all_changes() -> list[Change]:
 
 def _changes_of(entry: dict, tests: dict[str, list[str]]) -> Iterator[Change]:
     def change(files: tuple[str, ...], arguments: list[str]) -> Change:
-        return Change(entry["label"], files, entry["old"], entry["new"], tuple(arguments))
+        old, new = (
+            tuple(text[Path(file).parts[0]] for file in files) if isinstance(text, dict) else text
+            for text in (entry["old"], entry["new"])
+        )
+        return Change(entry["label"], files, old, new, tuple(arguments))
 
     for model in entry.get("models", []):
-        arguments = [*tests["model"], "-k", model]
+        arguments = entry.get("tests") or [*tests["model"], "-k", model]
         twins = tuple(f"{style}/{model}.py" for style in STYLES)
         if entry.get("both_twins"):
             yield change(twins, arguments)
@@ -72,6 +77,8 @@ def changed_text(change: Change, file: str, root: Path = ROOT) -> str:
         ValueError: what is to be changed does not stand there once.
     """
     text = (root / file).read_text(encoding="utf-8")
-    if text.count(change.old) != 1 or change.old == change.new:
-        raise ValueError(f"{file}: expected {change.old!r} once, found {text.count(change.old)}")
-    return text.replace(change.old, change.new)
+    place = change.files.index(file)
+    old, new = (each if isinstance(each, str) else each[place] for each in (change.old, change.new))
+    if text.count(old) != 1 or old == new:
+        raise ValueError(f"{file}: expected {old!r} once, found {text.count(old)}")
+    return text.replace(old, new)
