@@ -14,6 +14,8 @@ import sys
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from shared.program.command_line import exit_code_of
+
 SERIES = [1.0, 2.0, 8.0, -1.0, 0.0, 5.5, 6.0, 13.0]
 SPIKE = 5.0  # a rise by more than this
 
@@ -267,4 +269,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code_of(main))

@@ -17,6 +17,8 @@ import tempfile
 import numpy as np
 import tensorflow as tf
 
+from shared.program.command_line import exit_code_of
+
 EXAMPLES, BATCH, EPOCHS, SEED = 23, 5, 2, 7
 
 # ---- RECORDS ---------------------------------------------------------------------------------
@@ -125,4 +127,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code_of(main))

@@ -1,4 +1,4 @@
-"""What a command does when its output cannot be written: nobody reads it, or the disk is full."""
+"""What a command does when its output cannot be written, or when a signal asks it to end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 import sys
 from typing import Callable
 
+from shared.program.ending import exit_on_signals
 from shared.standard_streams import discard, open_missing_streams
 
 _CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
@@ -17,12 +18,14 @@ def run_until_closed(command: Callable[[], int]) -> int:
 
     When the reader of its output has closed the pipe, as `head` does, the command ends without a
     traceback and with the code that the shell gives a program which SIGPIPE ended, 141. When the
-    output goes to a full disk, it ends with one line and the code 2.
+    output goes to a full disk, it ends with one line and the code 2. When a signal ends it, its
+    temporary files go, and the processes that it started: see `exit_on_signals`.
     """
     open_missing_streams()
     try:
         try:
-            return command()
+            with exit_on_signals():
+                return command()
         finally:
             sys.stdout.flush()  # here, not at the interpreter's end, where nothing can be caught
     except BrokenPipeError:

@@ -141,14 +141,16 @@ class StopRequest:
 
 @contextlib.contextmanager
 def stop_signals() -> Iterator[StopRequest]:
-    """Turns Ctrl-C and SIGTERM into a request, so that no step is cut in half.
+    """Turns Ctrl-C, SIGTERM and SIGHUP into a request, so that no step is cut in half.
 
     The training loop asks `received` between two calls and saves; a second Ctrl-C stops at once.
+    Under `nohup`, where SIGHUP is ignored, it stays so.
     """
     request = StopRequest()
     before = {
         number: signal.signal(number, request._receive)
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
     }
     try:
         yield request

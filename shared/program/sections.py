@@ -10,6 +10,7 @@ from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
+from shared.checkpoints import check_folder
 from shared.errors import CheckpointError, UsageError
 from shared.program.command_line import exit_code_of
 
@@ -46,9 +47,14 @@ def _print_all(
     trained = flags.get("trained")
     if trained and not os.path.exists(trained + ".index"):
         raise UsageError(f"--trained: expected a checkpoint, found none at {trained}")
+    folder = flags.pop("old")
+    if "trained" in flags:  # it writes the old files
+        check_folder(folder, "--old")
     try:
-        path = old_model(flags.pop("old"), **flags)
-    except (OSError, ValueError) as error:  # a ValueError of TensorFlow: names, shapes
+        path = old_model(folder, **flags)
+    except OSError as error:
+        raise UsageError(f"--old {folder}: {error}") from error
+    except ValueError as error:  # of TensorFlow: names, shapes
         raise UsageError(str(error)) from error
     _print(sections, path)
 

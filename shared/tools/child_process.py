@@ -6,11 +6,11 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 from shared.errors import SuiteError
+from shared.program.ending import ended_with_this, exit_on_signals
 
 ROOT = Path(__file__).resolve().parents[2]
 TF115_PYTHON = ROOT / ".venv-tf115" / "bin" / "python"
@@ -26,31 +26,13 @@ def tf115_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in left_out}
 
 
-@contextlib.contextmanager
-def exit_on_sigterm() -> Iterator[None]:
-    """Lets SIGTERM end the process as an exception does: what is open is closed and removed."""
-
-    def leave(number: int, frame: Any) -> None:
-        sys.exit(128 + number)
-
-    try:
-        before = signal.signal(signal.SIGTERM, leave)
-    except ValueError:  # not in the main thread, which alone gets signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def run_group(command: Sequence[str], **settings: Any) -> subprocess.CompletedProcess[Any]:
     """Runs a command as `subprocess.run` does, and ends whatever it has started when this ends.
 
-    The command has a process group of its own, to which all that it starts belongs. Ctrl-C and
-    SIGTERM to this process end the group.
+    The command has a process group of its own, to which all that it starts belongs. A signal that
+    ends this process ends the group.
     """
-    with exit_on_sigterm():
+    with exit_on_signals():
         process = subprocess.Popen(command, start_new_session=True, **settings)
         try:
             output, errors = process.communicate()
@@ -80,17 +62,22 @@ def run_module(
 ) -> str:
     """Runs `python -m module` in the suite's folder; returns what it printed.
 
+    It ends with this process, in whichever thread this is called.
+
     Raises:
         SuiteError: the process failed; the message names what was `expected` and its last line.
     """
-    process = subprocess.run(
+    process = subprocess.Popen(
         [python, "-m", module, *arguments],
         cwd=ROOT,
         env=environment,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
+    with ended_with_this(process):
+        output, errors = process.communicate()
     if process.returncode != 0:
-        last_line = (process.stderr.strip() or "no message").splitlines()[-1]
+        last_line = (errors.strip() or "no message").splitlines()[-1]
         raise SuiteError(f"{python}: expected {expected}, found: {last_line}")
-    return process.stdout
+    return output

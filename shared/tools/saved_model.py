@@ -9,7 +9,7 @@ from pathlib import Path
 
 from shared.checkpoints import check_folder
 from shared.errors import UsageError
-from shared.tools.child_process import exit_on_sigterm
+from shared.program.ending import exit_on_signals
 from shared.tools.whole_folder import put_back, whole_folder
 
 _FILE = "saved_model.pb"  # what makes a folder a SavedModel, of either style
@@ -88,7 +88,7 @@ def writing(out: Path) -> Iterator[Path]:
     from tensorflow.errors import OpError
 
     try:
-        with exit_on_sigterm(), whole_folder(out) as folder:
+        with exit_on_signals(), whole_folder(out) as folder:
             yield folder
     except (OSError, OpError) as error:
         reason = " ".join(str(error).split())[:200]

@@ -126,10 +126,11 @@ def test_a_second_name_that_cannot_be_given_gives_the_first_back(
 # What a command does that starts others: a child that starts a grandchild.
 STARTS = """
 import sys
-from shared.tools.child_process import exit_on_sigterm, run_group
+from shared.program.ending import exit_on_signals
+from shared.tools.child_process import run_group
 from shared.tools.whole_folder import whole_folder
 from pathlib import Path
-with exit_on_sigterm(), whole_folder(Path(sys.argv[1])) as new:
+with exit_on_signals(), whole_folder(Path(sys.argv[1])) as new:
     run_group(["bash", "-c", "sleep 1000 & echo $! > " + sys.argv[2] + "; wait"])
 """
 

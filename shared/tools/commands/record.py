@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from shared.errors import UsageError
 from shared.program.display import shown
+from shared.program.ending import end
 from shared.tools.child_process import tf115_environment
 from shared.tools.record.command import add_options
 from shared.tools.record.one_file import source
@@ -56,12 +59,22 @@ def execute(arguments: argparse.Namespace) -> int:
         command = [program[0], *words.flags, str(recorder), *options, *words.program]
         before = _changed(arguments.out)
         try:
-            code = subprocess.call(command, env=_environment())
+            code = _call(command)
         except OSError as error:
             raise UsageError(f"{program[0]}: expected a Python, found: {error.strerror}") from error
     if _changed(arguments.out) not in (None, before):
         _report(arguments.out)
     return code
+
+
+def _call(command: Sequence[str]) -> int:
+    """Runs a program; when this is stopped, as by Ctrl-C, lets the program complete its trace."""
+    process = subprocess.Popen(command, env=_environment())
+    try:
+        return process.wait()
+    except BaseException:
+        end(process, signal.SIGINT)
+        raise
 
 
 def _changed(path: str) -> tuple[int, int] | None:
