@@ -38,6 +38,19 @@ def check_file(path: Path, flag: str) -> None:
         raise _refusal(flag, path, error) from error
 
 
+def check_outputs(arguments: Any, *names: str) -> None:
+    """Raises UsageError, as `check_file` does, when the file of a flag could not be written.
+
+    Args:
+        arguments: what `argparse` returned; None and `-`, standard output, are no files.
+        names: of its attributes, such as "write_map" for --write-map.
+    """
+    for name in names:
+        path = getattr(arguments, name)
+        if path not in (None, "-"):
+            check_file(Path(path), "--" + name.replace("_", "-"))
+
+
 def write_whole(path: Path, write: Callable[[Path], object], flag: str) -> None:
     """Lets `write` make a file, which then takes the name `path`, or goes where `path` leads.
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from shared.atomic_files import write_text
+from shared.atomic_files import check_file, check_outputs, write_text
 from shared.errors import TraceError, UsageError
 from shared.program.display import shown
 
@@ -101,15 +101,26 @@ def execute(arguments: argparse.Namespace) -> int:
         value = getattr(arguments, flag)
         if value < (flag == "steps"):
             raise UsageError(f"--{flag}: expected a number of runs or steps, found {value}")
+    check_outputs(arguments, "json", "write_map")  # before the programs run, which may take long
     with tempfile.TemporaryDirectory(prefix="pairs-check-") as temporary:
-        folder = Path(arguments.keep or temporary)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = _made(arguments.keep) if arguments.keep else Path(temporary)
         try:
             outcome = _check(arguments, folder)
         except TraceFileError as error:
             raise TraceError(str(error)) from error
     _show(outcome, arguments)
     return outcome.exit_code
+
+
+def _made(keep: str) -> Path:
+    """Makes the folder of --keep, if it is not there."""
+    folder = Path(keep)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--keep {keep}: expected a folder, found: {error.strerror}") from error
+    check_file(folder / "old.npz", "--keep")
+    return folder
 
 
 def _check(arguments: argparse.Namespace, folder: Path) -> Outcome:

@@ -9,7 +9,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.atomic_files import write_text, write_whole
+from shared.atomic_files import check_outputs, write_text, write_whole
 from shared.errors import TraceError, UsageError
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
     criterion, stages = _criterion(arguments), _stages(arguments.stages)
     _check_picture(arguments.plot)
+    check_outputs(arguments, "json", "plot")
     try:
         with read_trace(arguments.a) as a, read_trace(arguments.b) as b:
             comparison = compare(a, b, criterion, stages, arguments.ignore, arguments.common_steps)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from shared.atomic_files import write_text
 from shared.errors import UsageError
 from shared.program.display import shown
 from shared.program.ending import end
@@ -43,10 +44,7 @@ def add_parser(subparsers: Any) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Runs the sub-command; returns the program's exit code."""
     if arguments.write:
-        try:
-            Path(arguments.write).write_text(source(), encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"--write {arguments.write}: {error.strerror}") from error
+        write_text(Path(arguments.write), source(), "--write")
         return 0
     program = [word for i, word in enumerate(arguments.program) if i or word != "--"]
     if len(program) < 2:

@@ -56,12 +56,14 @@ def execute(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: the path or a flag cannot be used.
     """
+    from shared.atomic_files import check_outputs
     from shared.tools.scan import baseline, upgrade
     from shared.tools.scan.formats import pieces
 
     kinds = _kinds(arguments.fail_on)
     if arguments.jobs is not None and arguments.jobs < 1:
         raise UsageError(f"--jobs: expected 1 or more, found {arguments.jobs}")
+    check_outputs(arguments, "out", "write_baseline")  # before a large tree is read, not after it
     known = baseline.read(Path(arguments.baseline)) if arguments.baseline else frozenset()
     found = _scan(arguments)
     if arguments.write_baseline:
