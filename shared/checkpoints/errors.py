@@ -27,6 +27,11 @@ def check_folder(directory: str, flag: str = "--checkpoint-dir") -> None:
             f"{flag} {directory}: expected a name without * ? [ or \\, which TensorFlow takes for "
             f"a pattern when it restores, found {pattern.group()}"
         )
+    if not is_utf8(directory):
+        raise CheckpointError(
+            f"{flag} {directory}: expected a name in UTF-8, without which TensorFlow cannot write, "
+            "found bytes that are none"
+        )
     existing = os.path.abspath(directory)
     while not os.path.lexists(existing):
         existing = os.path.dirname(existing)
@@ -39,6 +44,15 @@ def check_folder(directory: str, flag: str = "--checkpoint-dir") -> None:
     raise CheckpointError(
         f"{flag} {directory}: expected a folder to write in, found {found}: {existing}"
     )
+
+
+def is_utf8(path: str) -> bool:
+    """Returns whether TensorFlow can read and write a path: names on a disk may be any bytes."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

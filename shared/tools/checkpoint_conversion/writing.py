@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from shared.checkpoints.errors import is_utf8
 from shared.checkpoints.files import STATE, sync
 from shared.errors import CheckpointError, UsageError
 from shared.tools.checkpoint_conversion import installing
@@ -63,6 +64,11 @@ def require_free(prefix: str, source: Contents, force: bool) -> None:
         raise CheckpointError(
             f"{shown(prefix)}: expected a path without [, *, ? and \\, which TensorFlow takes for "
             "a pattern when it restores; found one"
+        )
+    if not is_utf8(prefix):
+        raise CheckpointError(
+            f"{shown(prefix)}: expected a path in UTF-8, without which TensorFlow cannot write; "
+            "found bytes that are none"
         )
     if _same(prefix, source.prefix):
         raise CheckpointError(
