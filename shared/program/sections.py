@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import inspect
 import os
 import tempfile
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from shared.checkpoints import check_folder
+from shared.checkpoints.errors import reason_of
 from shared.errors import CheckpointError, UsageError
 from shared.program.command_line import exit_code_of
 
@@ -51,9 +53,8 @@ def _print_all(
     if "trained" in flags:  # it writes the old files
         check_folder(folder, "--old")
     try:
-        path = old_model(folder, **flags)
-    except OSError as error:
-        raise UsageError(f"--old {folder}: {error}") from error
+        with _full_disks(f"--old {folder}"):
+            path = old_model(folder, **flags)
     except ValueError as error:  # of TensorFlow: names, shapes
         raise UsageError(str(error)) from error
     _print(sections, path)
@@ -71,6 +72,18 @@ def _print(sections: Sequence[Callable[[str], Results]], path: str) -> None:
         print(section.__name__.replace("_", " "))
         for name, values in results.items():
             print(f"  {name:<15} {values.shape!s:<18} {_in_short(name, values)}")
+
+
+@contextlib.contextmanager
+def _full_disks(what: str) -> Iterator[None]:
+    """Turns an error of Python's or of TensorFlow's that a disk is full, say, into one line."""
+    try:
+        yield
+    except Exception as error:
+        # By its name: TensorFlow is not imported here.
+        if not isinstance(error, OSError) and type(error).__name__ != "ResourceExhaustedError":
+            raise
+        raise UsageError(f"{what}: cannot be written: {reason_of(error)}") from error
 
 
 def _is_of_files(error: Exception) -> bool:
@@ -122,7 +135,9 @@ def _train(sections: Sequence[tuple[Training, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for train, last_step in sections:
             print(f"{train.__name__} until step {last_step}", flush=True)
-            _show(train(os.path.join(folder, train.__name__), last_step))
+            with _full_disks(f"temporary folder {folder}"):
+                found = train(os.path.join(folder, train.__name__), last_step)
+            _show(found)
 
 
 def _show(found: Mapping[str, Any]) -> None:

@@ -52,7 +52,7 @@ def execute(arguments: argparse.Namespace) -> int:
     words = read(program[1:], "--")
     with tempfile.TemporaryDirectory() as folder:
         recorder = Path(folder, "record_tf1.py")
-        recorder.write_text(source(), encoding="utf-8")
+        write_text(recorder, source(), "temporary file")
         options = [*_options(arguments), arguments.out]
         command = [program[0], *words.flags, str(recorder), *options, *words.program]
         before = _changed(arguments.out)
