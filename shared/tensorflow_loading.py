@@ -15,8 +15,9 @@ import os
 import subprocess
 import sys
 import warnings
-from typing import Any, Iterator
+from typing import Any, Iterable, Iterator
 
+from shared.garbage_collection import no_garbage_collection
 from shared.standard_streams import open_missing_streams
 
 # 0 shows all, 1 hides INFO, 2 hides WARNING too, 3 would hide errors. Read once, on loading.
@@ -62,6 +63,24 @@ def _stderr_filtered() -> Iterator[None]:
         os.close(kept)
         process.stdin.close()
         process.wait()
+
+
+# TensorFlow and Keras import these while they load, where they are installed, for what nothing here
+# uses: converting JAX to TensorFlow Lite, drawing galleries, SciPy's sparse matrices in old loops.
+# Without them, and without collecting garbage, loading takes two thirds of the time.
+_NOT_NEEDED = ("jax", "matplotlib", "scipy")
+
+
+@contextlib.contextmanager
+def _left_out(names: Iterable[str]) -> Iterator[None]:
+    """Lets imports fail as if the packages were not installed; afterwards they are importable."""
+    hidden: Any = {name: None for name in names if name not in sys.modules}
+    sys.modules.update(hidden)
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 # What Keras computes with; a file in the home folder may say otherwise, for all programs.
@@ -114,7 +133,7 @@ def load_tensorflow() -> None:
         print("note: " + line, file=sys.stderr)
     if "tensorflow" in sys.modules:
         return
-    with _stderr_filtered():
+    with _stderr_filtered(), _left_out(_NOT_NEEDED), no_garbage_collection():
         import tensorflow as tf
 
         tf.config.experimental.list_physical_devices()

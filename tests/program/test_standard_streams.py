@@ -1,4 +1,4 @@
-"""Commands whose output cannot be written, or that were started without one; Keras's settings."""
+"""Output that cannot be written, streams that are missing, Keras's settings, and loading."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import forked_python
 from shared.program.display import one_line
 from shared.tensorflow_loading import pin_keras
 
@@ -60,3 +61,19 @@ def test_another_backend_and_other_settings_are_named_and_not_used(
 
 def test_a_message_stays_one_line() -> None:
     assert one_line("a\nb\x1b[31m") == "a b\\x1b[31m"
+
+
+LEFT_OUT = """
+import sys
+import shared.tensorflow_loading
+names = ("jax", "matplotlib", "scipy")
+print([name for name in names if name in sys.modules])
+import matplotlib.pyplot, scipy.sparse, keras
+print(keras.Model.__name__, matplotlib.pyplot.Figure.__name__, scipy.sparse.eye(2).nnz)
+"""
+
+
+def test_tensorflow_loads_without_what_nothing_here_uses() -> None:
+    # Each import of TensorFlow would take half as long again, that of each script among them.
+    done = forked_python.run([sys.executable, "-c", LEFT_OUT], check=True)
+    assert done.stdout == "[]\nModel Figure 2\n"
