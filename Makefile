@@ -6,6 +6,8 @@
 
 # tests/helpers/distribution.py says what a worker gets, and in which order.
 DISTRIBUTION := --no-loadscope-reorder
+# Where it is set, each process would compile the tests anew: ten seconds of each worker.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

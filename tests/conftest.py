@@ -30,10 +30,12 @@ def pytest_collection_finish() -> None:
     """Leaves out of garbage collection what is here for good: TensorFlow, Keras and the tests.
 
     Each graph that a test makes and drops has the collector look at all objects now and then, a
-    second each time; at those of the tests alone it looks in a third of that.
+    second each time; at those of the tests alone it looks in a third of that. A graph is tens of
+    thousands of objects, which stay together until the end: to look at them each 700 is in vain.
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000)
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
