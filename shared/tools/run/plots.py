@@ -88,26 +88,30 @@ def plot_images(
     columns = min(10, len(predicted))
     size = 8 if max(map(len, truths)) < 3 else 6
     rows = -(-len(predicted) // columns)
-    figure, grid = plt.subplots(
-        rows, columns, figsize=(7, 0.95 * rows + 0.5), layout="constrained", squeeze=False
-    )
-    for unused in grid.flat[len(predicted) :]:
-        unused.set_visible(False)
-    for index, axes in enumerate(grid.flat[: len(predicted)]):
-        right = predicted[index] == truths[index]
-        axes.imshow(images[index].reshape(28, 28), cmap="gray_r")
-        text = predicted[index] if right else f"{predicted[index]}, is {truths[index]}"
-        weight = "normal" if right else "bold"
-        axes.set_title(
+    # All in one system of axes: Matplotlib takes five times as long for one around each image.
+    figure, axes = plt.subplots(figsize=(7, 0.95 * rows + 0.5), layout="constrained")
+    for index, (found, truth) in enumerate(zip(predicted, truths, strict=True)):
+        left, top = index % columns * 1.12, index // columns * 1.55
+        color = GREEN if found == truth else ORANGE
+        frame = GREY if found == truth else ORANGE
+        text = found if found == truth else f"{found}, is {truth}"
+        axes.imshow(
+            images[index].reshape(28, 28), cmap="gray_r", extent=(left, left + 1, top + 1, top)
+        )
+        width = 0.5 if found == truth else 2.5
+        axes.add_patch(plt.Rectangle((left, top), 1, 1, fill=False, color=frame, linewidth=width))
+        axes.text(
+            left + 0.5,
+            top - 0.05,
             textwrap.fill(text, 12),
             fontsize=size,
-            pad=2,
-            color=GREEN if right else ORANGE,
-            weight=weight,
+            color=color,
+            weight="normal" if found == truth else "bold",
+            horizontalalignment="center",
+            verticalalignment="bottom",
         )
-        axes.set(xticks=[], yticks=[])
-        for spine in axes.spines.values():
-            spine.set(color=GREY if right else ORANGE, linewidth=0.5 if right else 2.5)
+    axes.set(xlim=(-0.05, columns * 1.12 - 0.07), ylim=(rows * 1.55 - 0.5, -0.4))
+    axes.set_axis_off()
     figure.suptitle(title, fontsize=10)
     _save(figure, path)
 
