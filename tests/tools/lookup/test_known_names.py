@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import forked_python
 from shared.tensorflow_loading import load_tensorflow
 from shared.tools.child_process import tf115_environment
 from shared.tools.lookup import known_names, legacy_keras
@@ -29,14 +30,8 @@ def kind(name: str) -> str:
 
 @pytest.mark.tf115
 def test_the_list_is_what_walking_tensorflow_115_finds() -> None:
-    done = subprocess.run(
-        [str(require_tf115()), "-m", "shared.tools.lookup.walk"],
-        cwd=ROOT,
-        env=tf115_environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    command = [require_tf115(), "-m", "shared.tools.lookup.walk"]
+    done = forked_python.run(command, env=tf115_environment(), check=True)
     assert json.loads(done.stdout) == json.loads(known_names.NAMES_FILE.read_text())
 
 

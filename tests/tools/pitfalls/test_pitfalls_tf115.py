@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from forked_children import children_in_forks
 from pitfall_pins import pins_of
 from shared.errors import SuiteError
 from shared.tools.pitfalls.measuring import measure, measure_tf115
@@ -24,7 +25,8 @@ PITFALLS = pitfalls()
 
 @pytest.fixture(scope="module")
 def measured() -> dict[str, Measured]:
-    return measure_tf115(list(PITFALLS), require_tf115())
+    with children_in_forks():
+        return measure_tf115(list(PITFALLS), require_tf115())
 
 
 @pytest.mark.tf115
