@@ -53,6 +53,9 @@ SETTINGS: dict[str, dict[str, float]] = {
 TOLERANCES = {"residual_network": 1e-2}
 
 
+UNROLLED_LOOPS = ("many-steps-xla-unrolled", "jax-scan-unrolled")
+
+
 @pytest.fixture(scope="module")
 def processes() -> Iterator[Processes]:
     with Processes() as opened:
@@ -93,6 +96,8 @@ def test_every_runtime_ends_at_the_sessions_variables(model: str, processes: Pro
     for runtime in RUNTIMES:
         if why_not(runtime) or (runtime.optimizer == "tf1" and not has_optimizers(workload.pair)):
             continue
+        if model == "relu_regression" and runtime.name in UNROLLED_LOOPS:
+            continue  # a third of the test's time is to compile them: the test of them has a line
         found = difference(reference, trained(processes, runtime, workload))
         is_other_adam = runtime.name == "torch" and model == "mlp"
         limit = PYTORCH_ADAM_TOLERANCE if is_other_adam else TOLERANCE
@@ -112,7 +117,7 @@ def test_a_runtime_that_makes_one_step_less_is_caught(processes: Processes) -> N
 def test_unrolled_loops_leave_no_step_out(processes: Processes) -> None:
     workload = make_workload("linear_regression", batch=20, steps=2 * UNROLLED + 3)
     reference = trained(processes, runtime_named(REFERENCE), workload)
-    for runtime in map(runtime_named, ("many-steps-xla-unrolled", "jax-scan-unrolled")):
+    for runtime in map(runtime_named, UNROLLED_LOOPS):
         if why_not(runtime) is None:
             found = difference(reference, trained(processes, runtime, workload))
             assert found < TOLERANCE, f"{runtime.label}: {found}"
