@@ -221,6 +221,49 @@ def test_dtypes_and_shapes_come_back(dtype: str, shape: tuple[int, ...], tmp_pat
     assert kept.dtype == array.dtype and kept.shape == shape and np.array_equal(kept, array)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int64", "bool"])
+@pytest.mark.parametrize("size", [1, 3, 9000])  # more than a part of which the norm is summed
+def test_several_steps_at_once_leave_the_same_trace(dtype: str, size: int, tmp_path: Path) -> None:
+    pytest.importorskip("ml_dtypes")  # gives NumPy bfloat16
+    rows = np.random.RandomState(0).normal(size=(20, size)).astype(dtype)
+    scalars = np.arange(20, dtype=dtype if dtype != "bool" else "int8") / np.ones((), "int8")
+    large = np.zeros((20, trace_module._LARGE // 64), F) + np.arange(20, dtype=F)[:, np.newaxis]
+    stacked = {"batch": {"x": rows}, "logits": {"one": rows, "two": large}, "slots": {"s": scalars}}
+    options: dict[str, Any] = {"every": 4, "steps": [1, 7]}
+    with TraceRecorder(tmp_path / "a.npz", **options) as recorder:
+        recorder.record_initial({"v": rows[0]})
+        for step in range(1, 21):
+            of_step = {
+                stage: {name: value[step - 1] for name, value in tensors.items()}
+                for stage, tensors in stacked.items()
+            }
+            recorder.record(step, F(step), variables={"v": rows[-step]}, **of_step)
+    with TraceRecorder(tmp_path / "b.npz", **options) as recorder:
+        recorder.record_initial({"v": rows[0]})
+        for steps in (range(1, 2), range(2, 12), range(12, 21)):
+            part = {
+                stage: {name: value[steps[0] - 1 : steps[-1]] for name, value in tensors.items()}
+                for stage, tensors in stacked.items()
+            }
+            last = rows[::-1][steps[0] - 1 : steps[-1]]
+            recorder.record_steps(steps, F(steps), variables={"v": last}, **part)
+    a, b = (dict(np.load(tmp_path / name)) for name in ("a.npz", "b.npz"))
+    assert a.keys() == b.keys()
+    for name in a:
+        assert a[name].tobytes() == b[name].tobytes(), name
+
+
+def test_several_steps_at_once_are_refused_as_one_is(tmp_path: Path) -> None:
+    with TraceRecorder(tmp_path / "a.npz") as recorder:
+        recorder.record_steps([1, 2], np.zeros(2, F), variables={"x": np.zeros((2, 3), F)})
+        with pytest.raises(TraceFileError, match="step 2 comes after step 2"):
+            recorder.record_steps([2, 3], np.zeros(2, F))
+        with pytest.raises(TraceFileError, match=r"x at step 3 is float64 \[3\], but was float32"):
+            recorder.record_steps([3, 4], np.zeros(2, F), variables={"x": np.zeros((2, 3))})
+        with pytest.raises(TraceFileError, match="steps must increase"):
+            recorder.record_steps([6, 5], np.zeros(2, F))
+
+
 def test_bfloat16_is_kept_as_bits(tmp_path: Path) -> None:
     ml_dtypes = pytest.importorskip("ml_dtypes")
     array = np.array([[1, -2.5], [3, 0.1]], ml_dtypes.bfloat16)

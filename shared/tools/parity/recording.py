@@ -109,20 +109,19 @@ def _record_steps(
     losses: np.ndarray,
     seen: Seen,
 ) -> None:
-    for position, step in enumerate(steps):
-        now = {
-            stage: {name: values[position] for name, values in tensors.items()}
-            for stage, tensors in seen.items()
-        }
-        recorder.record(
-            step + 1,
-            losses[position],
-            batch=one_step(fed, position),
-            logits=now["logits"]["logits"],
-            gradients=now["gradient"],
-            slots=now["slot"],
-            variables=now["variable"],
-        )
+    stacked = {
+        stage: {name: np.asarray(values) for name, values in tensors.items()}
+        for stage, tensors in seen.items()
+    }
+    recorder.record_steps(
+        [step + 1 for step in steps],
+        losses,
+        batch=fed,
+        logits=stacked["logits"]["logits"],
+        gradients=stacked["gradient"],
+        slots=stacked["slot"],
+        variables=stacked["variable"],
+    )
 
 
 def record_unwatched(run: Run, batches: Batches, steps: int, path: str) -> None:
