@@ -1,8 +1,8 @@
 """Lets the suite's own tools start the programs that they record or compare with as forks.
 
-`pairs check` starts a program up to ten times, `pairs parity` starts TensorFlow 1.15 for each
-model, and each process imports TensorFlow first: that took most of the time of their tests. What
-such a process is started with and how it fails is tested without this, by processes of their own.
+`pairs check` starts a program up to ten times, and each process imports TensorFlow first: that took
+most of the time of its tests. What such a process is started with and how it fails is tested
+without this, by processes of their own.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,21 +113,31 @@ def _runtimes(names: list[str] | None) -> list[str]:
 
 
 def _measure(pairs: list[Pair], runtimes: list[str], steps: int | None) -> list[Row]:
+    """Measures the rows, shows those of each model, and returns them model by model."""
     from rich.console import Console
 
+    from shared.tools.child_process import exit_on_sigterm
     from shared.tools.parity import report
-    from shared.tools.parity.matrix import REFERENCE, measure
+    from shared.tools.parity.matrix import REFERENCE
+    from shared.tools.parity.measuring import measure
 
     console = Console(width=min(Console().width, 80))
-    measured: list[Row] = []
+    measured: dict[str, list[Row]] = {pair.name: [] for pair in pairs}
     with (
+        exit_on_sigterm(),
         tempfile.TemporaryDirectory(prefix="parity-") as folder,
-        console.status(f"{pairs[0].name} against {REFERENCE}") as status,
+        contextlib.closing(measure(pairs, runtimes, steps, Path(folder))) as rows,
+        console.status(f"{', '.join(measured)} against {REFERENCE}") as status,
     ):
-        for row in measure(pairs, runtimes, steps, Path(folder)):
-            measured.append(row)
-            status.update(f"{row.model}: {row.candidate} done")
-            of_model = [found for found in measured if found.model == row.model]
+        for row in rows:
+            of_model = measured[row.model]
+            of_model.append(row)
+            status.update(f"{row.model}: {row.candidate} done{_left(measured, runtimes)}")
             if len(of_model) == len(runtimes):
                 report.show(of_model, console)
-    return measured
+    return [row for of_model in measured.values() for row in of_model]
+
+
+def _left(measured: dict[str, list[Row]], runtimes: list[str]) -> str:
+    names = [name for name, rows in measured.items() if len(rows) < len(runtimes)]
+    return f"; left: {', '.join(names)}" if len(measured) > 1 else ""

@@ -1,12 +1,9 @@
-"""The matrix of parity: a row for each model and runtime, measured by comparing traces."""
+"""The matrix of parity: a row for each model and runtime, from the comparison of two traces."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from shared.models import Pair
@@ -14,10 +11,9 @@ from shared.tools.compare.distances import relative_l2
 from shared.tools.compare.result import NOT_COMPARABLE, Comparison
 from shared.tools.compare.tensor_checks import common_records
 from shared.tools.compare.traces import compare
-from shared.tools.parity.bounds import BITWISE, bound_of
-from shared.tools.parity.other_processes import RECORD_ELSEWHERE, WHY_NOT_ELSEWHERE
-from shared.tools.parity.recording import Run, batches_of, record, record_unwatched
-from shared.trace_recorder import STAGES, Trace, read_trace
+from shared.tools.parity.bounds import bound_of
+from shared.tools.parity.other_processes import ELSEWHERE
+from shared.trace_recorder import STAGES, Trace
 
 REFERENCE = "compat.v1 Session"
 # Keyed by the name of `--runtime`, in the order of the matrix.
@@ -78,38 +74,6 @@ class Row:
         }
 
 
-def measure(
-    pairs: Sequence[Pair], runtimes: Sequence[str], steps: int | None, folder: Path
-) -> Iterator[Row]:
-    """Measures models; yields a row for each model and runtime, model by model.
-
-    What needs a process of its own runs beside the rest.
-
-    Args:
-        pairs: the models.
-        runtimes: keys of `RUNTIMES`.
-        steps: how many to train; None for the default of each model.
-        folder: where traces are written and removed again; the CNN's take 150 MB each.
-
-    Raises:
-        SuiteError: a process of TensorFlow 1.15 or of the GPU failed.
-        TraceFileError: a trace cannot be written.
-    """
-    with ThreadPoolExecutor(1) as other_processes:
-        elsewhere: dict[Path, Future[None]] = {}
-        try:
-            for pair in pairs:
-                for runtime in RECORD_ELSEWHERE.keys() & set(runtimes):
-                    if not _why_not(runtime, pair):
-                        run, path = RECORD_ELSEWHERE[runtime], _path(folder, pair, runtime)
-                        arguments = pair.name, steps_of(pair, runtime, steps), str(path)
-                        elsewhere[path] = other_processes.submit(run, *arguments)
-            for pair in pairs:
-                yield from _rows_of(pair, runtimes, steps, folder, elsewhere)
-        finally:
-            other_processes.shutdown(cancel_futures=True)
-
-
 def steps_of(pair: Pair, runtime: str, asked: int | None = None) -> int:
     """How many steps a model is trained under a runtime; `asked` in place of its default."""
     is_bounded = bound_of(runtime, pair).limit > 0
@@ -127,70 +91,11 @@ def candidate_of(runtime: str, pair: Pair) -> str:
     return RUNTIMES[runtime]
 
 
-def _path(folder: Path, pair: Pair, runtime: str) -> Path:
-    return folder / f"{pair.name}-{runtime}.npz"
-
-
-def _rows_of(
-    pair: Pair,
-    runtimes: Sequence[str],
-    steps: int | None,
-    folder: Path,
-    elsewhere: Mapping[Path, Future[None]],
-) -> Iterator[Row]:
-    reference = _path(folder, pair, "reference")
-    _record_here("session", pair, steps_of(pair, "session", steps), reference)
-    reference_is_unchanged = _is_same_unrecorded("session", pair, reference)
-    for runtime in runtimes:
-        skipped = _why_not(runtime, pair)
-        if skipped:
-            yield Row(pair.name, REFERENCE, candidate_of(runtime, pair), skipped=skipped)
-            continue
-        candidate = _path(folder, pair, runtime)
-        if candidate in elsewhere:
-            elsewhere[candidate].result()
-        else:
-            _record_here(runtime, pair, steps_of(pair, runtime, steps), candidate)
-        with read_trace(reference) as a, read_trace(candidate) as b:
-            found = row(pair, runtime, a, b)
-        if bound_of(runtime, pair) is BITWISE:
-            same = reference_is_unchanged
-            if runtime != "session":  # for it, the reference has shown that already
-                same = same and _is_same_unrecorded(runtime, pair, candidate)
-            found = dataclasses.replace(found, unrecorded_equal=same)
-        yield found
-        candidate.unlink()
-    reference.unlink()
-
-
-def _why_not(runtime: str, pair: Pair) -> str | None:
+def why_skipped(runtime: str, pair: Pair) -> str | None:
+    """Why a model is not measured under a runtime, or None."""
     if runtime == "keras" and all(variant.is_same_kernel for variant in pair.variants):
         return "no second optimizer in this model"
-    return WHY_NOT_ELSEWHERE.get(runtime, lambda: None)()
-
-
-def _make(runtime: str, pair: Pair) -> Run:
-    from shared.tools.parity import runtimes
-
-    run: Run = getattr(runtimes, runtime.replace("-", "_"))(pair)
-    return run
-
-
-def _record_here(runtime: str, pair: Pair, steps: int, path: Path) -> None:
-    run = _make(runtime, pair)
-    record(run, batches_of(pair, run.config), steps, str(path), pair.name, runtime)
-
-
-def _is_same_unrecorded(runtime: str, pair: Pair, recorded: Path) -> bool:
-    """Whether the run, made once more without a watch, has the same bits as the trace of it."""
-    run, path = _make(runtime, pair), recorded.with_name("unrecorded.npz")
-    with read_trace(recorded) as a:
-        record_unwatched(run, batches_of(pair, run.config), len(a.steps), str(path))
-        with read_trace(path) as b:
-            stages = ("initial", "loss", "slot", "variable")
-            found = compare(a, b, stages=stages, with_hints=False)
-    path.unlink()
-    return found.bitwise
+    return ELSEWHERE[runtime].why_not() if runtime in ELSEWHERE else None
 
 
 def row(pair: Pair, runtime: str, a: Trace, b: Trace) -> Row:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 
 import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
-from forked_children import children_in_forks
 from large_models import LARGE, large_are_slow
 from shared.errors import SuiteError, UsageError
 from shared.models import PAIRS
 from shared.program.batches import Arrays
 from shared.tools.commands import parity
-from shared.tools.parity import matrix, other_processes, recording, report, runtimes
+from shared.tools.parity import matrix, measuring, other_processes, recording, report, runtimes
 from shared.tools.parity.bounds import bound_of
-from shared.tools.parity.matrix import RUNTIMES, Row, measure, row
+from shared.tools.parity.matrix import RUNTIMES, Row, row
+from shared.tools.parity.measuring import measure
+from shared.tools.parity.other_processes import ELSEWHERE
 from shared.tools.parity.printed import no_longer_holds, read_results
 from shared.tools.parity.recording import Run, Seen, batches_of, parameters_by_update, record
 from shared.tools.parity.session import run_of
@@ -51,6 +55,16 @@ def steps_of(name: str, runtime: str) -> int:
     return matrix.steps_of(PAIRS[name], runtime) if name in LARGE else QUICK[name]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_process_of_tf115() -> Iterator[None]:
+    """TensorFlow 1.15 loads once for all tests of this file."""
+    with contextlib.ExitStack() as stack:
+        start = functools.cache(lambda: stack.enter_context(other_processes.start_tf115()))
+        shared = ELSEWHERE["tf115"]._replace(start=lambda: contextlib.nullcontext(start()))
+        with mock.patch.dict(ELSEWHERE, tf115=shared):
+            yield
+
+
 @pytest.fixture(scope="module")
 def in_full(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Row]]:
     """Returns the rows of a model as `make parity` measures them; once a model."""
@@ -58,8 +72,7 @@ def in_full(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[st
 
     @functools.cache
     def rows(name: str) -> dict[str, Row]:
-        with children_in_forks():
-            found = list(measure([PAIRS[name]], list(RUNTIMES), None, folder))
+        found = list(measure([PAIRS[name]], list(RUNTIMES), None, folder))
         return dict(zip(RUNTIMES, found, strict=True))
 
     return rows
@@ -145,8 +158,8 @@ def test_without_a_second_optimizer_the_keras_row_says_why_it_is_skipped(
 @pytest.mark.parametrize("name", ["softmax_regression", "embeddings"])
 def test_real_tensorflow_1_is_bounded(name: str, tmp_path: Path) -> None:
     require_tf115()
-    with children_in_forks():
-        found: Any = next(measure([PAIRS[name]], ["tf115"], STEPS[name], tmp_path))
+    (found,) = measure([PAIRS[name]], ["tf115"], STEPS[name], tmp_path)
+    assert found.curve_difference is not None and found.compared is not None
     assert found.within_bound and found.curve_difference <= bound_of("tf115", PAIRS[name]).limit
     assert set(found.compared.values()) == {found.steps} == {STEPS[name]}
 
@@ -156,8 +169,32 @@ def test_a_missing_tensorflow_1_skips_with_the_reason(tmp_path: Path) -> None:
 
 
 def test_a_failing_process_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(SuiteError, match=r"expected a trace of no_such_model, found: KeyError"):
-        other_processes.record_on_gpu("no_such_model", 1, str(tmp_path / "x.npz"))
+    with other_processes.start_gpu() as child:
+        for _ in range(2):  # it has ended when it is asked again
+            with pytest.raises(SuiteError, match=r"a trace of no_such_model, found: KeyError"):
+                child.record("gpu", "no_such_model", 1, tmp_path / "x.npz")
+
+
+def test_a_process_that_fails_beside_others_ends_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = {"PYTHONHOME": str(tmp_path)}  # without a standard library
+    monkeypatch.setattr(
+        measuring, "start_here", lambda: other_processes.Child(sys.executable, environment)
+    )
+    pairs = [PAIRS[name] for name in QUICK]
+    with pytest.raises(SuiteError, match=r"expected rows of .*, found: .+"):
+        list(measure(pairs, ["session"], 2, tmp_path))
+
+
+@pytest.mark.slow
+def test_models_beside_one_another_have_the_rows_that_each_has_alone(tmp_path: Path) -> None:
+    pairs = [PAIRS[name] for name in QUICK]
+    together = list(measure(pairs, HERE, 20, tmp_path))
+    assert list(tmp_path.iterdir()) == []
+    for pair in pairs:
+        alone = list(measure([pair], HERE, 20, tmp_path))
+        assert [row for row in together if row.model == pair.name] == alone
 
 
 # ---- recording --------------------------------------------------------------------------------
@@ -209,8 +246,8 @@ def test_the_watch_changes_no_bit_of_bounded_runs_either(
 ) -> None:
     pair = PAIRS[name]
     path = tmp_path / "recorded.npz"
-    matrix._record_here(runtime, pair, STEPS[name], path)
-    assert matrix._is_same_unrecorded(runtime, pair, path)
+    measuring._record(runtime, pair, STEPS[name], path)
+    assert measuring._is_same_unrecorded(runtime, pair, path)
 
 
 def test_a_watch_that_changes_a_bit_is_beyond_every_bound(

@@ -17,7 +17,7 @@ import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 from shared.errors import UsageError
 from shared.models import PAIRS
 from shared.tools.commands import parity
-from shared.tools.parity import matrix, printed
+from shared.tools.parity import matrix, measuring, printed
 from shared.tools.parity.bounds import bound_of
 from shared.tools.parity.matrix import RUNTIMES, Row
 from shared.tools.parity.printed import PLACES, ROOT, no_longer_holds, read_results, renew
@@ -44,7 +44,7 @@ def test_the_results_are_of_every_model_and_runtime_with_its_steps_and_bound() -
     assert keys == [(row.model, row.candidate) for row in rows], RENEW
     for row, (pair, runtime) in zip(rows, runs, strict=True):
         if row.skipped:
-            assert runtime == "gpu" or row.skipped == matrix._why_not(runtime, pair)
+            assert runtime == "gpu" or row.skipped == matrix.why_skipped(runtime, pair)
             continue
         assert row.steps == matrix.steps_of(pair, runtime), RENEW
         bound = bound_of(runtime, pair)
@@ -202,7 +202,7 @@ def test_a_file_without_marks_is_refused_before_anything_is_written(root: Path) 
 def test_what_must_not_be_printed_is_not(
     row: Row, message: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    monkeypatch.setattr(matrix, "measure", lambda *_: iter([row]))
+    monkeypatch.setattr(measuring, "measure", lambda *_: (found for found in [row]))
     monkeypatch.setattr(printed, "renew", lambda *_: pytest.fail("renewed"))
     assert run("--renew") == (1 if row.is_broken else 0)
     assert message in capsys.readouterr().out

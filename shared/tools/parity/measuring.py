@@ -1,0 +1,207 @@
+"""Measures the rows of the matrix: records every run, beside one another where cores are left."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import queue
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from pathlib import Path
+
+from shared.models import Pair
+from shared.tools.compare.traces import compare
+from shared.tools.parity.bounds import BITWISE, bound_of
+from shared.tools.parity.matrix import REFERENCE, Row, candidate_of, row, steps_of, why_skipped
+from shared.tools.parity.other_processes import ELSEWHERE, Child, start_here
+from shared.tools.parity.recording import Run, batches_of, record, record_unwatched
+from shared.trace_recorder import read_trace
+
+MOST_PROCESSES = 4  # of a gigabyte each
+
+# Traces that a process elsewhere records, by their path.
+Elsewhere = Mapping[Path, "Future[None]"]
+
+
+def measure(
+    pairs: Sequence[Pair], runtimes: Sequence[str], steps: int | None, folder: Path
+) -> Iterator[Row]:
+    """Measures models; yields a row for each model and runtime.
+
+    The rows of a model follow each other. A single model is measured in this process. Several are
+    measured beside one another, a process for each core, and come as they are done. What a process
+    of another kind records runs beside that.
+
+    Args:
+        pairs: the models.
+        runtimes: keys of `RUNTIMES`, in its order.
+        steps: how many to train; None for the default of each model.
+        folder: where traces are written and removed again; the CNN's take 150 MB each.
+
+    Raises:
+        SuiteError: another process failed.
+        TraceFileError: a trace cannot be written.
+    """
+    with ExitStack() as stack:
+        elsewhere = _record_elsewhere(pairs, runtimes, steps, folder, stack)
+        if len(pairs) == 1:
+            yield from measure_here(pairs[0], runtimes, steps, folder)
+            yield from _rows_elsewhere(pairs[0], runtimes, folder, elsewhere)
+        else:
+            for pair, rows in _measure_side_by_side(pairs, runtimes, steps, folder, stack):
+                yield from rows
+                yield from _rows_elsewhere(pair, runtimes, folder, elsewhere)
+
+
+def _executor(stack: ExitStack, threads: int) -> ThreadPoolExecutor:
+    """Returns threads that begin nothing more once the stack unwinds."""
+    executor = ThreadPoolExecutor(threads)
+    stack.callback(executor.shutdown, cancel_futures=True)
+    return executor
+
+
+def _path(folder: Path, pair: Pair, runtime: str) -> Path:
+    return folder / f"{pair.name}-{runtime}.npz"
+
+
+# ---- beside this process --------------------------------------------------------------------
+
+
+def _record_elsewhere(
+    pairs: Sequence[Pair],
+    runtimes: Sequence[str],
+    steps: int | None,
+    folder: Path,
+    stack: ExitStack,
+) -> Elsewhere:
+    """Begins to record what needs a process of another kind, in one process for all models."""
+    recorded = {}
+    for name in runtimes:
+        fitting = [pair for pair in pairs if name in ELSEWHERE and not why_skipped(name, pair)]
+        if not fitting:
+            continue
+        executor = _executor(stack, 1)
+        child = stack.enter_context(ELSEWHERE[name].start())
+        for pair in fitting:
+            path = _path(folder, pair, name)
+            run = ELSEWHERE[name].runtime, pair.name, steps_of(pair, name, steps), path
+            recorded[path] = executor.submit(child.record, *run)
+    return recorded
+
+
+def _rows_elsewhere(
+    pair: Pair, runtimes: Sequence[str], folder: Path, recorded: Elsewhere
+) -> Iterator[Row]:
+    """Yields the rows of runtimes elsewhere, and removes the reference."""
+    reference = _path(folder, pair, "reference")
+    for runtime in runtimes:
+        if runtime not in ELSEWHERE:
+            continue
+        candidate = _path(folder, pair, runtime)
+        if candidate in recorded:
+            recorded[candidate].result()
+            yield _compared(pair, runtime, reference, candidate)
+            candidate.unlink()
+        else:
+            yield _skipped(pair, runtime)
+    reference.unlink()
+
+
+def _measure_side_by_side(
+    pairs: Sequence[Pair],
+    runtimes: Sequence[str],
+    steps: int | None,
+    folder: Path,
+    stack: ExitStack,
+) -> Iterator[tuple[Pair, list[Row]]]:
+    """Yields each model with what `measure_here` finds, whichever is done first."""
+    processes = min(len(pairs), os.cpu_count() or 1, MOST_PROCESSES)
+    executor = _executor(stack, processes)
+    idle: queue.SimpleQueue[Child] = queue.SimpleQueue()
+    for _ in range(processes):
+        idle.put(stack.enter_context(start_here()))
+
+    def rows_of(pair: Pair) -> list[Row]:
+        child = idle.get()
+        try:
+            found = child.measure(pair.name, runtimes, steps, folder)
+        finally:
+            idle.put(child)
+        return [Row(**fields) for fields in found]
+
+    pair_of = {executor.submit(rows_of, pair): pair for pair in pairs}
+    for done in as_completed(pair_of):
+        yield pair_of[done], done.result()
+
+
+# ---- in this process ------------------------------------------------------------------------
+
+
+def measure_here(
+    pair: Pair, runtimes: Sequence[str], steps: int | None, folder: Path
+) -> Iterator[Row]:
+    """Records the reference, which stays, and yields the rows of the runtimes of this process.
+
+    Args:
+        pair: the model.
+        runtimes: keys of `RUNTIMES`; those that need a process of another kind are left out.
+        steps: how many to train; None for the default of the model.
+        folder: where traces are written.
+
+    Raises:
+        TraceFileError: a trace cannot be written.
+    """
+    reference = _path(folder, pair, "reference")
+    _record("session", pair, steps_of(pair, "session", steps), reference)
+    reference_is_unchanged = _is_same_unrecorded("session", pair, reference)
+    for runtime in runtimes:
+        if runtime in ELSEWHERE:
+            continue
+        if why_skipped(runtime, pair):
+            yield _skipped(pair, runtime)
+            continue
+        candidate = _path(folder, pair, runtime)
+        _record(runtime, pair, steps_of(pair, runtime, steps), candidate)
+        found = _compared(pair, runtime, reference, candidate)
+        if bound_of(runtime, pair) is BITWISE:
+            same = reference_is_unchanged
+            if runtime != "session":  # for it, the reference has shown that already
+                same = same and _is_same_unrecorded(runtime, pair, candidate)
+            found = dataclasses.replace(found, unrecorded_equal=same)
+        yield found
+        candidate.unlink()
+
+
+def _skipped(pair: Pair, runtime: str) -> Row:
+    why = why_skipped(runtime, pair)
+    return Row(pair.name, REFERENCE, candidate_of(runtime, pair), skipped=why)
+
+
+def _compared(pair: Pair, runtime: str, reference: Path, candidate: Path) -> Row:
+    with read_trace(reference) as a, read_trace(candidate) as b:
+        return row(pair, runtime, a, b)
+
+
+def _make(runtime: str, pair: Pair) -> Run:
+    from shared.tools.parity import runtimes
+
+    run: Run = getattr(runtimes, runtime.replace("-", "_"))(pair)
+    return run
+
+
+def _record(runtime: str, pair: Pair, steps: int, path: Path) -> None:
+    run = _make(runtime, pair)
+    record(run, batches_of(pair, run.config), steps, str(path), pair.name, runtime)
+
+
+def _is_same_unrecorded(runtime: str, pair: Pair, recorded: Path) -> bool:
+    """Whether the run, made once more without a watch, has the same bits as the trace of it."""
+    run, path = _make(runtime, pair), recorded.with_name(f"{pair.name}-unrecorded.npz")
+    with read_trace(recorded) as a:
+        record_unwatched(run, batches_of(pair, run.config), len(a.steps), str(path))
+        with read_trace(path) as b:
+            stages = ("initial", "loss", "slot", "variable")
+            found = compare(a, b, stages=stages, with_hints=False)
+    path.unlink()
+    return found.bitwise
