@@ -81,7 +81,8 @@ def record(run: Run, batches: Batches, steps: int, path: str, model: str, runtim
         TraceFileError: the trace cannot be written.
     """
     variables, slots = run.model.variables(), run.model.slots()
-    a_call = max(run.steps_a_call, min(CHUNK_STEPS, CHUNK_BYTES // _bytes_of(variables, slots)))
+    most = min(steps, CHUNK_STEPS, CHUNK_BYTES // _bytes_of(variables, slots))
+    a_call = max(run.steps_a_call, most)
     seen_since = run.watch(inputs_of(run.model, one_step(batches(range(1)), 0)), a_call)
     with TraceRecorder(path, model=model, runtime=runtime) as recorder:
         recorder.record_initial(variables, slots)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from shared.models import Pair
-from shared.program.batches import Arrays, arrays_of, call, each_step, stack
+from shared.program.batches import Arrays, Batch, arrays_of, call, each_step, stack
 from shared.tools.parity.recording import Run, Seen
 from shared.tools.parity.session import session as session  # one of the runtimes, on any TensorFlow
 from shared.tools.parity.watch import Watch
@@ -73,9 +73,17 @@ def _run(model: Any, train_steps: Callable[..., Any]) -> Run:
 
 def _loop(train_step: Callable[..., Any]) -> Callable[..., Any]:
     def train_steps(*batches: np.ndarray, **named: np.ndarray) -> Any:
-        return stack([call(train_step, batch) for batch in each_step(named or batches)])
+        stacked = _unstacked(named or batches)
+        return stack([call(train_step, batch) for batch in each_step(stacked)])
 
     return train_steps
+
+
+def _unstacked(batch: Batch) -> Any:
+    """Returns a list of tensors for each array: a call of a tf.function would convert each row."""
+    if isinstance(batch, Mapping):
+        return {name: tf.unstack(array) for name, array in batch.items()}
+    return tuple(tf.unstack(array) for array in batch)
 
 
 def _eagerly(run: Callable[..., Any]) -> Callable[..., Any]:
