@@ -389,7 +389,7 @@ class TraceRecorder:
     def record_steps(
         self,
         steps: Sequence[int],
-        losses: Sequence[Any],
+        losses: Any,
         batch: Batch = (),
         logits: Any = None,
         gradients: Tensors = None,
@@ -400,7 +400,7 @@ class TraceRecorder:
 
         Args:
             steps: their numbers.
-            losses: a scalar for each.
+            losses: a scalar for each, [steps], as a list or an array.
             batch: as for `record`, but each array has a row [steps, ...] for each step, and so
                 have those of all that follows.
             logits: as for `record`.

@@ -246,7 +246,7 @@ def test_several_steps_at_once_leave_the_same_trace(dtype: str, size: int, tmp_p
                 for stage, tensors in stacked.items()
             }
             last = rows[::-1][steps[0] - 1 : steps[-1]]
-            recorder.record_steps(steps, F(steps), variables={"v": last}, **part)
+            recorder.record_steps(steps, np.array(steps, F), variables={"v": last}, **part)
     a, b = (dict(np.load(tmp_path / name)) for name in ("a.npz", "b.npz"))
     assert a.keys() == b.keys()
     for name in a:

@@ -116,7 +116,6 @@ def _measure(pairs: list[Pair], runtimes: list[str], steps: int | None) -> list[
     """Measures the rows, shows those of each model, and returns them model by model."""
     from rich.console import Console
 
-    from shared.tools.child_process import exit_on_sigterm
     from shared.tools.parity import report
     from shared.tools.parity.matrix import REFERENCE
     from shared.tools.parity.measuring import measure
@@ -124,7 +123,6 @@ def _measure(pairs: list[Pair], runtimes: list[str], steps: int | None) -> list[
     console = Console(width=min(Console().width, 80))
     measured: dict[str, list[Row]] = {pair.name: [] for pair in pairs}
     with (
-        exit_on_sigterm(),
         tempfile.TemporaryDirectory(prefix="parity-") as folder,
         contextlib.closing(measure(pairs, runtimes, steps, Path(folder))) as rows,
         console.status(f"{', '.join(measured)} against {REFERENCE}") as status,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import queue
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,7 +26,7 @@ Elsewhere = Mapping[Path, "Future[None]"]
 
 def measure(
     pairs: Sequence[Pair], runtimes: Sequence[str], steps: int | None, folder: Path
-) -> Iterator[Row]:
+) -> Generator[Row, None, None]:
     """Measures models; yields a row for each model and runtime.
 
     The rows of a model follow each other. A single model is measured in this process. Several are

@@ -127,14 +127,17 @@ def start_tf115(python: Path = TF115_PYTHON) -> Child:
 
 def start_gpu() -> Child:
     """Starts a process for the first GPU, TF32 off."""
-    # The variable reaches libraries of NVIDIA that do not ask TensorFlow about TF32.
-    return Child(sys.executable, {**os.environ, "NVIDIA_TF32_OVERRIDE": "0"})
+    settings = {
+        "NVIDIA_TF32_OVERRIDE": "0",  # for libraries that do not ask TensorFlow about TF32
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # else it takes all of the GPU's memory
+    }
+    return Child(sys.executable, {**os.environ, **settings})
 
 
 class Elsewhere(NamedTuple):
     """A runtime that needs a process of its own."""
 
-    start: Callable[[], Child]
+    start: Callable[[], contextlib.AbstractContextManager[Child]]
     runtime: str  # as `child.record_run` calls it
     why_not: Callable[[], str | None]
 
