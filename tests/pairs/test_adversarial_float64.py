@@ -86,7 +86,7 @@ def model_in_any_state(style: str, optimizer: str | None, step: int) -> Any:
         elif "variance" in name or "gamma" in name:
             value = 1 + np.abs(value)
         elif name.endswith("_power"):
-            value = (BETA1 if "beta1" in name else 0.999) ** (step + 1)
+            value = np.asarray((BETA1 if "beta1" in name else 0.999) ** (step + 1))
         assign(model, variable, np.asarray(value, np.float32))
     assign(model, model.global_step, np.int64(step))
     for each in model.optimizers.values():

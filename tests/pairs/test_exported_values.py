@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_float64 import NUMPY_MODELS, a_batch, a_model
 
 from exported import loaded_by_tf2
+from float64_models import a_batch, a_model
 from large_models import large_are_slow
+from numpy_models import NUMPY_MODELS
 from random_batches import random_batches
 from shared.models import PAIRS, STYLES
 from shared.program.batches import input_names

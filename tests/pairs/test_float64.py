@@ -6,7 +6,6 @@ outside of what training shows, batches have odd sizes, and states are late ones
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,12 +13,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from float64_models import (
+    UNIT_ROUNDOFF,
+    a_batch,
+    a_model,
+    bound_of,
+    created,
+    wide,
+    wide_batch,
+)
 from large_models import large_are_slow
-from model_state import assign, set_parameters, set_slots, set_step
-from numpy_models import NUMPY_MODELS, NumpyModel, adam
+from model_state import set_slots, set_step
+from numpy_models import NUMPY_MODELS, adam
 from shared.models import PAIRS
 
-UNIT_ROUNDOFF = 2.0**-24  # of float32, round to nearest
 VARIANTS = [
     pytest.param(name, variant.style, variant.optimizer, id=f"{name}-{variant.label}")
     for name in NUMPY_MODELS
@@ -39,71 +46,12 @@ def cases(values: list[int], variants: list[Any]) -> list[Any]:
 PLAIN = [param for param in VARIANTS if param.values[2] != "keras"]  # the model, not its optimizer
 
 
-def bound_of(reference: NumpyModel) -> float:
-    """How far float32 may be off: a rounding a term, at random, with a margin of eight."""
-    return 8 * reference.terms**0.5 * UNIT_ROUNDOFF
-
-
-def a_batch(name: str, size: int, seed: int = 0) -> tuple[np.ndarray, ...]:
-    """Returns inputs, negative and large ones among them, and targets."""
-    random = np.random.RandomState(seed)
-    if PAIRS[name].data == "ratings":  # ids repeat
-        users, items = (random.randint(0, rows, size).astype(np.int64) for rows in (5, 3))
-        return users, items, random.uniform(1, 5, size).astype(np.float32)
-    if PAIRS[name].data == "line":
-        return random.uniform(-30, 30, size).astype(np.float32), random.uniform(-3, 9, size).astype(
-            np.float32
-        )
-    images = random.normal(0.3, 1, [size, 784]).astype(np.float32)
-    images[::2, 20 * 28 :] = 0  # without ink below: a recurrent network reads fewer rows
-    classes = random.randint(0, 10, size).astype(np.int64)
-    one_hot = np.eye(10, dtype=np.float32)[classes]
-    return images, classes if PAIRS[name].data == "fashion" else one_hot
-
-
-@functools.lru_cache(maxsize=8)
-def created(name: str, style: str, optimizer: str | None, **settings: Any) -> tuple[Any, Any]:
-    """Returns a new model and its slots."""
-    model = PAIRS[name].create(style, optimizer, **settings)
-    return model, {slot: np.array(value) for slot, value in model.slots().items()}
-
-
 @pytest.fixture
 def new_models() -> Iterator[None]:
     """Makes models anew for this test, and for the next one."""
     created.cache_clear()
     yield
     created.cache_clear()
-
-
-def a_model(name: str, style: str, optimizer: str | None = None, **settings: Any) -> Any:
-    """Returns a model whose parameters are all different, none of them 0.
-
-    What was made before is taken again, as it was at first but for the parameters: to make a model
-    and to trace its functions takes longer than all that is computed with it.
-    """
-    model, slots = created(name, style, optimizer, **settings)
-    set_step(model, 0)
-    for slot, value in slots.items():
-        assign(model, model.slot_variables()[slot], value)
-    random = np.random.RandomState(7)
-    values = {
-        parameter: random.normal(0.01, 1.5 / np.shape(value)[0] ** 0.5, np.shape(value))
-        if np.ndim(value)
-        else np.array(random.uniform(0.5, 2))
-        for parameter, value in model.variables().items()
-    }
-    set_parameters(model, values)
-    return model
-
-
-def wide_batch(batch: tuple[np.ndarray, ...]) -> list[np.ndarray]:
-    """Returns a batch with its float32 as float64."""
-    return [array.astype(np.float64) if array.dtype == np.float32 else array for array in batch]
-
-
-def wide(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name: np.asarray(array, np.float64) for name, array in arrays.items()}
 
 
 def distance(found: Any, expected: Any) -> float:

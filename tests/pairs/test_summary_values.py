@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_float64 import NUMPY_MODELS, a_batch, a_model, bound_of, wide, wide_batch
 
 from event_files import read_events
+from float64_models import a_batch, a_model, bound_of, wide, wide_batch
 from large_models import large_are_slow
 from model_state import assign
+from numpy_models import NUMPY_MODELS
 from saved import program_of
 from shared.models import PAIRS, STYLES
 

@@ -14,6 +14,7 @@ from shared.data.generated_images import noise_of_steps
 from shared.data.ratings import load_ratings
 from shared.data.regression_points import exact_line, noisy_line
 from shared.program import tasks
+from shared.program.batches import arrays_of
 
 
 def knowing(answers: dict[bytes, Any]) -> Any:
@@ -41,7 +42,7 @@ def test_predictions_of_images_stand_beside_the_truth(task: Any, load: Any, name
 
 def test_images_are_measured_on_the_whole_test_set() -> None:
     data = load_digits()
-    seen = {}
+    seen: dict[str, Any] = {}
     model = SimpleNamespace(evaluate=lambda *given: seen.update(given=given) or {"loss": 1.0})
     assert tasks.DIGITS.metrics(model, data) == {"loss": 1.0}
     images, labels = seen["given"]
@@ -77,7 +78,7 @@ def test_generated_images_train_on_noise_and_images_of_the_steps() -> None:
     config = SimpleNamespace(batch_size=6, seed=3)
     noise, images = task.batches(data, config, range(4, 7))
     assert np.array_equal(noise, noise_of_steps(6, range(4, 7), 3))
-    (plain,) = (array for array in tasks.DIGITS.batches(data, config, range(4, 7))[:1])
+    plain, _ = arrays_of(tasks.DIGITS.batches(data, config, range(4, 7)))
     assert np.array_equal(images, plain)
 
 
