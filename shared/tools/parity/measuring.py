@@ -18,7 +18,7 @@ from shared.tools.parity.other_processes import ELSEWHERE, Child, start_here
 from shared.tools.parity.recording import Run, batches_of, record, record_unwatched
 from shared.trace_recorder import read_trace
 
-MOST_PROCESSES = 4  # of a gigabyte each
+MOST_PROCESSES = 4  # of one to two gigabytes each
 
 # Traces that a process elsewhere records, by their path.
 Elsewhere = Mapping[Path, "Future[None]"]
