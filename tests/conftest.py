@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 from collections import defaultdict
 from typing import Any
 
@@ -15,6 +16,16 @@ from distribution import UnitScheduling, ordered, unit_of
 # time limit.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+
+
+# A run in the background, or under `nohup`, ignores these, and so would all that it starts: tests
+# send them.
+for number, handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

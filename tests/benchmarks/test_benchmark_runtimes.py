@@ -81,11 +81,9 @@ def difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
 
 @pytest.mark.parametrize(
     "model",
-    [
-        "relu_regression",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("softmax_regression", "mlp")),
-    ],
+    ["relu_regression", "softmax_regression", "mlp"],
 )
+@pytest.mark.slow
 def test_every_runtime_ends_at_the_sessions_variables(model: str, processes: Processes) -> None:
     workload = make_workload(model, batch=20, steps=STEPS)
     reference = trained(processes, runtime_named(REFERENCE), workload)
@@ -96,8 +94,6 @@ def test_every_runtime_ends_at_the_sessions_variables(model: str, processes: Pro
     for runtime in RUNTIMES:
         if why_not(runtime) or (runtime.optimizer == "tf1" and not has_optimizers(workload.pair)):
             continue
-        if model == "relu_regression" and runtime.name in UNROLLED_LOOPS:
-            continue  # a third of the test's time is to compile them: the test of them has a line
         found = difference(reference, trained(processes, runtime, workload))
         is_other_adam = runtime.name == "torch" and model == "mlp"
         limit = PYTORCH_ADAM_TOLERANCE if is_other_adam else TOLERANCE
@@ -114,6 +110,7 @@ def test_a_runtime_that_makes_one_step_less_is_caught(processes: Processes) -> N
     assert found > 10 * TOLERANCE
 
 
+@pytest.mark.slow
 def test_unrolled_loops_leave_no_step_out(processes: Processes) -> None:
     workload = make_workload("linear_regression", batch=20, steps=2 * UNROLLED + 3)
     reference = trained(processes, runtime_named(REFERENCE), workload)

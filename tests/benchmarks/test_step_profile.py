@@ -71,6 +71,7 @@ def test_each_moment_is_divided_among_what_runs_in_it() -> None:
     assert divided_times([]) == {}
 
 
+@pytest.mark.slow
 def test_a_step_of_the_model_is_found_in_its_profile() -> None:
     profile = profile_default("mlp")
     calls = {operation.type: operation.calls for operation in profile.operations}
@@ -125,5 +126,5 @@ def test_a_profile_takes_no_other_kind_of_run(
 ) -> None:
     path = tmp_path / "profile.json"
     assert main(["bench", "--profile", "mlp", *flags, "--json", str(path)]) == 2
-    assert capsys.readouterr().err.startswith("error: --profile: expected neither --quick nor")
+    assert capsys.readouterr().err.startswith("error: --profile: expected no --quick, no --only")
     assert not path.exists()

@@ -1,7 +1,7 @@
 """The larger models: what trains one of them takes a second or more, and is a slow test.
 
 The others stand for them in `make test`: no optimizer state, Adam, and images with labels. It still
-trains each model once, in both styles: tests/pairs/test_training.py.
+trains each model in both styles, in tests of its own.
 """
 
 from __future__ import annotations

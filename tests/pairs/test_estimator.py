@@ -396,6 +396,7 @@ def estimators(old: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.tf115
 def test_the_loop_equals_the_estimator(
     folder: Path, old: Path, loops: list[Found], estimators: dict[str, Any]
@@ -421,6 +422,7 @@ def test_the_loop_equals_the_estimator(
             assert relative_l2(other[name], one[name]) <= CONVEX.limit, (step, name)
 
 
+@pytest.mark.slow
 @pytest.mark.tf115
 def test_an_estimator_equals_a_monitored_session_of_its_own_tensorflow(
     old: Path, estimators: dict[str, Any]
@@ -434,6 +436,7 @@ def test_an_estimator_equals_a_monitored_session_of_its_own_tensorflow(
     assert all(tensors[0][name].tobytes() == tensors[1][name].tobytes() for name in NAMES)
 
 
+@pytest.mark.slow
 @pytest.mark.tf115
 def test_what_an_estimator_does_unasked(estimators: dict[str, Any], folder: Path) -> None:
     # Past its last step it trains nothing, evaluates nothing and says nothing.
@@ -453,6 +456,7 @@ def test_what_an_estimator_does_unasked(estimators: dict[str, Any], folder: Path
     assert right.mean() != estimators["train_and_evaluate 60"]["evaluations"]["60"]["accuracy"]
 
 
+@pytest.mark.slow
 @pytest.mark.tf115
 def test_an_estimator_evaluates_its_newest_checkpoint_not_what_is_trained(
     estimators: dict[str, Any],
@@ -474,6 +478,7 @@ def test_a_shuffle_with_repeat_has_another_order_in_tensorflow_115(
     assert both[0] == both[1] == estimators["shuffled"] != estimators["and repeated"]
 
 
+@pytest.mark.slow
 @pytest.mark.tf115
 def test_an_estimators_checkpoint_and_export_work_in_tensorflow_2(
     folder: Path, old: Path, loops: list[Found], estimators: dict[str, Any], tmp_path: Path

@@ -48,6 +48,7 @@ def test_fit_equals_the_hand_written_step_to_the_last_bit(
     assert found.metrics["loss"] == pytest.approx(expected.metrics["loss"], rel=63 * 2.0**-24)
 
 
+@pytest.mark.slow
 def test_a_batch_size_that_is_no_power_of_two_rounds_the_report_alone(tmp_path: Path) -> None:
     found, expected = (
         by_fit(tmp_path, batch_size=30),
@@ -59,6 +60,7 @@ def test_a_batch_size_that_is_no_power_of_two_rounds_the_report_alone(tmp_path: 
     np.testing.assert_allclose(found.losses, expected.losses, rtol=2 * 2.0**-24)
 
 
+@pytest.mark.slow
 def test_resuming_equals_an_uninterrupted_run(expected: TrainingResult, tmp_path: Path) -> None:
     first, second = by_fit(tmp_path, steps=20), by_fit(tmp_path)
     losses = np.concatenate([first.losses, second.losses])

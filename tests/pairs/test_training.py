@@ -37,7 +37,7 @@ def test_a_function_is_traced_once(name: str) -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("name", large_are_slow(PAIRS))
 def test_many_steps_equal_single_steps(name: str, style: str) -> None:
     stacked = batches(name, 3, BATCH[PAIRS[name].data])
     many, single = PAIRS[name].create(style), PAIRS[name].create(style)

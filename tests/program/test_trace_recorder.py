@@ -681,6 +681,7 @@ def peak_bytes(path: Path, steps: int) -> int:
     return peak
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_steps(tmp_path: Path) -> None:
     """2,000 steps fill every buffer (16 KiB: 409 records); 4,000 more must go to disk.
 

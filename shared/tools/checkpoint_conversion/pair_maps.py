@@ -50,7 +50,7 @@ def parameters_of(tf2_model: Any) -> BuiltWith:
     """
     names = {
         f"{network}_optimizer": [escaped(name) for name in parameters]
-        for network, parameters in getattr(tf2_model, "networks", {}).items()
+        for network, parameters in getattr(tf2_model, "variables_of", {}).items()
     }
     return names or [escaped(name) for name in tf2_model.parameters]
 
@@ -75,8 +75,8 @@ def _settle_optimizers(proposal: Proposal, tf1_model: Any) -> None:
 
     TF1 calls them beta1_power, beta1_power_1 and so on, in the order of creation.
     """
-    slots = tf1_model.slot_variables() if hasattr(tf1_model, "networks") else {}
-    for network in getattr(tf1_model, "networks", ()):
+    slots = tf1_model.slot_variables() if hasattr(tf1_model, "variables_of") else {}
+    for network in getattr(tf1_model, "variables_of", ()):
         powers = [slots[f"{network}/beta{beta}_power"].op.name for beta in (1, 2)]
         path = f"{network}_optimizer"
         count = f"{path}/_iterations"

@@ -138,6 +138,7 @@ def test_there_are_programs_and_mistakes_enough() -> None:
     assert names == {f"{name}_{side}.py" for name in MISTAKES for side in ("old", "new")}
 
 
+@pytest.mark.slow
 @pytest.mark.tf115
 def test_a_port_is_equal_and_its_mistakes_are_explained(tmp_path: Path) -> None:
     hold(Recorded([QUICK], tmp_path), QUICK)

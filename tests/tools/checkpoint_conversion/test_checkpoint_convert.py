@@ -526,6 +526,7 @@ for source, target, map in zip(*[iter(sys.argv[1:])] * 3):
 """
 
 
+@pytest.mark.slow
 def test_a_large_checkpoint_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
     tensors, values = 25, 2**20  # 25 x 4 MiB
     arguments = []

@@ -73,6 +73,7 @@ def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
+@pytest.mark.slow
 def test_killed_between_any_two_steps_nothing_is_lost(
     conversion_map: CrossingMap, tmp_path: Path
 ) -> None:

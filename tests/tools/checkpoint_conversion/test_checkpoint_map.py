@@ -52,7 +52,7 @@ VARIANTS: list[tuple[str, str | None]] = [
 def test_the_map_of_a_pair_has_every_tensor(name: str, optimizer: str | None) -> None:
     conversion_map = map_of(name, optimizer)
     model = fresh("tf2_style", name, optimizer)
-    count = len(getattr(model, "networks", [""]))  # of optimizers
+    count = len(getattr(model, "variables_of", [""]))  # of optimizers
     tf1, tf2 = describe(conversion_map.tf1), describe(conversion_map.tf2, parameters_of(model))
     for a, b in conversion_map.pairs():
         # The styles use the same names, so a pair that is wrong would have two.

@@ -233,6 +233,7 @@ def verified(folder: Path, factor: str, text: str = SIMPLE) -> int:
     )
 
 
+@pytest.mark.slow
 def test_a_program_proves_a_conversion_before_it_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

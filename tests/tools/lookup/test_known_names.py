@@ -132,6 +132,7 @@ def test_a_name_of_neither_version_is_unknown(name: str) -> None:
     assert close_matches(name) != []
 
 
+@pytest.mark.slow
 def test_legacy_keras_is_found_by_calling() -> None:
     cell = "tf.nn.dynamic_rnn(tf.nn.rnn_cell.GRUCell(2), tf.ones([1, 1, 1]), dtype=tf.float32)"
     tool = "tf.keras.utils.DeterministicRandomTestTool().scope()"

@@ -28,6 +28,7 @@ def test_each_call_gives_the_same_in_both() -> None:
     assert set(answers.disagreements([*CALLS, wrong])) == {"wrong"}
 
 
+@pytest.mark.slow
 @pytest.mark.tf115
 def test_the_recorded_parameters_are_those_of_both() -> None:
     recorded = json.loads(PARAMETERS_FILE.read_text(encoding="utf-8"))

@@ -84,6 +84,7 @@ def test_a_tape_recorded_at_each_fifth_step_has_all_losses(tmp_path: Path) -> No
     check_strides(all_of_it, each_fifth, printed, "w/velocity")
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_steps(tmp_path: Path) -> None:
     one = recording(tmp_path / "a.npz")
     value = {"w": np.ones(1000, F)}  # 4 kB

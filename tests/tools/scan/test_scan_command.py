@@ -341,6 +341,7 @@ def test_several_processes_find_the_same() -> None:
     assert len(alone.findings) > 250
 
 
+@pytest.mark.slow
 def test_a_file_that_ends_its_process_is_named(tmp_path: Path) -> None:
     good = "import tensorflow as tf\ntf.zeros([1])\n"
     tree(tmp_path, **{f"m{n}_py": good for n in range(40)}, bad_py=good)

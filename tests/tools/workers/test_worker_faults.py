@@ -9,14 +9,13 @@ import pytest
 
 from clusters import run_module as run
 
+pytestmark = pytest.mark.slow  # each fault waits for seconds
 PATIENCE = 4.0  # worker_faults.PATIENCE
 # On a busy computer the processes start slowly; without patience they would wait for ever.
 LATEST = 60.0
 
 
-@pytest.fixture(
-    scope="module", params=["tf1_style", pytest.param("tf2_style", marks=pytest.mark.slow)]
-)
+@pytest.fixture(scope="module", params=["tf1_style", "tf2_style"])
 def faults(request: pytest.FixtureRequest) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(run("worker_faults", request.param))
     return {"style": request.param, **found}
