@@ -6,6 +6,7 @@ import dataclasses
 import os
 from typing import Any
 
+from shared.checkpoints.errors import checkpoint_errors
 from shared.errors import UsageError
 from shared.models import Pair
 from shared.tools.checkpoint_conversion import roles
@@ -25,6 +26,7 @@ def pair_map(pair: Pair, optimizer: str | None, folder: str) -> CrossingMap:
 
     Raises:
         UsageError: the model has no such optimizer.
+        CheckpointError: `folder` cannot be written, as on a full disk.
     """
     if optimizer and optimizer not in optimizers_of(pair):
         expected = ", ".join(optimizers_of(pair)) or "none"
@@ -32,21 +34,23 @@ def pair_map(pair: Pair, optimizer: str | None, folder: str) -> CrossingMap:
             f"--optimizer: expected one that {pair.name} has ({expected}); found {optimizer!r}"
         )
     tf1_model, tf2_model = pair.create("tf1_style"), pair.create("tf2_style", optimizer)
-    proposal = propose(
-        describe(tf1_model.save(os.path.join(folder, "tf1"))),
-        describe(tf2_model.save(os.path.join(folder, "tf2")), parameters_of(tf2_model)),
-    )
+    models = {"tf1": tf1_model, "tf2": tf2_model}
+    with checkpoint_errors(f"{folder}, a temporary folder", "written"):
+        saved = [m.save(os.path.join(folder, name)) for name, m in models.items()]
+    proposal = propose(describe(saved[0]), describe(saved[1], parameters_of(tf2_model)))
     _settle_optimizers(proposal, tf1_model)
     settle_cells(proposal)
     left = [*proposal.doubts, *proposal.without_partner()[0], *proposal.without_partner()[1]]
-    assert not left, f"{pair.name}: the styles differ in what they save: {left}"
+    if left:
+        raise AssertionError(f"{pair.name}: the styles differ in what they save: {left}")
     return dataclasses.replace(proposal.map(), origin=f"--model {pair.name}")
 
 
 def parameters_of(tf2_model: Any) -> BuiltWith:
     """Returns the names of the variables that a model's optimizer was built with, in that order.
 
-    Where a model has `networks`, each has an optimizer of its own: names by the optimizers' paths.
+    Where a model has `variables_of` several networks, each has an optimizer of its own: names by
+    the optimizers' paths.
     """
     names = {
         f"{network}_optimizer": [escaped(name) for name in parameters]
