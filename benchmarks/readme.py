@@ -103,7 +103,7 @@ def batches_block(tf32: Result, float32: Result) -> str:
         reference = groups.get(("TF32", model, batch), {}).get(REFERENCE)
         time = duration(statistics.median(reference.seconds)) if reference else "-"
         lines.append(f"| {model}, {batch:,} | {time} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", f"{_source(tf32)}; `{float32.about['command']}`."])
+    return "\n".join([*lines, "", f"{_source(tf32)}; `.venv/bin/{float32.about['command']}`."])
 
 
 def _compiled(model: str) -> str:
@@ -133,7 +133,8 @@ def prediction_block(result: Result) -> str:
 
 def _source(result: Result) -> str:
     machine = result.about["machine"]
-    command = f".venv/bin/{result.about['command']}"
+    # A result that several commands made has a line for each.
+    command = "` and `".join(f".venv/bin/{line}" for line in result.about["command"].split("\n"))
     place = f"{machine['processor']}, {machine['cores']} cores"
     gpu = f"{machine['gpu']}, " if "gpu" in machine else ""
     return f"Measured by `{command}` on {gpu}{place}"

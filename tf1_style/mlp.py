@@ -132,7 +132,7 @@ class MLP:
         return loss
 
     def train_steps(self, images, labels):
-        """Trains on images [steps, batch, 784], labels [steps, batch, 10]; returns the losses."""
+        """Trains on images [steps, batch, 784], labels [steps, batch]; returns the losses."""
         self.graph.finalize()  # else an operation added here by mistake would slow every step
         # A Python loop: every step pays for entering the Session and copying its batch.
         return np.array([self.train_step(*batch) for batch in zip(images, labels)])

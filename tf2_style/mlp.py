@@ -127,7 +127,7 @@ class MLP:
 
     @tf.function(input_signature=[IMAGE_BATCHES, LABEL_BATCHES])
     def train_steps(self, images, labels):
-        """Trains on images [steps, batch, 784], labels [steps, batch, 10]; returns the losses."""
+        """Trains on images [steps, batch, 784], labels [steps, batch]; returns the losses."""
         # The loop is part of the graph: entering it is paid for once, not at every step.
         steps = tf.shape(images)[0]
         losses = tf.TensorArray(tf.float32, steps)

@@ -1,11 +1,12 @@
 """Adam exactly as TensorFlow 1 computes it, for native TensorFlow 2 code.
 
 It calls the kernel that `tf.compat.v1.train.AdamOptimizer` calls and keeps the same state: `m` and
-`v` for each parameter, and beta1 and beta2 to the power of step + 1 as running products. Of sparse
-gradients, which have no kernel, it repeats what AdamOptimizer computes of them. A port
-that uses it equals its TensorFlow 1 original to the last bit, so that whatever differs is a
-mistake. Once nothing differs, put `tf.keras.optimizers.Adam(learning_rate, epsilon=1e-8)` in its
-place: the same formula, rounded differently.
+`v` for each parameter, and beta1 and beta2 to the power of step + 1 as running products. There is
+no kernel for sparse gradients: for them it runs the operations of AdamOptimizer. On the same
+TensorFlow and processor, in a tf.function and without XLA, a port that uses it equals its original
+in a Session to the last bit, so that whatever differs is a mistake. Once nothing differs, put
+`tf.keras.optimizers.Adam(learning_rate, epsilon=1e-8)` in its place: the same formula, rounded
+differently.
 
 No twin: TensorFlow 1 has this built in.
 """
@@ -19,6 +20,7 @@ class TF1Adam(tf.Module):
     """The part of a Keras optimizer's interface that the pairs use, on TensorFlow 1's kernel.
 
     Defaults are those of `tf.compat.v1.train.AdamOptimizer`; Keras's epsilon is 1e-7 instead.
+    Unlike Keras's it is not built by the first update: call `build` before.
     """
 
     def __init__(self, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8):
@@ -26,23 +28,24 @@ class TF1Adam(tf.Module):
         # A number, not a variable: a function that was traced before a change keeps the old rate.
         self.learning_rate = learning_rate
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
+        self.built_for, self.m, self.v = (), [], []
 
     def build(self, parameters):
         """Creates the slots of `parameters`, a list of float32 `tf.Variable` of any shapes.
 
         Raises:
-            ValueError: a variable is not float32, which the powers of beta are.
+            ValueError: a variable is not float32, the only dtype of the powers of beta.
         """
         for parameter in parameters:
             if parameter.dtype != tf.float32:
                 name, found = parameter.name, parameter.dtype.name
                 raise ValueError(f"{name}: expected a float32 variable, found one of {found}")
         self.built_for = tuple(parameter.ref() for parameter in parameters)
-        self.m = [tf.Variable(tf.zeros_like(parameter)) for parameter in parameters]
-        self.v = [tf.Variable(tf.zeros_like(parameter)) for parameter in parameters]
+        self.m = [tf.Variable(tf.zeros_like(each), trainable=False) for each in parameters]
+        self.v = [tf.Variable(tf.zeros_like(each), trainable=False) for each in parameters]
         # Kept one step ahead, as TensorFlow 1 does: beta to the power of (steps done + 1).
-        self.beta1_power = tf.Variable(self.beta1, dtype=tf.float32)
-        self.beta2_power = tf.Variable(self.beta2, dtype=tf.float32)
+        self.beta1_power = tf.Variable(self.beta1, trainable=False, dtype=tf.float32)
+        self.beta2_power = tf.Variable(self.beta2, trainable=False, dtype=tf.float32)
 
     @property
     def variables(self):
@@ -102,8 +105,8 @@ class TF1Adam(tf.Module):
         m.assign(m * beta1)
         m.scatter_add(tf.IndexedSlices(values * (1 - beta1), ids))
         v.assign(v * beta2)
-        # TensorFlow 1 has (values * values) * (1 - beta2), which a Session makes this of when it
-        # optimizes the graph: the last bit depends on it.
+        # AdamOptimizer has (values * values) * (1 - beta2). Grappler turns that into this product
+        # before a Session runs it, and the two differ in the last bit.
         v.scatter_add(tf.IndexedSlices(values * (values * (1 - beta2)), ids))
         variable.assign_sub(rate * m / (tf.sqrt(v) + self.epsilon))
 

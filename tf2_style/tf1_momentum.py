@@ -30,11 +30,12 @@ class TF1Momentum(tf.Module):
         super().__init__()
         self.learning_rate, self.momentum = learning_rate, momentum
         self.global_step, self.use_nesterov = global_step, use_nesterov
+        self.built_for, self.momentums = (), []
 
     def build(self, parameters):
         """Creates the slots of `parameters`, a list of float32 `tf.Variable` of any shapes."""
         self.built_for = tuple(parameter.ref() for parameter in parameters)
-        self.momentums = [tf.Variable(tf.zeros_like(parameter)) for parameter in parameters]
+        self.momentums = [tf.Variable(tf.zeros_like(p), trainable=False) for p in parameters]
 
     @property
     def variables(self):

@@ -11,6 +11,8 @@ from typing import Any, Iterator
 _ASKS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C; `kill`; the terminal is closed
 _PATIENCE = 5.0  # seconds for a process to end by itself
 _children: set[Any] = set()  # of subprocess.Popen, which other threads may wait for
+_blocks: list[Any] = []  # the handlers of the open blocks of `exit_on_signals`
+_leaving: list[int] = []  # the signals that have come since the outermost of them began
 
 
 @contextlib.contextmanager
@@ -24,12 +26,16 @@ def exit_on_signals() -> Iterator[None]:
     """
 
     def leave(number: int, frame: Any) -> None:
+        _leaving.append(number)
         for process in list(_children):
             process.terminate()
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         sys.exit(128 + number)
 
+    if not _blocks:
+        _leaving.clear()
+    _blocks.append(leave)
     before = {}
     with contextlib.suppress(ValueError):  # not in the main thread, which alone gets signals
         for number in _ASKS:
@@ -40,12 +46,18 @@ def exit_on_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        _blocks.remove(leave)
 
 
 @contextlib.contextmanager
 def ended_with_this(process: Any) -> Iterator[None]:
-    """Ends a `subprocess.Popen` when the block ends, or when a signal ends this process."""
+    """Ends a `subprocess.Popen` when the block ends.
+
+    Inside `exit_on_signals` a signal asks it to end at once, also one that came just before.
+    """
     _children.add(process)
+    if _leaving:
+        process.terminate()
     try:
         yield
     finally:
@@ -60,5 +72,8 @@ def end(process: Any, asks: int) -> None:
     try:
         process.wait(_PATIENCE)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        pass
+    finally:  # also where another signal interrupts the wait
+        if process.poll() is None:
+            process.kill()
+            process.wait()

@@ -43,14 +43,15 @@ def run_group(command: Sequence[str], **settings: Any) -> subprocess.CompletedPr
 
 def _end_group(process: subprocess.Popen[Any], patience: float = 5.0) -> None:
     """Asks the group of a process to end, and after `patience` seconds ends what is left of it."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except (ProcessLookupError, PermissionError):  # nobody is left
-            break
+    try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
+            os.killpg(process.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(patience)
-    process.wait()
+    finally:  # also where another signal interrupts the wait
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def run_module(

@@ -200,6 +200,21 @@ def test_no_gradient_at_all_is_refused_as_by_a_session(make: Any) -> None:
             tf1.train.AdamOptimizer(RATE).apply_gradients([(None, variable)])
 
 
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_an_update_before_build_is_refused(make: Any) -> None:
+    a = tf.Variable([1.0, 2.0], name="a")
+    with pytest.raises(ValueError, match="found a:0"):
+        make().apply_gradients([(tf.constant([1.0, 1.0]), a)])
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_a_module_that_holds_an_optimizer_does_not_train_its_slots(make: Any) -> None:
+    module = tf.Module()
+    module.a, module.optimizer = tf.Variable([1.0, 2.0], name="a"), make()
+    module.optimizer.build([module.a])
+    assert [each for each in module.trainable_variables if each.dtype == tf.float32] == [module.a]
+
+
 def test_a_variable_of_another_dtype_is_refused() -> None:
     wide = tf.Variable(np.ones(2), name="wide")
     with pytest.raises(ValueError, match="wide:0: expected a float32 variable, found one of f"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.program.ending import exit_on_signals
+from shared.program.ending import end, ended_with_this, exit_on_signals
 from shared.program.progress import stop_signals
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +54,40 @@ def left(folder: Path) -> list[str]:
     """Returns the processes whose command names a folder."""
     found = subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, text=True)
     return found.stdout.split()
+
+
+def test_a_second_signal_while_it_waits_still_ends_the_process() -> None:
+    stubborn = "import signal, time; signal.signal(15, signal.SIG_IGN); print('on', flush=True)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", stubborn + "; time.sleep(60)"], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stdout.readline() == "on\n"
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(KeyboardInterrupt):
+            end(process, signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert process.poll() == -signal.SIGKILL
+
+
+def test_a_process_that_starts_after_the_signal_is_asked_to_end() -> None:
+    with exit_on_signals():
+        with pytest.raises(SystemExit):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        with ended_with_this(process):
+            assert process.wait(30) == -signal.SIGTERM
+    with exit_on_signals():  # another time none has come
+        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.2)"])
+        with ended_with_this(process):
+            assert process.wait(30) == 0
 
 
 def wait_for(condition: object, seconds: float = 60) -> None:

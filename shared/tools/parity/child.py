@@ -31,8 +31,10 @@ def record_run(runtime: str, model: str, steps: int, path: str) -> None:
         from shared.tools.parity.runtimes import gpu
 
         run = gpu(pair)
-    else:
+    elif runtime == "session":
         run = session(pair)
+    else:
+        raise ValueError(f"runtime: expected session or gpu, found {runtime!r}")
     record(run, batches_of(pair, run.config), steps, path, model, runtime)
 
 

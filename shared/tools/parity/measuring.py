@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import queue
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -20,8 +21,8 @@ from shared.trace_recorder import read_trace
 
 MOST_PROCESSES = 4  # of one to two gigabytes each
 
-# Traces that a process elsewhere records, by their path.
-Elsewhere = Mapping[Path, "Future[None]"]
+# Traces that another process has still to record, by their path.
+Pending = Mapping[Path, "Future[None]"]
 
 
 def measure(
@@ -30,8 +31,8 @@ def measure(
     """Measures models; yields a row for each model and runtime.
 
     The rows of a model follow each other. A single model is measured in this process. Several are
-    measured beside one another, a process for each core, and come as they are done. What a process
-    of another kind records runs beside that.
+    measured beside one another, a process for each core, and come as they are done. The runtimes of
+    `ELSEWHERE`, TensorFlow 1.15 and a GPU, record in a process each at the same time.
 
     Args:
         pairs: the models.
@@ -74,7 +75,7 @@ def _record_elsewhere(
     steps: int | None,
     folder: Path,
     stack: ExitStack,
-) -> Elsewhere:
+) -> Pending:
     """Begins to record what needs a process of another kind, in one process for all models."""
     recorded = {}
     for name in runtimes:
@@ -91,9 +92,9 @@ def _record_elsewhere(
 
 
 def _rows_elsewhere(
-    pair: Pair, runtimes: Sequence[str], folder: Path, recorded: Elsewhere
+    pair: Pair, runtimes: Sequence[str], folder: Path, recorded: Pending
 ) -> Iterator[Row]:
-    """Yields the rows of runtimes elsewhere, and removes the reference."""
+    """Waits for the traces recorded elsewhere, yields their rows, removes the reference's trace."""
     reference = _path(folder, pair, "reference")
     for runtime in runtimes:
         if runtime not in ELSEWHERE:
@@ -154,7 +155,7 @@ def measure_here(
     """
     reference = _path(folder, pair, "reference")
     _record("session", pair, steps_of(pair, "session", steps), reference)
-    reference_is_unchanged = _is_same_unrecorded("session", pair, reference)
+    is_unchanged = functools.cache(lambda: _is_same_unrecorded("session", pair, reference))
     for runtime in runtimes:
         if runtime in ELSEWHERE:
             continue
@@ -165,7 +166,7 @@ def measure_here(
         _record(runtime, pair, steps_of(pair, runtime, steps), candidate)
         found = _compared(pair, runtime, reference, candidate)
         if bound_of(runtime, pair) is BITWISE:
-            same = reference_is_unchanged
+            same = is_unchanged()
             if runtime != "session":  # for it, the reference has shown that already
                 same = same and _is_same_unrecorded(runtime, pair, candidate)
             found = dataclasses.replace(found, unrecorded_equal=same)

@@ -94,15 +94,16 @@ class Child:
             self._process.stdin.write(json.dumps(job) + "\n")
             self._process.stdin.flush()
         answer = self._process.stdout.readline()
-        if not answer:
+        if not answer.endswith("\n"):  # ended, maybe in the middle of a line
             found = self._last_line()
             raise SuiteError(f"{self._python}: expected {expected}, found: {found}")
         return json.loads(answer)
 
     def _last_line(self) -> str:
-        self._process.wait()
+        code = self._process.wait()
         self._errors.seek(0)
-        return (self._errors.read().strip() or "no message").splitlines()[-1]
+        line = (self._errors.read().strip() or "no message").splitlines()[-1]
+        return f"an end by signal {-code}, after: {line}" if code < 0 else line
 
     def __enter__(self) -> Child:
         """Returns the child itself."""

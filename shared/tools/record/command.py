@@ -6,6 +6,7 @@ In place of SCRIPT it takes `-m MODULE`, as Python does.
 import argparse
 import os
 import runpy
+import signal
 import sys
 import threading
 import traceback
@@ -75,7 +76,20 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(_record(options, recording))
 
 
+def _hear_interrupts(recording: Recording) -> None:
+    """Lets the end of a recording reach the main thread where SIGINT is ignored, as under `&`."""
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        return
+
+    def interrupted(number: int, frame: Any) -> None:
+        if recording.is_done:  # else it was meant for somebody else
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupted)
+
+
 def _record(options: Any, recording: Recording) -> Any:
+    _hear_interrupts(recording)
     graphs, eager = Graphs(recording), Eager(recording)
     graphs.eager_applied = eager.applied
     recording.noise.begin_eager = eager.begin_step

@@ -36,7 +36,8 @@ class Recording:
         self.options = options
         self.step = 0
         self.has_initial = False
-        self.is_done = False
+        self.is_done = self.is_closed = False
+        self._lock = threading.RLock()
         self.loss_dtype: Any = None
         self.optimizers: dict[str, Any] = {}
         self.losses: list[str] = []
@@ -128,7 +129,7 @@ class Recording:
             for n in names
             if step in self.batches.whole_steps("batch", n)
         }
-        if name not in kept:
+        if name not in kept or not _fits(kept[name], shape, kind):
             fits = [n for n, value in kept.items() if _fits(value, shape, kind)]
             if position < len(names) and names[position] in fits:
                 name = names[position]
@@ -146,9 +147,9 @@ class Recording:
     def is_full(self) -> bool:
         """Returns whether the step that begins is recorded with gradients, slots and variables.
 
-        Loss, batch and logits are recorded at each. A tensor of parameters costs as much as a
-        part of the step: hashed at each Kth step it still proves the steps between, of which each
-        state follows from the one before.
+        Loss, batch and logits are recorded at each. To hash all parameters costs as much as a
+        part of the step, so only each `--stride`th is hashed. Each state follows from the one
+        before, so that an equal one proves the steps between.
         """
         step, every = self.step + 1, self.options.every
         is_asked_for = bool(every) and step % every == 0
@@ -176,27 +177,28 @@ class Recording:
 
         Where `is_full` says no, gradients, slots and variables are empty.
         """
-        if self.is_done:  # another thread goes on
-            raise Enough
-        self.step += 1
-        self.random_operations = max(self.random_operations, self.noise.drawn)
-        self.noise.drawn = 0
-        self.losses += [name for name in losses if name not in self.losses]
-        self.recorder.record(
-            self.step,
-            self._whole_loss(losses),
-            batch=self._same_form("batch", _numbers(batch)),
-            logits=self._same_form("logits", _numbers(logits or {})),
-            gradients=self._same_form("gradient", _numbers(gradients)),
-            slots=self._same_form("slot", _numbers(slots)),
-            variables=self._same_form("variable", _numbers(variables)),
-        )
-        if len(losses) > 1:  # of several optimizers, or of towers: each by its name beside the sum
-            for name, loss in sorted(losses.items()):
-                self.recorder.record_loss(self.step, str(name), np.sum(np.asarray(loss)))
-        if self.step <= SelfCheck.STEPS:
-            self.check.check_step(list(self.optimizers.values()), gradients, variables, slots)
-        self._end_at_last()
+        with self._lock:
+            if self.is_done or self.is_closed:  # another thread goes on
+                raise Enough
+            self.step += 1
+            self.random_operations = max(self.random_operations, self.noise.drawn)
+            self.noise.drawn = 0
+            self.losses += [name for name in losses if name not in self.losses]
+            self.recorder.record(
+                self.step,
+                self._whole_loss(losses),
+                batch=self._same_form("batch", _numbers(batch)),
+                logits=self._same_form("logits", _numbers(logits or {})),
+                gradients=self._same_form("gradient", _numbers(gradients)),
+                slots=self._same_form("slot", _numbers(slots)),
+                variables=self._same_form("variable", _numbers(variables)),
+            )
+            if len(losses) > 1:  # of several optimizers, or of towers: each beside the sum
+                for name, loss in sorted(losses.items()):
+                    self.recorder.record_loss(self.step, str(name), np.sum(np.asarray(loss)))
+            if self.step <= SelfCheck.STEPS:
+                self.check.check_step(list(self.optimizers.values()), gradients, variables, slots)
+            self._end_at_last()
 
     def _whole_loss(self, losses: dict[str, Any]) -> Any:
         values = [np.sum(np.asarray(loss)) for loss in losses.values()]
@@ -225,25 +227,27 @@ class Recording:
 
     def close(self) -> None:
         """Completes the trace: also after an exception or Ctrl-C, with the steps until then."""
-        if self.check.unexplained:
-            self.warn(
-                "the gradients recorded of {} are not the ones applied: what the optimizer kept "
-                "does not follow from them".format(", ".join(self.check.unexplained))
-            )
-        self.recorder.annotate(
-            {
-                "recorder": {
-                    "options": dict(vars(self.options), arguments=list(self.options.arguments)),
-                    "optimizers": list(self.optimizers.values()),
-                    "losses": self.losses,
-                    "warnings": self.warnings,
-                    "random_operations": self.random_operations,
-                    "gradients_checked": self.check.checked,
-                    "gradients_not_applied": self.check.unexplained,
+        with self._lock:  # a thread may be in the midst of a step
+            self.is_closed = True
+            if self.check.unexplained:
+                self.warn(
+                    "the gradients recorded of {} are not the ones applied: what the optimizer "
+                    "kept does not follow from them".format(", ".join(self.check.unexplained))
+                )
+            self.recorder.annotate(
+                {
+                    "recorder": {
+                        "options": dict(vars(self.options), arguments=list(self.options.arguments)),
+                        "optimizers": list(self.optimizers.values()),
+                        "losses": self.losses,
+                        "warnings": self.warnings,
+                        "random_operations": self.random_operations,
+                        "gradients_checked": self.check.checked,
+                        "gradients_not_applied": self.check.unexplained,
+                    }
                 }
-            }
-        )
-        self.recorder.close()
+            )
+            self.recorder.close()
 
 
 def _start(path: str) -> dict[str, Any]:
@@ -257,7 +261,10 @@ def _start(path: str) -> dict[str, Any]:
 
 
 def _fits(value: np.ndarray, shape: list[Any], kind: str) -> bool:
-    """Whether a recorded tensor can be fed: integers may be fed where floats were, as labels."""
+    """Whether a recorded tensor can be fed: of the same rank, sizes and kind of dtype.
+
+    Integers and booleans may stand for one another, as labels do.
+    """
     same = value.ndim == len(shape) and all(b in (None, a) for a, b in zip(value.shape, shape))
     return same and (value.dtype.kind == kind or {value.dtype.kind, kind} <= set("iub"))
 

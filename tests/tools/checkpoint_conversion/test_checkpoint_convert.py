@@ -403,6 +403,15 @@ def test_momentum_changes_sign_and_scale(tmp_path: Path) -> None:
     assert np.abs(error / accumulator).max() <= 2 * 2.0**-24
 
 
+def test_a_rate_of_0_does_not_divide_a_momentum(tmp_path: Path) -> None:
+    """As a schedule leaves it at its end: a slot divided by it would be infinite or NaN."""
+    first = TF1Program(lambda: tf1.train.MomentumOptimizer(0.1, 0.9))
+    ended = TF2Program(keras.SGD(0.0, 0.9)).save(tmp_path / "t")
+    conversion_map = proposed_map(first.save(tmp_path / "1"), ended)
+    with pytest.raises(UsageError, match=r"expected the rate that .* holds 0; found none"):
+        plan_for(conversion_map, ended)
+
+
 # ---- All or nothing -----------------------------------------------------------------------------
 
 

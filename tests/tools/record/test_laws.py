@@ -122,6 +122,8 @@ def test_the_one_file_imports_what_python_2_has() -> None:
     of_python_2 = (
         "__future__ argparse ast collections contextlib functools hashlib io json operator"
     )
-    of_python_2 += " os platform re runpy stat struct sys tempfile threading tokenize traceback"
-    of_python_2 += " weakref zipfile zlib numpy _thread"  # the last by the prelude
+    of_python_2 += (
+        " os platform re runpy signal stat struct sys tempfile threading tokenize traceback"
+    )
+    of_python_2 += " traceback weakref zipfile zlib numpy _thread"  # the last by the prelude
     assert found <= set(of_python_2.split())
