@@ -178,7 +178,8 @@ class AveragePool(cnn.CNN):
 
 class DropoutNotRescaled(cnn.CNN):
     def dropout(self, values: Any, keep_probability: Any) -> Any:
-        return super().dropout(values, keep_probability) * keep_probability
+        kept = super().dropout(values, keep_probability)
+        return kept if keep_probability is None else kept * keep_probability
 
 
 class StepOffByOne(cnn.CNN):
