@@ -12,7 +12,7 @@ _ASKS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C; `kill`; the te
 _PATIENCE = 5.0  # seconds for a process to end by itself
 _children: set[Any] = set()  # of subprocess.Popen, which other threads may wait for
 _blocks: list[Any] = []  # the handlers of the open blocks of `exit_on_signals`
-_leaving: list[int] = []  # the signals that have come since the outermost of them began
+_leaving: list[int] = []  # the signals that have come while one of them is open
 
 
 @contextlib.contextmanager
@@ -33,8 +33,6 @@ def exit_on_signals() -> Iterator[None]:
             raise KeyboardInterrupt
         sys.exit(128 + number)
 
-    if not _blocks:
-        _leaving.clear()
     _blocks.append(leave)
     before = {}
     with contextlib.suppress(ValueError):  # not in the main thread, which alone gets signals
@@ -47,6 +45,8 @@ def exit_on_signals() -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, handler)
         _blocks.remove(leave)
+        if not _blocks:
+            _leaving.clear()
 
 
 @contextlib.contextmanager
