@@ -23,13 +23,7 @@ def add_parser(subparsers: Any) -> None:
         "it the same signature.",
     )
     parser.add_argument("model", metavar="MODEL", help=", ".join(PAIRS))
-    parser.add_argument(
-        "--style",
-        type=spellings.style,
-        choices=("tf1", "tf2"),
-        default="tf2",
-        help="whose file (default: tf2)",
-    )
+    spellings.add_style(parser)
     parser.add_argument(
         "--checkpoint-dir", metavar="DIR", help="where `train` saved (default: as of `train`)"
     )

@@ -39,13 +39,7 @@ def add_parser(subparsers: Any) -> None:
         help=f"{' (default) or '.join(SEVERAL_WORKERS)}; its own flags come last: -- --steps 50",
     )
     parser.parse_known_args = functools.partial(_parse, parser)
-    parser.add_argument(
-        "--style",
-        type=spellings.style,
-        choices=("tf1", "tf2"),
-        default="tf2",
-        help="whose file (default: tf2)",
-    )
+    spellings.add_style(parser)
     parser.add_argument(
         "--workers", type=count, default=2, metavar="N", help="that train (default: 2)"
     )
