@@ -19,7 +19,7 @@ def equal_bits(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Returns which elements have equal bits, as bool, in the shape of `a`.
 
     Raises:
-        ValueError: the arrays have another dtype or shape, or elements of an odd size.
+        ValueError: the arrays differ in dtype or shape, or their elements are not numbers.
     """
     if a.dtype != b.dtype or a.shape != b.shape:
         raise ValueError(f"{a.dtype} {a.shape} against {b.dtype} {b.shape}")
@@ -43,6 +43,9 @@ def ulp_distance(a: np.ndarray, b: np.ndarray, dtype: str) -> np.ndarray:
     distance from the smallest positive to the smallest negative number is 2. `UNRELATED`
     where one of the two is infinite or NaN and their bits differ, and where integers differ.
     Distances of float64 reach 2 * 0x7fe...f, which fits uint64.
+
+    Raises:
+        ValueError: as `equal_bits` says.
     """
     equal = equal_bits(a, b)
     if dtype not in FLOAT_DTYPES:
@@ -66,18 +69,44 @@ def _sign_and_magnitude(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return sign, unsigned & np.uint64(2 ** (bits - 1) - 1)
 
 
+def differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Returns b - a in float64: 0 where both are the same infinity, as those of a mask are."""
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    with np.errstate(all="ignore"):
+        return np.where(a == b, 0.0, b - a)
+
+
 def relative_l2(a: np.ndarray, b: np.ndarray) -> float:
     """Returns ||b - a|| / ||a|| in float64; infinite where only `a` is zero, or for NaN.
+
+    Elements that are the same infinity in both, as of a mask, are left out of both norms.
 
     Of whole loss curves, too: unlike the largest relative difference it does not blow up where
     a single loss is close to 0.
     """
     a, b = np.asarray(a, np.float64).ravel(), np.asarray(b, np.float64).ravel()
+    kept = (a != b) | np.isfinite(a)
+    both = np.stack([a[kept], b[kept]])
+    if not np.isfinite(both).all():
+        return float("inf")
+    both, _ = _scaled(both)  # else b - a or a square could overflow, or vanish
+    (difference, of_difference), (reference, of_a) = _scaled(both[1] - both[0]), _scaled(both[0])
+    if not difference.any():
+        return 0.0
     with np.errstate(all="ignore"):
-        difference = np.where(a == b, 0.0, b - a)  # infinity minus infinity would be NaN
-        distance, length = np.linalg.norm(difference), np.linalg.norm(a)
-        ratio = float(distance / length) if distance != 0 else 0.0
-    return float("inf") if np.isnan(ratio) else ratio
+        ratio = np.linalg.norm(difference) / np.linalg.norm(reference)
+        return float(np.ldexp(ratio, of_difference - of_a))
+
+
+def _scaled(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """Returns the values over 2**n, so that the largest is below 1 and at least 0.5, and n."""
+    exponent = int(np.frexp(np.abs(values).max(initial=0.0))[1])
+    return np.ldexp(values, -exponent), exponent
+
+
+def finite_norm(values: np.ndarray) -> float:
+    """Returns the L2 norm of those elements that are finite."""
+    return float(np.linalg.norm(values[np.isfinite(values)]))
 
 
 def relative_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from typing import Protocol
 
 import numpy as np
 
-from shared.tools.compare.distances import relative_l2
+from shared.tools.compare.distances import differences, finite_norm, relative_l2
 from shared.tools.compare.values import ORDER, Values
 
 MARGIN = 16.0
@@ -73,9 +73,9 @@ def distance(a: Values, b: Values, stage: str, name: str, step: int) -> float | 
 def _storage_rounding(a: Values, name: str, step: int) -> float:
     """Returns by how much storing a variable rounds an update, relative to the update."""
     update, now = a.update(name, step), a.get("variable", name, step)
-    if update is None or now is None or not update.any():
+    if update is None or now is None or not finite_norm(update):
         return 0.0
-    ratio = float(np.linalg.norm(now) / np.linalg.norm(update))
+    ratio = finite_norm(now) / finite_norm(update)
     return a.epsilon("variable", name) * ratio
 
 
@@ -119,8 +119,10 @@ class Measured:
             value = self._reference.get("variable", name, step)
             others = [rerun.get("variable", name, step) for rerun in reruns]
             if value is not None and all(o is not None and o.shape == value.shape for o in others):
-                apart += max(float(((o - value) ** 2).sum()) for o in others if o is not None)
-                length += float((value**2).sum())
+                apart += max(
+                    float((differences(value, o) ** 2).sum()) for o in others if o is not None
+                )
+                length += finite_norm(value) ** 2
         return float(np.sqrt(apart / length)) if length else 0.0
 
     def drift(self, stage: str, name: str, step: int) -> float:
@@ -176,7 +178,7 @@ class Assumed:
             for name in self._reference.names("gradient"):
                 value = self._reference.get("gradient", name, first)
                 if value is not None and value.size:
-                    sizes[name] = float(np.sqrt(np.mean(value**2)))
+                    sizes[name] = finite_norm(value) / float(np.sqrt(value.size))
             largest = max(sizes.values(), default=0.0)
             self._cancelled = {n for n, size in sizes.items() if 0 < size < _CANCELLED * largest}
         return sorted(self._cancelled)

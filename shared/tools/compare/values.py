@@ -11,7 +11,7 @@ from typing import Protocol
 import cachetools
 import numpy as np
 
-from shared.tools.compare.distances import EPSILON
+from shared.tools.compare.distances import EPSILON, differences
 from shared.trace_recorder import FLOAT_DTYPES, TensorInfo, as_float64
 
 # How much of what was read is kept: enough for the tensors of two steps of the CNN. One that is
@@ -105,7 +105,7 @@ class Values:
         now, before = self.get("variable", name, step), self.before("variable", name, step)
         if now is None or before is None or now.shape != before.shape:
             return None
-        return now - before
+        return differences(before, now)
 
     def norm(self, stage: str, name: str, step: int) -> float | None:
         """Returns the L2 norm of a tensor at a step, which is recorded though elements are not."""

@@ -140,9 +140,17 @@ def _import_error(inside: str) -> str | None:
     module, _, name = inside.rpartition(".")
     try:
         found = importlib.import_module(f"tensorflow.{module}")
-    except ImportError as error:
+    except Exception as error:  # a module that is loaded may fail in any way
         return _one_line(error)
-    return look_up(found, name)[1]
+    missing = look_up(found, name)[1]
+    if missing is not None:  # unless it is a module, which nothing has imported yet
+        try:
+            importlib.import_module(f"tensorflow.{inside}")
+        except ModuleNotFoundError as error:
+            return missing if error.name == f"tensorflow.{inside}" else _one_line(error)
+        except Exception as error:
+            return _one_line(error)
+    return None
 
 
 def _native_name(found: Any) -> str | None:

@@ -83,11 +83,13 @@ def moves_along(gradient: np.ndarray, before: np.ndarray, after: np.ndarray) -> 
         before: the variable before the step, of the gradient's shape.
         after: the variable after it.
     """
-    step, g = after.astype(np.float64) - before, gradient.astype(np.float64)
+    # A constant infinity, as of a mask, does not move; infinity minus infinity would be NaN.
+    finite = np.isfinite(before) & np.isfinite(after)
+    step, g = after[finite].astype(np.float64) - before[finite], gradient[finite].astype(np.float64)
     size = float(np.sum(g * g))
     if not size or not step.any():
         return None
-    rounding = np.finfo(np.float32).eps * np.linalg.norm(after)
+    rounding = np.finfo(np.float32).eps * np.linalg.norm(after[finite])
     along = float(np.sum(step * g)) / size
     off = np.linalg.norm(step - along * g)
     return bool(along < 0 and off <= _ALLOWED * np.linalg.norm(step) + rounding)

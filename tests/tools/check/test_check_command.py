@@ -42,6 +42,52 @@ def test_verdicts(
     assert words in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.parametrize(
+    ("changed", "code", "words"),
+    [
+        ({}, 0, "equal: bitwise equal"),
+        ({"logits": 3.0}, 1, "differs: first at step 1, logits"),
+        ({"variable": 1.001}, 1, "differs: first at step 1, variable w its update differs"),
+        ({"rounding": 1}, 0, "equal: within what rounding explains"),
+        ({"rounding": 1, "gradient": 1.5}, 1, "differs: first at step 1, gradient u"),
+    ],
+)
+def test_a_mask_of_infinities_hides_nothing_and_differs_in_nothing(
+    changed: dict[str, float],
+    code: int,
+    words: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Logits, a gradient and a variable hold -inf, which never changes, beside numbers."""
+
+    def trace(name: str, change: dict[str, float]) -> str:
+        w = np.array([-np.inf, 1, 2, 3], F)
+        with TraceRecorder(tmp_path / name, every=1) as written:
+            written.record_initial({"w": w, "u": np.ones(2, F)})
+            for step in range(1, 6):
+                w[1:] -= F(0.01) * F(change.get("variable", 1))
+                if "rounding" in change:
+                    w[3] = np.nextafter(w[3], F(9))
+                logits = np.array([-np.inf, 1 + step, 2 * change.get("logits", 1)], F)
+                gradients = {
+                    "w": np.array([-np.inf, 1, 1, 1], F),
+                    "u": np.array([1, change.get("gradient", 1)], F),
+                }
+                written.record(
+                    step,
+                    F(1 / step),
+                    logits=logits,
+                    gradients=gradients,
+                    variables={"w": w, "u": np.ones(2, F)},
+                )
+        return str(tmp_path / name)
+
+    old, new = trace("old.npz", {}), trace("new.npz", changed)
+    assert main(["check", "--old", old, "--new", new]) == code
+    assert words in " ".join(capsys.readouterr().out.split())
+
+
 def test_json_has_the_documented_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old = record(tmp_path, "old.npz", REFERENCE)
     new = record(tmp_path, "new.npz", REFERENCE.but(learning_rate=2e-3))

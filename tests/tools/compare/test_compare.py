@@ -157,6 +157,31 @@ def test_relative_l2() -> None:
     assert relative_l2(a, a * np.nan) == np.inf
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        ([-np.inf, 3.0, 4.0], [-np.inf, 3.0, 4.5], 0.1),
+        ([np.inf, -np.inf, 0.0], [np.inf, -np.inf, 1.0], np.inf),
+        ([np.inf, -np.inf], [np.inf, -np.inf], 0.0),
+        ([np.inf, 1.0], [-np.inf, 1.0], np.inf),
+        ([-np.inf, 1.0], [2.0, 1.0], np.inf),
+        ([2.0, 1.0], [-np.inf, 1.0], np.inf),
+        ([np.nan, 1.0], [np.nan, 1.0], np.inf),
+        ([1e200], [2e200], 1.0),  # whose squares are infinite
+        ([1.6e308], [-1.6e308], 2.0),  # whose difference is
+        ([1e-200], [2e-200], 1.0),  # whose squares are 0
+        ([5e-324], [1e-323], 1.0),  # the two smallest numbers
+        ([1.0, 1e-200], [1.0, 2e-200], 1e-200),
+        ([1e-200], [1e200], np.inf),  # 1e400
+        ([], [], 0.0),
+    ],
+)
+def test_relative_l2_of_infinities_and_of_the_largest_and_smallest(
+    a: list[float], b: list[float], expected: float
+) -> None:
+    assert relative_l2(np.array(a), np.array(b)) == expected
+
+
 # ---- what counts as equal -------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from shared.tools.commands import main
 from shared.tools.lookup.index import KINDS, symbols
+from shared.tools.lookup.states import state
 from stock_keras import stock_keras as stock_keras  # every test here has Keras 3 alone
 
 
@@ -86,6 +88,25 @@ def test_json_has_the_state_and_the_lines(capsys: pytest.CaptureFixture[str]) ->
         "tf1_style/adversarial.py",
         "tf1_style/residual_network.py",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("python.tools.freeze_graph", None),  # a module that `import tensorflow` does not load
+        ("python.tools.freeze_graph.freeze_graph", None),  # a function of one
+        ("python.ops.math_ops", None),
+        ("python.ops.math_ops.div_of_old", "AttributeError: "),
+        ("python.ops.no_such_module", "AttributeError: "),
+        ("python.no_such_package.module.name", "ModuleNotFoundError: No module named "),
+    ],
+)
+def test_a_name_of_the_inside_is_looked_up_as_an_import_finds_it(
+    name: str, error: str | None
+) -> None:
+    any_symbol = next(iter(symbols().values()))
+    found = state(dataclasses.replace(any_symbol, name=name)).lookup
+    assert (found is None) if error is None else (found is not None and found.startswith(error))
 
 
 def test_json_of_all_does_not_try_them(capsys: pytest.CaptureFixture[str]) -> None:

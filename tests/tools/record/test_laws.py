@@ -61,6 +61,13 @@ def test_plain_descent_moves_along_the_gradient() -> None:
     assert moves_along(GRADIENT, OLD, OLD) is None
 
 
+def test_a_constant_infinity_does_not_hide_how_the_rest_moved() -> None:
+    masked = OLD.copy()
+    masked[0, 0] = -np.inf
+    assert moves_along(GRADIENT, masked, masked - np.float32(0.3) * GRADIENT) is True
+    assert moves_along(GRADIENT, masked, masked - np.float32(0.3) * GRADIENT**2) is False
+
+
 @pytest.mark.parametrize("factor", [1.0, 0.5])
 def test_a_recording_says_which_gradients_were_not_applied(
     factor: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
