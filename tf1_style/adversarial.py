@@ -57,7 +57,7 @@ class Adversarial:
         # A placeholder is a hole in the graph: every run must feed it.
         self.noise = tf.placeholder(tf.float32, [None, 32], name="noise")
         self.images = tf.placeholder(tf.float32, [None, 784], name="images")
-        self.batch = [self.noise, self.images]
+        self.batch = [self.noise, self.images]  # what a batch is fed to, in its order
 
     # ---- PARAMETERS ----------------------------------------------------------------------------
     def create_parameters(self):
@@ -69,8 +69,8 @@ class Adversarial:
     # ---- FORWARD -------------------------------------------------------------------------------
     def forward(self, noise, training=False):
         """Returns the images [batch, 784] that the generator makes of noise [batch, 32]."""
-        # Later calls find the variables of the first by their names. With a name mistyped,
-        # AUTO_REUSE creates new ones; `reuse=True` would raise.
+        # Later calls find the variables of the first by their names. AUTO_REUSE creates those that
+        # it does not find, also of a mistyped name; `reuse=True` would raise at the first call.
         with tf.variable_scope("generator", reuse=tf.AUTO_REUSE):
             hidden = tf.nn.relu(self.normalize(self.dense("hidden", noise, 128), training))
             return tf.sigmoid(self.dense("output", hidden, 784, use_bias=True))
@@ -221,14 +221,14 @@ class Adversarial:
 
     def save(self, directory):
         """Writes the checkpoint model-STEP into `directory`; returns its path."""
-        prefix = directory + "/model"
-        with self.graph.as_default():  # outside of any graph, TensorFlow 2 would save eagerly
+        prefix = f"{directory}/model"  # a Saver makes this folder, but none above it
+        with self.graph.as_default():  # outside of any graph, TensorFlow 2.21 raises ValueError
             # Without the graph itself: `__init__` builds it again.
             return self.saver.save(self.session, prefix, self.step(), write_meta_graph=False)
 
     def restore(self, path):
         """Loads the checkpoint at `path`."""
-        with self.graph.as_default():
+        with self.graph.as_default():  # as in `save`
             self.saver.restore(self.session, path)
 
     # ---- EXPORT --------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ class Adversarial:
 def train(model, run):
     """Trains until the last step; `run` hands out batches, reports, and saves on the way."""
     for noise, images in run.batches():  # [steps, batch, 32] and [steps, batch, 784]
-        run.report(model.train_steps(noise, images))
+        run.report(model.train_steps(noise, images))  # NumPy: a copy is cheap beside a step
 
 
 PROGRAM = Program(__doc__, Config, Adversarial, train, GENERATED_DIGITS, checkpoints, summaries)

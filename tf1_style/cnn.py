@@ -54,7 +54,7 @@ class CNN:
         # A placeholder is a hole in the graph: every run must feed it.
         self.images = tf.placeholder(tf.float32, [None, 784], name="images")
         self.labels = tf.placeholder(tf.float32, [None, 10], name="labels")
-        self.batch = [self.images, self.labels]
+        self.batch = [self.images, self.labels]  # what a batch is fed to, in its order
         # Dropout is off unless a run feeds something else.
         self.keep_probability = tf.placeholder_with_default(1.0, [], name="keep_probability")
 
@@ -110,13 +110,13 @@ class CNN:
         return tf.nn.max_pool2d(values, ksize=2, strides=2, padding="SAME")
 
     def dropout(self, values, keep_probability):
-        """Sets each value to 0 but for a share of `keep_probability`; without one, none."""
+        """Scales a share `keep_probability` by 1 / it, sets the rest to 0; with None, keeps all."""
         if keep_probability is None:
             return values
         kept = self.noise(tf.shape(values)) < keep_probability
         # Scaled, so that the expected value stays. Not divided: a division by a constant is made
         # a multiplication when a graph is optimized, one by a fed value is not.
-        scale = 1 / tf.convert_to_tensor(keep_probability, tf.float32)
+        scale = 1 / tf.convert_to_tensor(keep_probability, tf.float32)  # float32, as what is fed
         # Selected, so that a dropped NaN is gone.
         return tf.where(kept, values * scale, tf.zeros_like(values))
 
@@ -142,8 +142,8 @@ class CNN:
 
     def differentiate(self, loss):
         """Returns the gradients of the loss in the order of `parameters`."""
-        # Adds operations to the finished graph. The gradients of each operation wait for each other
-        # (GATE_OP): no update overwrites what one still reads. Those of `tf.gradients` do not wait.
+        # GATE_OP: all gradients of an operation are computed before one is applied, so no update
+        # changes a variable that another gradient still reads. `tf.gradients` does not see to that.
         pairs = self.optimizer.compute_gradients(loss, list(self.parameters.values()))
         return [gradient for gradient, _ in pairs]
 
@@ -236,14 +236,14 @@ class CNN:
 
     def save(self, directory):
         """Writes the checkpoint model-STEP into `directory`; returns its path."""
-        prefix = directory + "/model"
-        with self.graph.as_default():  # outside of any graph, TensorFlow 2 would save eagerly
+        prefix = f"{directory}/model"  # a Saver makes this folder, but none above it
+        with self.graph.as_default():  # outside of any graph, TensorFlow 2.21 raises ValueError
             # Without the graph itself: `__init__` builds it again.
             return self.saver.save(self.session, prefix, self.step(), write_meta_graph=False)
 
     def restore(self, path):
         """Loads the checkpoint at `path`."""
-        with self.graph.as_default():
+        with self.graph.as_default():  # as in `save`
             self.saver.restore(self.session, path)
 
     # ---- EXPORT --------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ class MatrixFactorization:
         self.users = tf.placeholder(tf.int64, [None], name="users")
         self.items = tf.placeholder(tf.int64, [None], name="items")
         self.ratings = tf.placeholder(tf.float32, [None], name="ratings")
-        self.batch = [self.users, self.items, self.ratings]
+        self.batch = [self.users, self.items, self.ratings]  # what a batch is fed to, in its order
 
     # ---- PARAMETERS ----------------------------------------------------------------------------
     def create_parameters(self):
@@ -182,14 +182,14 @@ class MatrixFactorization:
 
     def save(self, directory):
         """Writes the checkpoint model-STEP into `directory`; returns its path."""
-        prefix = directory + "/model"
-        with self.graph.as_default():  # outside of any graph, TensorFlow 2 would save eagerly
+        prefix = f"{directory}/model"  # a Saver makes this folder, but none above it
+        with self.graph.as_default():  # outside of any graph, TensorFlow 2.21 raises ValueError
             # Without the graph itself: `__init__` builds it again.
             return self.saver.save(self.session, prefix, self.step(), write_meta_graph=False)
 
     def restore(self, path):
         """Loads the checkpoint at `path`."""
-        with self.graph.as_default():
+        with self.graph.as_default():  # as in `save`
             self.saver.restore(self.session, path)
 
     # ---- EXPORT --------------------------------------------------------------------------------

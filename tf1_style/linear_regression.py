@@ -53,7 +53,7 @@ class LinearRegression:
         # A placeholder is a hole in the graph: every run must feed it.
         self.inputs = tf.placeholder(tf.float32, [None], name="inputs")
         self.targets = tf.placeholder(tf.float32, [None], name="targets")
-        self.batch = [self.inputs, self.targets]
+        self.batch = [self.inputs, self.targets]  # what a batch is fed to, in its order
 
     # ---- PARAMETERS ----------------------------------------------------------------------------
     def create_parameters(self):
@@ -80,7 +80,7 @@ class LinearRegression:
 
     def differentiate(self, loss):
         """Returns the gradients of the loss in the order of `parameters`."""
-        # Adds operations for the gradients to the finished graph. `tf.tuple` holds each back until
+        # Adds operations for the gradients to the graph. `tf.tuple` holds each back until
         # all are computed, so that no update overwrites a variable that one has yet to read.
         return tf.tuple(tf.gradients(loss, list(self.parameters.values())))
 
@@ -160,14 +160,14 @@ class LinearRegression:
 
     def save(self, directory):
         """Writes the checkpoint model-STEP into `directory`; returns its path."""
-        prefix = directory + "/model"
-        with self.graph.as_default():  # outside of any graph, TensorFlow 2 would save eagerly
+        prefix = f"{directory}/model"  # a Saver makes this folder, but none above it
+        with self.graph.as_default():  # outside of any graph, TensorFlow 2.21 raises ValueError
             # Without the graph itself: `__init__` builds it again.
             return self.saver.save(self.session, prefix, self.step(), write_meta_graph=False)
 
     def restore(self, path):
         """Loads the checkpoint at `path`."""
-        with self.graph.as_default():
+        with self.graph.as_default():  # as in `save`
             self.saver.restore(self.session, path)
 
     # ---- EXPORT --------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ class Config(ImageSettings):
     steps: int = setting(600, "train until this step, counted from the very first run")
     batch_size: int = setting(50, "images per step")
     learning_rate: float = setting(4e-3, "step size of Adam")
-    clip_norm: float = setting(1.0, "length at which all gradients together are cut off")
+    clip_norm: float = setting(1.0, "largest global norm of the gradients")
     keep_probability: float = setting(0.5, "share of units that dropout keeps", is_probability=True)
     checkpoint_dir: str = setting("checkpoints/tf1_style/recurrent_network")
 
@@ -54,7 +54,7 @@ class RecurrentNetwork:
         # A placeholder is a hole in the graph: every run must feed it.
         self.images = tf.placeholder(tf.float32, [None, 784], name="images")
         self.labels = tf.placeholder(tf.float32, [None, 10], name="labels")
-        self.batch = [self.images, self.labels]
+        self.batch = [self.images, self.labels]  # what a batch is fed to, in its order
         # Dropout is off unless a run feeds something else.
         self.keep_probability = tf.placeholder_with_default(1.0, [], name="keep_probability")
 
@@ -90,20 +90,22 @@ class RecurrentNetwork:
     def read(self, rows, lengths):
         """Returns the output [batch, 64] at the last row of each digit that is to be read."""
         cell = tf.nn.rnn_cell.LSTMCell(64)
-        # Finds the variables that `create_parameters` made, by their names. `sequence_length` keeps
-        # the state of a digit that has ended; without it, the empty rows below would change it.
-        with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
+        # Finds the variables that `create_parameters` made, by their names. `reuse=True` raises if
+        # there is none; AUTO_REUSE would make another kernel, which nothing trains, in silence.
+        # `sequence_length` keeps the state of a digit that has ended; without it, the empty rows
+        # below would change it.
+        with tf.variable_scope(tf.get_variable_scope(), reuse=True):
             _, state = tf.nn.dynamic_rnn(cell, rows, sequence_length=lengths, dtype=tf.float32)
         return state.h
 
     def dropout(self, values, keep_probability):
-        """Sets each value to 0 but for a share of `keep_probability`; without one, none."""
+        """Scales a share `keep_probability` by 1 / it, sets the rest to 0; with None, keeps all."""
         if keep_probability is None:
             return values
-        # As `DropoutWrapper(cell, output_keep_prob=…)` does it to the output at the last row, with
-        # noise that both styles can repeat. It drops outputs only, not the state that is returned.
+        # As `DropoutWrapper(cell, output_keep_prob=…)` does it to the output at the last row; that
+        # leaves the state `h` whole, the same numbers. The noise is one that both styles repeat.
         kept = self.noise(tf.shape(values)) < keep_probability
-        scale = 1 / tf.convert_to_tensor(keep_probability, tf.float32)
+        scale = 1 / tf.convert_to_tensor(keep_probability, tf.float32)  # float32, as what is fed
         return tf.where(kept, values * scale, tf.zeros_like(values))
 
     def noise(self, shape):
@@ -125,8 +127,8 @@ class RecurrentNetwork:
 
     def differentiate(self, loss):
         """Returns the gradients of the loss in the order of `parameters`."""
-        # Adds operations to the finished graph. The gradients of each operation wait for each other
-        # (GATE_OP): no update overwrites what one still reads. Those of `tf.gradients` do not wait.
+        # GATE_OP: all gradients of an operation are computed before one is applied, so no update
+        # changes a variable that another gradient still reads. `tf.gradients` does not see to that.
         pairs = self.optimizer.compute_gradients(loss, list(self.parameters.values()))
         return [gradient for gradient, _ in pairs]
 
@@ -209,14 +211,14 @@ class RecurrentNetwork:
 
     def save(self, directory):
         """Writes the checkpoint model-STEP into `directory`; returns its path."""
-        prefix = directory + "/model"
-        with self.graph.as_default():  # outside of any graph, TensorFlow 2 would save eagerly
+        prefix = f"{directory}/model"  # a Saver makes this folder, but none above it
+        with self.graph.as_default():  # outside of any graph, TensorFlow 2.21 raises ValueError
             # Without the graph itself: `__init__` builds it again.
             return self.saver.save(self.session, prefix, self.step(), write_meta_graph=False)
 
     def restore(self, path):
         """Loads the checkpoint at `path`."""
-        with self.graph.as_default():
+        with self.graph.as_default():  # as in `save`
             self.saver.restore(self.session, path)
 
     # ---- EXPORT --------------------------------------------------------------------------------
@@ -228,7 +230,7 @@ class RecurrentNetwork:
 def train(model, run):
     """Trains until the last step; `run` hands out batches, reports, and saves on the way."""
     for images, labels in run.batches():  # [steps, batch, 784] and [steps, batch, 10]
-        run.report(model.train_steps(images, labels))
+        run.report(model.train_steps(images, labels))  # NumPy: a copy is cheap beside a step
 
 
 PROGRAM = Program(__doc__, Config, RecurrentNetwork, train, DIGITS, checkpoints, summaries)

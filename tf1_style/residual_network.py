@@ -56,7 +56,7 @@ class ResidualNetwork:
         # A placeholder is a hole in the graph: every run must feed it.
         self.images = tf.placeholder(tf.float32, [None, 784], name="images")
         self.labels = tf.placeholder(tf.float32, [None, 10], name="labels")
-        self.batch = [self.images, self.labels]
+        self.batch = [self.images, self.labels]  # what a batch is fed to, in its order
         # A run that forgets to feed it normalizes by moving averages, and still trains.
         self.is_training = tf.placeholder_with_default(False, [], name="is_training")
 
@@ -155,7 +155,7 @@ class ResidualNetwork:
 
     def differentiate(self, loss):
         """Returns the gradients of the loss in the order of `parameters`."""
-        # Adds operations for the gradients to the finished graph.
+        # Adds operations for the gradients to the graph.
         pairs = self.optimizer.compute_gradients(loss, list(self.parameters.values()))
         return [gradient for gradient, _ in pairs]
 
@@ -252,14 +252,14 @@ class ResidualNetwork:
 
     def save(self, directory):
         """Writes the checkpoint model-STEP into `directory`; returns its path."""
-        prefix = directory + "/model"
-        with self.graph.as_default():  # outside of any graph, TensorFlow 2 would save eagerly
+        prefix = f"{directory}/model"  # a Saver makes this folder, but none above it
+        with self.graph.as_default():  # outside of any graph, TensorFlow 2.21 raises ValueError
             # Without the graph itself: `__init__` builds it again.
             return self.saver.save(self.session, prefix, self.step(), write_meta_graph=False)
 
     def restore(self, path):
         """Loads the checkpoint at `path`."""
-        with self.graph.as_default():
+        with self.graph.as_default():  # as in `save`
             self.saver.restore(self.session, path)
 
     # ---- EXPORT --------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ class ResidualNetwork:
 def train(model, run):
     """Trains until the last step; `run` hands out batches, reports, and saves on the way."""
     for images, labels in run.batches():  # [steps, batch, 784] and [steps, batch, 10]
-        run.report(model.train_steps(images, labels))
+        run.report(model.train_steps(images, labels))  # NumPy: a copy is cheap beside a step
 
 
 PROGRAM = Program(__doc__, Config, ResidualNetwork, train, DIGITS, checkpoints, summaries)

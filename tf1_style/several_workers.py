@@ -216,7 +216,7 @@ class SeveralWorkers:
 
     def save(self, directory):
         """Writes the checkpoint model-STEP into `directory`; returns its path."""
-        prefix = directory + "/model"
+        prefix = f"{directory}/model"  # a Saver makes this folder, but none above it
         with self.graph.as_default():
             return self.saver.save(self.session, prefix, self.step(), write_meta_graph=False)
 

@@ -53,7 +53,7 @@ class SoftmaxRegression:
         # A placeholder is a hole in the graph: every run must feed it.
         self.images = tf.placeholder(tf.float32, [None, 784], name="images")
         self.labels = tf.placeholder(tf.float32, [None, 10], name="labels")
-        self.batch = [self.images, self.labels]
+        self.batch = [self.images, self.labels]  # what a batch is fed to, in its order
 
     # ---- PARAMETERS ----------------------------------------------------------------------------
     def create_parameters(self):
@@ -84,8 +84,8 @@ class SoftmaxRegression:
 
     def differentiate(self, loss):
         """Returns the gradients of the loss in the order of `parameters`."""
-        # Adds operations to the finished graph. The gradients of each operation wait for each other
-        # (GATE_OP): no update overwrites what one still reads. Those of `tf.gradients` do not wait.
+        # GATE_OP: all gradients of an operation are computed before one is applied, so no update
+        # changes a variable that another gradient still reads. `tf.gradients` does not see to that.
         pairs = self.optimizer.compute_gradients(loss, list(self.parameters.values()))
         return [gradient for gradient, _ in pairs]
 
@@ -163,14 +163,14 @@ class SoftmaxRegression:
 
     def save(self, directory):
         """Writes the checkpoint model-STEP into `directory`; returns its path."""
-        prefix = directory + "/model"
-        with self.graph.as_default():  # outside of any graph, TensorFlow 2 would save eagerly
+        prefix = f"{directory}/model"  # a Saver makes this folder, but none above it
+        with self.graph.as_default():  # outside of any graph, TensorFlow 2.21 raises ValueError
             # Without the graph itself: `__init__` builds it again.
             return self.saver.save(self.session, prefix, self.step(), write_meta_graph=False)
 
     def restore(self, path):
         """Loads the checkpoint at `path`."""
-        with self.graph.as_default():
+        with self.graph.as_default():  # as in `save`
             self.saver.restore(self.session, path)
 
     # ---- EXPORT --------------------------------------------------------------------------------
@@ -186,7 +186,9 @@ def train(model, run):
         run.report(model.train_steps(images, labels))
 
 
-PROGRAM = Program(__doc__, Config, SoftmaxRegression, train, DIGITS, checkpoints, summaries, "sum")
+PROGRAM = Program(
+    __doc__, Config, SoftmaxRegression, train, DIGITS, checkpoints, summaries, loss_of_batch="sum"
+)
 
 if __name__ == "__main__":
     sys.exit(PROGRAM.main())

@@ -15,7 +15,8 @@ class SummaryWriter:
         self.model = model
         with model.graph.as_default():  # outside of any graph, TensorFlow 2 refuses a FileWriter
             self.packed = self.create()
-            # Without the suffix, two runs that start within a second write to the same file.
+            # The file is named by the second: without the suffix, a run that goes on from another
+            # within it empties the other's file. So do two that start at one step, suffix or not.
             self.writer = tf.summary.FileWriter(directory, filename_suffix=f".{model.step()}")
         self.writer.add_graph(model.graph)  # with the initial values, which are constants in it
 
@@ -24,6 +25,8 @@ class SummaryWriter:
         model = self.model
         # Operations like any other: a run that does not fetch them writes nothing. The tag is the
         # operation's name; where that is taken, even by a variable, TensorFlow 1 appends `_1`.
+        # They must be there before the first `train_steps`, which finalizes the graph. `test_loss`
+        # is that of the averaged weights, where a model predicts with them.
         tf.summary.scalar("loss", getattr(model, "test_loss", model.batch_loss))
         if hasattr(model, "batch_correct"):
             tf.summary.scalar("accuracy", model.batch_correct / tf.shape(model.batch[0])[0])
@@ -31,7 +34,7 @@ class SummaryWriter:
         rate = getattr(model, "learning_rate", model.config.learning_rate)
         tf.summary.scalar("learning_rate", rate)
         for name, parameter in model.parameters.items():
-            if parameter.shape.ndims == 0:
+            if parameter.shape.ndims == 0:  # the weight or the bias of a fitted line
                 tf.summary.scalar("line/" + name, parameter)
             tf.summary.histogram("parameters/" + name, parameter)
         return tf.summary.merge_all()

@@ -190,7 +190,7 @@ class Adversarial:
     @tf.function(input_signature=[NOISE])
     def predict(self, noise):
         """Returns the images [n, 784] that are generated from noise [n, 32]."""
-        return self.forward(noise)
+        return self.forward(noise)  # a tensor; a Session returns a NumPy array
 
     @tf.function(input_signature=[NOISE, IMAGES])
     def gradients(self, noise, images):
@@ -207,7 +207,7 @@ class Adversarial:
         return {name: variable.numpy() for name, variable in self.state_variables().items()}
 
     def slot_variables(self):
-        """Returns the optimizers' slots by name: `m` and `v`, powers of beta of each network."""
+        """Returns the optimizers' slots by name: `m` and `v`, of a TF1Adam also powers of beta."""
         found = {}
         for name, parameters in self.variables_of.items():
             found.update(slots.of_adam(self.optimizers[name], parameters, scope=name + "/"))
@@ -251,7 +251,7 @@ class Adversarial:
 def train(model, run):
     """Trains until the last step; `run` hands out batches, reports, and saves on the way."""
     for noise, images in run.batches():  # [steps, batch, 32] and [steps, batch, 784]
-        run.report(model.train_steps(noise, images))
+        run.report(model.train_steps(noise, images))  # NumPy: a copy is cheap beside a step
 
 
 PROGRAM = Program(__doc__, Config, Adversarial, train, GENERATED_DIGITS, checkpoints, summaries)

@@ -100,13 +100,13 @@ class CNN:
         return tf.nn.max_pool2d(values, ksize=2, strides=2, padding="SAME")
 
     def dropout(self, values, keep_probability):
-        """Sets each value to 0 but for a share of `keep_probability`; without one, none."""
+        """Scales a share `keep_probability` by 1 / it, sets the rest to 0; with None, keeps all."""
         if keep_probability is None:
             return values
         kept = self.noise(tf.shape(values)) < keep_probability
         # Scaled, so that the expected value stays. Not divided: a division by a constant is made
         # a multiplication when a graph is optimized, one by a fed value is not.
-        scale = 1 / tf.convert_to_tensor(keep_probability, tf.float32)
+        scale = 1 / tf.convert_to_tensor(keep_probability, tf.float32)  # float32, as what is fed
         # Selected, so that a dropped NaN is gone.
         return tf.where(kept, values * scale, tf.zeros_like(values))
 
@@ -202,7 +202,7 @@ class CNN:
         """Returns the logits [n, 10] of images [n, 784]."""
         # For one example at a time, call `predict.get_concrete_function()` once and use what it
         # returns: that skips the search for the trace.
-        return self.forward(images)
+        return self.forward(images)  # a tensor; a Session returns a NumPy array
 
     @tf.function(input_signature=[IMAGES, LABELS])
     def gradients(self, images, labels):
@@ -215,7 +215,7 @@ class CNN:
         return {name: parameter.numpy() for name, parameter in self.parameters.items()}
 
     def slot_variables(self):
-        """Returns the optimizer slots by name: `m` and `v` of each parameter, powers of beta."""
+        """Returns the slots by name: `m` and `v` of each parameter, with TF1Adam powers of beta."""
         return slots.of_adam(self.optimizer, self.parameters)
 
     def slots(self):

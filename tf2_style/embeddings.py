@@ -153,7 +153,7 @@ class MatrixFactorization:
     @tf.function(input_signature=[USERS, ITEMS])
     def predict(self, users, items):
         """Returns the ratings [n] that users [n] are to give items [n]."""
-        return self.forward(users, items)
+        return self.forward(users, items)  # a tensor; a Session returns a NumPy array
 
     @tf.function(input_signature=[USERS, ITEMS, RATINGS])
     def gradients(self, *batch):
@@ -166,7 +166,7 @@ class MatrixFactorization:
         return {name: parameter.numpy() for name, parameter in self.parameters.items()}
 
     def slot_variables(self):
-        """Returns the optimizer slots by name: `m` and `v` of each parameter, powers of beta."""
+        """Returns the slots by name: `m` and `v` of each parameter, with TF1Adam powers of beta."""
         return slots.of_adam(self.optimizer, self.parameters)
 
     def slots(self):

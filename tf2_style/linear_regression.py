@@ -123,7 +123,7 @@ class LinearRegression:
     @tf.function(input_signature=[INPUTS])
     def predict(self, inputs):
         """Returns the predictions [n] for inputs [n]."""
-        return self.forward(inputs)
+        return self.forward(inputs)  # a tensor; a Session returns a NumPy array
 
     @tf.function(input_signature=[INPUTS, TARGETS])
     def gradients(self, inputs, targets):

@@ -151,7 +151,7 @@ class MLP:
         """Returns the logits [n, 10] of images [n, 784]."""
         # For one example at a time, call `predict.get_concrete_function()` once and use what it
         # returns: that skips the search for the trace.
-        return self.forward(images)
+        return self.forward(images)  # a tensor; a Session returns a NumPy array
 
     @tf.function(input_signature=[IMAGES, LABELS])
     def gradients(self, images, labels):
@@ -164,7 +164,7 @@ class MLP:
         return {name: parameter.numpy() for name, parameter in self.parameters.items()}
 
     def slot_variables(self):
-        """Returns the optimizer slots by name: `m` and `v` of each parameter, powers of beta."""
+        """Returns the slots by name: `m` and `v` of each parameter, with TF1Adam powers of beta."""
         return slots.of_adam(self.optimizer, self.parameters)
 
     def slots(self):

@@ -23,7 +23,7 @@ class Config(ImageSettings):
     steps: int = setting(600, "train until this step, counted from the very first run")
     batch_size: int = setting(50, "images per step")
     learning_rate: float = setting(4e-3, "step size of Adam")
-    clip_norm: float = setting(1.0, "length at which all gradients together are cut off")
+    clip_norm: float = setting(1.0, "largest global norm of the gradients")
     keep_probability: float = setting(0.5, "share of units that dropout keeps", is_probability=True)
     optimizer: str = optimizer_flags.adam()
     checkpoint_dir: str = setting("checkpoints/tf2_style/recurrent_network")
@@ -77,8 +77,8 @@ class RecurrentNetwork:
 
     def read(self, rows, lengths):
         """Returns the output [batch, 64] at the last row of each digit that is to be read."""
-        # Keras's LSTM would do, but its gates are in another order and its forget bias starts at 1:
-        # a kernel and bias copied as they are compute something else, and no shape tells.
+        # Keras's LSTM would do, but splits the kernel, [28, 256] and [64, 256], orders the gates in
+        # another way, and starts the forget bias at 1: once the kernel is split, no shape tells.
         output = cell = tf.zeros([tf.shape(rows)[0], 64])
         for row in tf.range(28):
             next_output, next_cell = self.read_row(rows[:, row], output, cell)
@@ -97,13 +97,13 @@ class RecurrentNetwork:
         return tf.sigmoid(o) * tf.tanh(cell), cell
 
     def dropout(self, values, keep_probability):
-        """Sets each value to 0 but for a share of `keep_probability`; without one, none."""
+        """Scales a share `keep_probability` by 1 / it, sets the rest to 0; with None, keeps all."""
         if keep_probability is None:
             return values
-        # As `DropoutWrapper(cell, output_keep_prob=…)` does it to the output at the last row, with
-        # noise that both styles can repeat. It drops outputs only, not the state that is returned.
+        # As `DropoutWrapper(cell, output_keep_prob=…)` does it to the output at the last row; that
+        # leaves the state `h` whole, the same numbers. The noise is one that both styles repeat.
         kept = self.noise(tf.shape(values)) < keep_probability
-        scale = 1 / tf.convert_to_tensor(keep_probability, tf.float32)
+        scale = 1 / tf.convert_to_tensor(keep_probability, tf.float32)  # float32, as what is fed
         return tf.where(kept, values * scale, tf.zeros_like(values))
 
     def noise(self, shape):
@@ -185,7 +185,7 @@ class RecurrentNetwork:
     @tf.function(input_signature=[IMAGES])
     def predict(self, images):
         """Returns the logits [n, 10] of images [n, 784]."""
-        return self.forward(images)
+        return self.forward(images)  # a tensor; a Session returns a NumPy array
 
     @tf.function(input_signature=[IMAGES, LABELS])
     def gradients(self, images, labels):
@@ -198,7 +198,7 @@ class RecurrentNetwork:
         return {name: parameter.numpy() for name, parameter in self.parameters.items()}
 
     def slot_variables(self):
-        """Returns the optimizer slots by name: `m` and `v` of each parameter, powers of beta."""
+        """Returns the slots by name: `m` and `v` of each parameter, with TF1Adam powers of beta."""
         return slots.of_adam(self.optimizer, self.parameters)
 
     def slots(self):
@@ -213,7 +213,7 @@ class RecurrentNetwork:
     def create_checkpoint(self):
         """Creates what saves and restores parameters, optimizer and step."""
         # A Checkpoint keeps the objects it is given, under the names of these arguments, with .S
-        # for each slash. Objects that are attributes, as in your own class, need no such names.
+        # for each slash. Given a tf.Module or a Keras model, it takes the names of the attributes.
         self.checkpoint = tf.train.Checkpoint(
             global_step=self.global_step, optimizer=self.optimizer, **self.parameters
         )
@@ -238,7 +238,7 @@ class RecurrentNetwork:
 def train(model, run):
     """Trains until the last step; `run` hands out batches, reports, and saves on the way."""
     for images, labels in run.batches():  # [steps, batch, 784] and [steps, batch, 10]
-        run.report(model.train_steps(images, labels))
+        run.report(model.train_steps(images, labels))  # NumPy: a copy is cheap beside a step
 
 
 PROGRAM = Program(__doc__, Config, RecurrentNetwork, train, DIGITS, checkpoints, summaries)

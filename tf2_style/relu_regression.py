@@ -53,6 +53,7 @@ class ReluRegression:
         self.weight = tf.Variable(self.config.initial_weight, name="weight")
         self.bias = tf.Variable(self.config.initial_bias, name="bias")
         self.parameters = {"weight": self.weight, "bias": self.bias}
+        # Keras's optimizer counts in `iterations` too; this count goes with any optimizer.
         self.global_step = tf.Variable(0, dtype=tf.int64, name="global_step")
 
     # ---- FORWARD -------------------------------------------------------------------------------
@@ -129,7 +130,7 @@ class ReluRegression:
     @tf.function(input_signature=[INPUTS])
     def predict(self, inputs):
         """Returns the predictions [n] for inputs [n]."""
-        return self.forward(inputs)
+        return self.forward(inputs)  # a tensor; a Session returns a NumPy array
 
     @tf.function(input_signature=[INPUTS, TARGETS])
     def gradients(self, inputs, targets):
@@ -142,7 +143,7 @@ class ReluRegression:
         return {name: parameter.numpy() for name, parameter in self.parameters.items()}
 
     def slot_variables(self):
-        """Returns the optimizer slots by name: `m` and `v` of each parameter, powers of beta."""
+        """Returns the slots by name: `m` and `v` of each parameter, with TF1Adam powers of beta."""
         return slots.of_adam(self.optimizer, self.parameters)
 
     def slots(self):
@@ -184,7 +185,9 @@ def train(model, run):
         run.report(model.train_steps(inputs, targets))
 
 
-PROGRAM = Program(__doc__, Config, ReluRegression, train, EXACT_LINE, checkpoints, summaries, "sum")
+PROGRAM = Program(
+    __doc__, Config, ReluRegression, train, EXACT_LINE, checkpoints, summaries, loss_of_batch="sum"
+)
 
 if __name__ == "__main__":
     sys.exit(PROGRAM.main())

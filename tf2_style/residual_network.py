@@ -208,7 +208,7 @@ class ResidualNetwork:
     @tf.function(input_signature=[IMAGES])
     def predict(self, images):
         """Returns the logits [n, 10] of images [n, 784], by the averaged parameters."""
-        return self.forward(images)
+        return self.forward(images)  # a tensor; a Session returns a NumPy array
 
     @tf.function(input_signature=[IMAGES, LABELS])
     def gradients(self, images, labels):
@@ -271,7 +271,7 @@ class ResidualNetwork:
 def train(model, run):
     """Trains until the last step; `run` hands out batches, reports, and saves on the way."""
     for images, labels in run.batches():  # [steps, batch, 784] and [steps, batch, 10]
-        run.report(model.train_steps(images, labels))
+        run.report(model.train_steps(images, labels))  # NumPy: a copy is cheap beside a step
 
 
 PROGRAM = Program(__doc__, Config, ResidualNetwork, train, DIGITS, checkpoints, summaries)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 def of_adam(optimizer, parameters, scope=""):
-    """Returns slot variables by name: NAME/m and NAME/v, and the powers of beta after `scope`.
+    """Returns slot variables by name: NAME/m, NAME/v and, of a TF1Adam, powers of beta.
 
     Args:
         optimizer: a TF1Adam or an Adam of Keras that was built for `parameters`.

@@ -52,6 +52,7 @@ class SoftmaxRegression:
         # A variable holds its value at once. Its name is only for people to read.
         self.weights = tf.Variable(np.zeros([784, 10], np.float32), name="weights")
         self.biases = tf.Variable(np.zeros([10], np.float32), name="biases")
+        # Keras's optimizer counts in `iterations` too; this count goes with any optimizer.
         self.global_step = tf.Variable(0, dtype=tf.int64, name="global_step")
         self.parameters = {"weights": self.weights, "biases": self.biases}
 
@@ -131,7 +132,7 @@ class SoftmaxRegression:
         """Returns the logits [n, 10] of images [n, 784]."""
         # For one example at a time, call `predict.get_concrete_function()` once and use what it
         # returns: that skips the search for the trace.
-        return self.forward(images)
+        return self.forward(images)  # a tensor; a Session returns a NumPy array
 
     @tf.function(input_signature=[IMAGES, LABELS])
     def gradients(self, images, labels):
@@ -185,7 +186,9 @@ def train(model, run):
         run.report(model.train_steps(images, labels))
 
 
-PROGRAM = Program(__doc__, Config, SoftmaxRegression, train, DIGITS, checkpoints, summaries, "sum")
+PROGRAM = Program(
+    __doc__, Config, SoftmaxRegression, train, DIGITS, checkpoints, summaries, loss_of_batch="sum"
+)
 
 if __name__ == "__main__":
     sys.exit(PROGRAM.main())

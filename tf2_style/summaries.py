@@ -22,7 +22,7 @@ class SummaryWriter:
             tf.summary.graph(model.train_step.get_concrete_function().graph)
 
     def create(self, loss, accuracy=None):
-        """Writes all summaries: nothing is created before, and nothing has to fetch them."""
+        """Writes all summaries; its twin creates them, to be fetched. Here nothing is created."""
         model = self.model
         # Without a default writer these calls silently write nothing; without a step they raise.
         # The tag is the string, as it stands.
@@ -33,7 +33,7 @@ class SummaryWriter:
         rate = getattr(model, "learning_rate", lambda step: model.config.learning_rate)
         tf.summary.scalar("learning_rate", rate(model.global_step))
         for name, parameter in model.parameters.items():
-            if parameter.shape.ndims == 0:
+            if parameter.shape.ndims == 0:  # the weight or the bias of a fitted line
                 tf.summary.scalar("line/" + name, parameter)
             tf.summary.histogram("parameters/" + name, parameter)
 

@@ -49,7 +49,7 @@ class TF1Adam(tf.Module):
 
     @property
     def variables(self):
-        """The state as a list in Keras's order: two numbers, then `m` and `v` of each parameter."""
+        """The state: two scalars, which are others in Keras, then `m` and `v` of each parameter."""
         slots = [slot for pair in zip(self.m, self.v) for slot in pair]
         return [self.beta1_power, self.beta2_power, *slots]
 

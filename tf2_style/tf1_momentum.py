@@ -39,7 +39,7 @@ class TF1Momentum(tf.Module):
 
     @property
     def variables(self):
-        """The state as a list in Keras's order: the step count, then a slot of each parameter."""
+        """The state: the step count, after which Keras has the rate, and each parameter's slot."""
         return [self.global_step, *self.momentums]
 
     def apply_gradients(self, gradients_and_variables):

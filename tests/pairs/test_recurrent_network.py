@@ -20,6 +20,7 @@ from shared.tools.compare.result import DIFFERS, EQUAL
 from shared.tools.compare.traces import compare
 from shared.tools.parity.bounds import MARGIN
 from shared.trace_recorder import Trace, TraceRecorder, read_trace
+from tf1_style import recurrent_network as tf1_recurrent_network
 from tf2_style.recurrent_network import Config, RecurrentNetwork
 
 PAIR = PAIRS["recurrent_network"]
@@ -135,6 +136,15 @@ CELL = layouts.Recurrent(
 )
 TF1_SHAPES, TF2_SHAPES = [(92, 256), (256,)], [(28, 256), (64, 256), (256,)]
 STEPS_BETWEEN = CELL.steps(TF1_SHAPES, TF2_SHAPES)
+
+
+def test_a_mistyped_name_of_the_kernel_raises() -> None:
+    class Mistyped(tf1_recurrent_network.RecurrentNetwork):
+        def parameter(self, name: str, initial_value: np.ndarray) -> Any:
+            return super().parameter(name.replace("kernel", "kernal"), initial_value)
+
+    with pytest.raises(ValueError, match=r"Variable rnn/lstm_cell/kernel does not exist"):
+        Mistyped(tf1_recurrent_network.Config())
 
 
 def keras_lstm(kernel: np.ndarray, bias: np.ndarray) -> Any:

@@ -188,6 +188,50 @@ def test_a_wrong_input_gets_an_error(exported: Exported, style: str, loader: Any
                 assert predict(**other).tobytes() == expected.tobytes()
 
 
+def test_what_a_loaded_signature_checks_of_tensors_and_arrays(tmp_path: Path) -> None:
+    served = tf.Module()
+    signature = [tf.TensorSpec([None], tf.int64, "ids"), tf.TensorSpec([None], tf.float32, "x")]
+    served.add = tf.function(lambda ids, x: {"i": ids + 1, "x": x * 2}, input_signature=signature)
+    tf.saved_model.save(served, str(tmp_path), signatures={"serving_default": served.add})
+    loaded = tf.saved_model.load(str(tmp_path))
+    add = loaded.signatures["serving_default"]
+    ids, x = tf.constant([1], tf.int64), tf.constant([0.5])
+
+    def found(**other: Any) -> tuple[Any, Any]:
+        outputs = add(**{"ids": ids, "x": x, **other})
+        return outputs["i"].numpy().tolist(), outputs["x"].numpy().tolist()
+
+    # An array or a list of another dtype is converted, whatever that makes of its numbers.
+    assert found(ids=[1], x=np.array([0.5])) == found(ids=np.array([1], np.int32)) == ([2], [1.0])
+    assert found(ids=np.array([1.7]), x=np.array([1])) == ([2], [2.0])
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        assert found(x=np.array([1e300])) == ([2], [np.inf])
+    # Of tensors alone the dtype is checked and no shape; a function checks that of both.
+    for name, tensor in (("ids", tf.constant([1])), ("x", tf.constant([0.5], tf.float64))):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="expected to be a"):
+            found(**{name: tensor})
+    assert found(x=tf.ones([2, 1])) == ([2], [[2.0], [2.0]])
+    for wrong in (tf.ones([2, 1]), np.ones([2, 1], np.float32)):
+        with pytest.raises(TypeError, match="Can not cast TensorSpec"):
+            loaded.add(ids, wrong)
+    with pytest.raises(TypeError, match="Can not cast TensorSpec"):
+        found(x=np.ones([2, 1], np.float32))
+
+
+def test_a_folder_that_is_not_empty_is_refused_or_written_over(tmp_path: Path) -> None:
+    images = np.ones([1, 784], np.float32)
+    tf1_model, tf2_model = (fresh(style, "softmax_regression") for style in STYLES)
+    for model in (tf1_model, tf2_model):
+        model.export(str(tmp_path / type(model).__module__))
+    with pytest.raises(AssertionError, match="already exists, and isn't empty"):
+        tf1_model.export(str(tmp_path / type(tf1_model).__module__))
+    tf2_model.biases.assign(np.full(10, 0.5, np.float32))
+    folder = str(tmp_path / type(tf2_model).__module__)
+    tf2_model.export(folder)
+    with loaded_by_tf2(folder) as predict:
+        assert predict(images=images).tolist() == [[0.5] * 10]
+
+
 def test_without_ensure_shape_the_answer_would_be_wrong(tmp_path: Path) -> None:
     served = tf.Module()
     images = tf.TensorSpec([None, 784], tf.float32, name="images")

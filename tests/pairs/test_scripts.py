@@ -117,6 +117,20 @@ def test_the_last_three_checkpoints_are_kept(style: str, name: str, tmp_path: Pa
     assert indices == ["model-2.index", "model-3.index", "model-4.index"]
 
 
+def test_a_saver_needs_its_graph_and_makes_one_folder(tmp_path: Path) -> None:
+    model = PAIRS["softmax_regression"].create("tf1_style")
+    path = model.save(tmp_path / "made")  # a Path does, and a folder that is not there
+    assert Path(path).parent == tmp_path / "made"
+    with pytest.raises(ValueError, match=r"Parent directory of .*/one/two/model doesn't exist"):
+        model.save(str(tmp_path / "one" / "two"))
+    saver, session = model.saver, model.session
+    for outside in (saver.save, saver.restore):
+        with pytest.raises(ValueError, match="when executing eagerly"):
+            outside(session, path)
+    other = PAIRS["softmax_regression"].create("tf2_style")
+    assert Path(other.save(tmp_path / "one" / "two")).parent == tmp_path / "one" / "two"
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_nothing_left_to_train(
     style: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

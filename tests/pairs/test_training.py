@@ -68,6 +68,12 @@ def test_both_styles_have_the_same_gradients_and_slots(name: str) -> None:
         assert np.array_equal(value, found[slot]), slot
 
 
+def test_keras_adam_keeps_no_powers_of_beta() -> None:
+    create = PAIRS["relu_regression"].create
+    of_tf1, of_keras = (set(create("tf2_style", which).slots()) for which in ("tf1", "keras"))
+    assert of_tf1 - of_keras == {"beta1_power", "beta2_power"} and of_keras < of_tf1
+
+
 @pytest.mark.parametrize("keep_probability", [0.3, 0.75])
 def test_dropout_is_bitwise_equal_for_any_share(keep_probability: float) -> None:
     # 0.5, the default, would hide a rounding: its reciprocal is a power of two.
