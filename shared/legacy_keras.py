@@ -1,4 +1,6 @@
-"""Brings `tf.layers` and RNN cells back in TensorFlow 2.21; does nothing under TensorFlow 1.15.
+"""Brings `tf.layers` and RNN cells back in TensorFlow 2.21; changes nothing of TensorFlow 1.15.
+
+It also silences, in the whole process, the warnings that these are deprecated.
 
 A trick for these pairs, whose tests run both styles in one process: it writes private attributes
 of TensorFlow. In your own program set TF_USE_LEGACY_KERAS=1 before TensorFlow is imported; then

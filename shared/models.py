@@ -130,9 +130,10 @@ def _momentum(bound: float) -> tuple[Variant, ...]:
 
 
 # Keras's Adam computes the same formula with other roundings: 1 - beta2 in Python's precision,
-# where TensorFlow 1's kernel has float32(1 - float32(0.999)), which makes each update 6.4e-6
-# smaller, and powers of beta afresh at every step. A line follows that directly, with a margin of
-# ten for the roundings; a deep network amplifies any such change while it learns.
+# where TensorFlow 1's kernel has float32(1 - float32(0.999)), so that each of Keras's updates is
+# 6.4e-6 smaller, and powers of beta afresh at every step. A line follows that directly, with a
+# margin of ten for the roundings; a deep network amplifies any such change while it learns.
+# Keras's momentum adds up what the rate has multiplied, TensorFlow 1's multiplies what is added up.
 # tests/pairs/test_keras_adam.py shows that a change of the learning rate by 6.4e-6 does the same.
 # The drift of the MLP's loss stops to grow at 2e-2, which even a change in the last bit reaches.
 _LINE_BOUND, _NETWORK_BOUND = 1e-4, 5e-2

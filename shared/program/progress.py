@@ -19,7 +19,7 @@ class TrainingResult(NamedTuple):
     reported: Mapping[str, list]  # numbers reported on the way, by name; "step" says when
     variables: Mapping[str, np.ndarray]  # the final value of every variable
     metrics: Mapping[str, float]  # as `evaluate` returns them
-    seconds: float  # of the training loop: without start-up and evaluation, with tracing
+    seconds: float  # of the training loop: no start-up or evaluation; with the tracing of functions
 
 
 class Progress:

@@ -49,7 +49,7 @@ DIFFERENT = {
     ("summaries", "held in"): "another field of the same protocol buffer",
     ("variables", "name"): "no scopes",
 }
-# Keras's Adam rounds 1 - beta2 otherwise, which makes v 1.4e-5 larger (see shared/models.py); the
+# Keras's Adam rounds 1 - beta2 otherwise, which makes v 1.3e-5 larger (see shared/models.py); the
 # weight follows v's root, three steps long.
 CLOSE = {("optimizers", quantity): 2e-5 for quantity in ("weight", "m", "v")}
 

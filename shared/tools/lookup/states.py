@@ -39,13 +39,15 @@ class State:
         code: one of `STATES`.
         version: the TensorFlow that was tried.
         example: the call that was tried, if there is one.
-        lookup: why `tf.compat.v1` does not have the name; None when it does.
+        lookup: the error where neither `tf.` nor `tf.compat.v1` has the name; of an internal name,
+            why it cannot be imported; None otherwise.
         lost: arguments that `tf.NAME` no longer takes, where both exist and say what they take.
         in_graph: outcome of the example as compat.v1 in a graph: `works`, or the error; None where
             there is no example, or no such name.
         in_eager: the same in eager mode.
-        as_tf2: the same example with TensorFlow 2's `tf.`, in eager mode; None where TensorFlow 2
-            has no such name or the very same object.
+        as_tf2: the same example with TensorFlow 2's `tf.`, in eager mode; None where there is no
+            example, where `tf.` or `tf.compat.v1` has no such name, and where both have the very
+            same object.
         with_legacy_keras: outcome, in a process with `TF_USE_LEGACY_KERAS=1`, of the example as
             compat.v1 in a graph, or of the name where there is no example; None where the name
             works without it.
@@ -79,17 +81,20 @@ class State:
             "in a graph": self.in_graph,
             "in eager mode": self.in_eager,
             "with TensorFlow 2's tf.": self.as_tf2,
-            "with legacy Keras": self.with_legacy_keras if self.code != "gone" else None,
         }.items():
-            if outcome is not None and (outcome != WORKS or where == "with legacy Keras"):
-                lines.append((where, outcome))
+            if outcome not in (None, WORKS):
+                lines.append((where, str(outcome)))
+        if self.with_legacy_keras is not None and self.code != "gone":
+            lines.append(("with legacy Keras", self.with_legacy_keras))
         lines += [("the same as", f"tf.{self.renamed}")] if self.renamed else []
         return lines + ([("tf_upgrade_v2 writes", self.upgraded)] if self.upgraded else [])
 
 
 @functools.cache
 def state(symbol: Symbol) -> State:
-    """Tries a symbol in the installed TensorFlow, once a process; takes milliseconds.
+    """Tries a symbol in the installed TensorFlow, once a process.
+
+    Takes milliseconds once TensorFlow is loaded, seconds where it starts a process.
 
     Its name is looked up in `tf` and in `tf.compat.v1`; its example is run as compat.v1 in a graph
     of its own, as compat.v1 in eager mode, and with TensorFlow 2's `tf`. What failed is tried with
@@ -116,10 +121,10 @@ def state_without_legacy_keras(symbol: Symbol) -> State:
     native, missing = look_up(tf, symbol.name)
     legacy, lookup = look_up(tf.compat.v1, symbol.name)
     is_native = missing is None
-    tried = lookup is None and symbol.example is not None
+    example = symbol.example if lookup is None else None
     is_same = is_native and lookup is None and _is_same(native, legacy)
-    in_graph = outcome_of(symbol.example, tf.compat.v1, tf.Graph) if tried else None
-    in_eager = outcome_of(symbol.example, tf.compat.v1) if tried else None
+    in_graph = outcome_of(example, tf.compat.v1, tf.Graph) if example else None
+    in_eager = outcome_of(example, tf.compat.v1) if example else None
     return State(
         code=_code(symbol.name, missing, lookup, is_same, in_graph, in_eager),
         version=tf.__version__,
@@ -128,7 +133,7 @@ def state_without_legacy_keras(symbol: Symbol) -> State:
         lost=_lost_arguments(legacy, native),
         in_graph=in_graph,
         in_eager=in_eager,
-        as_tf2=outcome_of(symbol.example, tf) if tried and is_native and not is_same else None,
+        as_tf2=outcome_of(example, tf) if example and is_native and not is_same else None,
         with_legacy_keras=None,
         renamed=None if is_native else _native_name(legacy),
         upgraded=upgrade_table().get(f"tf.{symbol.name}"),
@@ -231,10 +236,9 @@ def _lost_arguments(legacy: Any, native: Any) -> tuple[str, ...]:
 
 
 def outcome_of(
-    example: str | None, namespace: Any, graph: Callable[[], Any] = contextlib.nullcontext
+    example: str, namespace: Any, graph: Callable[[], Any] = contextlib.nullcontext
 ) -> str:
     """Runs an example, in a graph of its own if one is given; returns `WORKS` or the error."""
-    assert example is not None
     surroundings = graph()
     try:
         with warnings.catch_warnings(), getattr(surroundings, "as_default", lambda: surroundings)():

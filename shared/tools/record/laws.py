@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-# Allowed error, relative to what the gradient adds to the slot. Rounding 1 - 0.999 to float32 gives
-# 6e-5 of that, and storing the slot one rounding more; a clipped or averaged gradient is wrong by
+# Allowed error, relative to what the gradient adds to the slot. Rounding 0.999 to float32 makes
+# 1.3e-5 of that, and storing the slot one rounding more; a clipped or averaged gradient is wrong by
 # far more.
 _ALLOWED = 1e-3
 

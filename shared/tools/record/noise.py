@@ -1,7 +1,8 @@
 """Random operations that two programs draw alike: by the step and the order in which they stand.
 
 TensorFlow's own generators depend on its version, on seeds, on how a graph was built. Here the k-th
-random operation of a step draws NumPy's numbers of (seed, step, k), whatever program it stands in.
+random operation of a step draws NumPy's numbers of (seed, step, k, n), whatever program it stands
+in; n is how often it has run in this step before: 0, but in a loop.
 """
 
 import sys

@@ -113,7 +113,7 @@ class Recording:
 
         Args:
             name: of the tensor that is fed.
-            position: its number among those that are fed, from 0.
+            position: its number among those that are fed, from 0, scalars not counted.
             shape: what it accepts; None where any size is.
             kind: NumPy's letter for its dtype, such as "f".
 
@@ -147,9 +147,9 @@ class Recording:
     def is_full(self) -> bool:
         """Returns whether the step that begins is recorded with gradients, slots and variables.
 
-        Loss, batch and logits are recorded at each. To hash all parameters costs as much as a
-        part of the step, so only each `--stride`th is hashed. Each state follows from the one
-        before, so that an equal one proves the steps between.
+        Loss, batch and logits are recorded at each. To copy and hash all parameters costs about as
+        much as the step itself, so it is done at each `--stride`th only. Each state follows from
+        the one before, so that an equal one makes equal steps between very likely.
         """
         step, every = self.step + 1, self.options.every
         is_asked_for = bool(every) and step % every == 0
@@ -176,6 +176,10 @@ class Recording:
         """Records one step, and ends the program when it was the last one asked for.
 
         Where `is_full` says no, gradients, slots and variables are empty.
+
+        Raises:
+            Enough: this was the last step asked for, another thread has recorded that one, or the
+                trace is closed.
         """
         with self._lock:
             if self.is_done or self.is_closed:  # another thread goes on

@@ -39,7 +39,7 @@ def test_the_terminal_report_names_place_state_and_answer(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     text = printed(capsys, str(WHOLE))
-    assert "  tf.layers.dense                        with legacy Keras  4\n" in text
+    assert "  tf.layers.dense                        with legacy Keras  line 4\n" in text
     assert "write: tf.random.shuffle" not in text
     assert "write: tf.math.log(x)" in text
     assert "files in the order to port" in text

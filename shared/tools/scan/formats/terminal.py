@@ -71,7 +71,8 @@ def _places(group: Iterable[Finding]) -> str:
     texts = [
         f"{f.cell_text}{f.line}" if not f.cell_text else f"{f.cell_text}:{f.line}" for f in group
     ]
-    return ", ".join(dict.fromkeys(texts))
+    distinct = list(dict.fromkeys(texts))
+    return f"line{'s' * (len(distinct) > 1)} {', '.join(distinct)}"
 
 
 def _symbols(scan: Scan) -> Iterator[str]:
