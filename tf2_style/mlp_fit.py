@@ -26,7 +26,7 @@ from shared.data.fashion import class_names, load_fashion
 from shared.data.initial_values import glorot_uniform
 from shared.program import command_line as script
 from shared.program.progress import PrintedProgress, Stopped, stop_signals
-from shared.program.settings import CHECKPOINT_HELP, DATA_HELP, seed, setting
+from shared.program.settings import CHECKPOINT_HELP, DATA_HELP, seed_number, setting
 from shared.program.tracing import require_finite
 
 
@@ -38,7 +38,7 @@ class Config:
     steps: int = setting(1560, "step to reach, counted from the very first run")
     batch_size: int = setting(32, "images a step")
     learning_rate: float = setting(0.001, "step size of Adam")
-    seed: int = setting(0, "seed of initial values and batch order", seed)
+    seed: int = setting(0, "seed of initial values and batch order", seed_number)
     checkpoint_dir: str = setting("checkpoints/tf2_style/mlp_fit", CHECKPOINT_HELP, to_restore=True)
     checkpoint_every: int = setting(500, "steps between two checkpoints")
     report_every: int = setting(100, "steps between two progress reports")

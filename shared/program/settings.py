@@ -66,7 +66,7 @@ def whole(text: str) -> int:
     return whole_number(text, 0, "a whole number of at least 0")
 
 
-def seed(text: str) -> int:
+def seed_number(text: str) -> int:
     """Reads a seed of `numpy.random.RandomState`."""
     return whole_number(text, 0, "a whole number from 0 to 4294967295", 2**32 - 1)
 
@@ -115,7 +115,7 @@ def _finite(text: str, expected: str, allowed: Callable[[float], bool]) -> float
 class Settings:
     """The settings of every program."""
 
-    seed: int = setting(0, "seed of initial values, batch order and dropout", seed)
+    seed: int = setting(0, "seed of initial values, batch order and dropout", seed_number)
     checkpoint_dir: str = setting("", CHECKPOINT_HELP, to_restore=True)
     checkpoint_every: int = setting(500, "steps between two checkpoints")
     report_every: int = setting(100, "steps between two progress reports")
@@ -136,7 +136,9 @@ class ImageSettings(Settings):
 class LineSettings(Settings):
     """The settings of a program that fits a line: its seed draws the points too."""
 
-    seed: int = setting(0, "seed of the points and of the batch order", seed, to_restore=True)
+    seed: int = setting(
+        0, "seed of the points and of the batch order", seed_number, to_restore=True
+    )
     report_every: int = setting(1000)
     initial_weight: float = setting(0.5, "weight before the first step", number)
     initial_bias: float = setting(0.0, "bias before the first step", number)
@@ -147,5 +149,5 @@ class RatingSettings(Settings):
     """The settings of a program that learns ratings: its seed draws the ratings too."""
 
     seed: int = setting(
-        0, "seed of the ratings, initial values and batch order", seed, to_restore=True
+        0, "seed of the ratings, initial values and batch order", seed_number, to_restore=True
     )
