@@ -56,6 +56,15 @@ KERAS_ADAM: list[tuple[str, str | None]] = [
 # last bit of a weight (3.7e-9) is 3.7e-5 of it. Keras's own 1 - beta2 adds 0.7e-5, and float32's
 # 1 - beta2**t at t = 4 the same once more. A lost step count changes it by more than 1.
 BOUND = 1e-4
+# A ReLU whose input is within a rounding of 0, or a pool with two candidates that are nearly equal,
+# may end on the other side where sums are rounded otherwise, as on another processor. One such unit
+# of the CNN is some 1e-3 of its update: see the test of one rounding below. Ten times as much is
+# for the others.
+KINKED, BOUND_OF_KINKED = ("mlp", "cnn", "residual_network"), 1e-2
+
+
+def bound_of(name: str) -> float:
+    return BOUND_OF_KINKED if name in KINKED else BOUND
 
 
 def convert(conversion_map: CrossingMap, source: Path, folder: Path) -> None:
@@ -117,7 +126,7 @@ def test_tf2_goes_on_from_tf1(
     if optimizer == "keras":
         before, after = expected["before"], expected["after"]
         shares = shares_of_update(state(model), after, before, model.parameters)
-        assert max(shares.values()) < BOUND, shares
+        assert max(shares.values()) < bound_of(name), shares
     else:
         assert losses.tobytes() == expected["losses"].tobytes()
         assert_identical(state(model), expected["after"])
@@ -138,7 +147,7 @@ def test_tf1_goes_on_from_tf2(
     if optimizer == "keras":
         before, after = expected["before"], expected["after"]
         shares = shares_of_update(state(model), after, before, model.parameters)
-        assert max(shares.values()) < BOUND, shares
+        assert max(shares.values()) < bound_of(name), shares
     else:
         assert losses.tobytes() == expected["losses"].tobytes()
         assert_identical(state(model), expected["after"])
@@ -399,6 +408,25 @@ def run_in_tf115(*arguments: str | Path) -> None:
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.slow
+def test_one_rounding_of_its_weights_moves_an_update_of_the_cnn_by_more_than_roundings(
+    half_trained: Any,
+) -> None:
+    folder, expected = half_trained("tf2_style", "cnn", "tf1")
+    random, largest = np.random.default_rng(0), []
+    for _ in range(8):
+        model = fresh("tf2_style", "cnn", "tf1")
+        restore(model, str(folder))
+        for parameter in model.parameters.values():
+            towards = random.choice(np.array([-np.inf, np.inf], np.float32), parameter.shape)
+            parameter.assign(np.nextafter(parameter.numpy(), towards))
+        train(model, "cnn", stretch=1)
+        before, after = expected["before"], expected["after"]
+        shares = shares_of_update(state(model), after, before, model.parameters)
+        largest.append(max(shares.values()))
+    assert BOUND < max(largest) < BOUND_OF_KINKED / 5, largest
+
+
 @pytest.mark.tf115
 @pytest.mark.slow
 def test_pairs_cross_to_real_1_15_and_from_it(tmp_path: Path) -> None:
@@ -421,14 +449,14 @@ def test_pairs_cross_to_real_1_15_and_from_it(tmp_path: Path) -> None:
         before, after, _ = states[name]
         real = np.load(folder / "after.npz")
         shares = shares_of_update(after, real, before, model.parameters)
-        assert max(shares.values()) < BOUND, (name, shares)
+        assert max(shares.values()) < bound_of(name), (name, shares)
     run_in_tf115(script, "resume", tmp_path)
     for name, (_, expected, after) in states.items():
         folder = tmp_path / name
         assert_identical(dict(np.load(folder / "restored.npz")), expected)
         real = np.load(folder / "after.npz")
         shares = shares_of_update(real, after, expected, parameters[name])
-        assert max(shares.values()) < BOUND, (name, shares)
+        assert max(shares.values()) < bound_of(name), (name, shares)
 
 
 PARTITIONED = """

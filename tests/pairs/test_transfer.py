@@ -8,6 +8,7 @@ import itertools
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -69,10 +70,12 @@ def old(small: None, tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def results(old: str) -> dict[str, dict[str, Results]]:
     """What every section returns, by style."""
-    return {
-        style: {name: getattr(module, name)(old) for name in SECTIONS}
-        for style, module in MODULES.items()
-    }
+    return {style: all_sections(module, old) for style, module in MODULES.items()}
+
+
+def all_sections(module: ModuleType, old: str) -> dict[str, Results]:
+    """Returns what every section returns, in order: `exported` reads what `fine_tuned` wrote."""
+    return {name: getattr(module, name)(old) for name in SECTIONS}
 
 
 def in_order(results: Results) -> Iterator[tuple[str, np.ndarray]]:
@@ -483,8 +486,14 @@ def from_115(old_115: str, section: str) -> Results:
 
 
 @pytest.fixture(scope="module")
-def moved(old_115: str) -> Callable[[str], Results]:
-    """A section's results from the files of 1.15, each weight moved to the next float32."""
+def results_115(old_115: str) -> dict[str, dict[str, Results]]:
+    """What every section returns for the files of 1.15, by style."""
+    return {style: all_sections(module, old_115) for style, module in MODULES.items()}
+
+
+@pytest.fixture(scope="module")
+def moved(old_115: str) -> dict[str, Results]:
+    """What every section returns for the files of 1.15, each weight at the next float32."""
     folder = Path(old_115).parent / "moved"
     folder.mkdir()
     path, reader = str(folder / "model"), tf.train.load_checkpoint(old_115)
@@ -500,7 +509,7 @@ def moved(old_115: str) -> Callable[[str], Results]:
         if weights is not None and weights.dtype == np.float32:
             node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(towards_0(weights)))
     Path(path + ".pb").write_bytes(graph_def.SerializeToString())
-    return lambda section: getattr(tf2_transfer, section)(path)
+    return all_sections(tf2_transfer, path)
 
 
 def towards_0(weights: np.ndarray) -> np.ndarray:
@@ -509,23 +518,30 @@ def towards_0(weights: np.ndarray) -> np.ndarray:
 
 @pytest.mark.tf115
 @pytest.mark.slow
-def test_files_of_115_restore_to_the_same_bits(old_115: str) -> None:
+def test_files_of_115_restore_to_the_same_bits(
+    old_115: str, results_115: dict[str, dict[str, Results]]
+) -> None:
     expected = from_115(old_115, "restored")
-    for module in MODULES.values():
-        assert first_difference(expected, module.restored(old_115)) is None
+    for results in results_115.values():
+        assert first_difference(expected, results["restored"]) is None
 
 
 @pytest.mark.tf115
 @pytest.mark.slow
 @pytest.mark.parametrize("section", [name for name in SECTIONS if name != "restored"])
 def test_files_of_115_give_its_numbers_within_one_rounding(
-    section: str, old_115: str, moved: Callable[[str], Results]
+    section: str,
+    old_115: str,
+    results_115: dict[str, dict[str, Results]],
+    moved: dict[str, Results],
 ) -> None:
-    expected, rounded = from_115(old_115, section), moved(section)
-    for module in MODULES.values():
-        found = getattr(module, section)(old_115)
+    expected, rounded = from_115(old_115, section), moved[section]
+    for results in results_115.values():
+        found = results[section]
         # 1.15 adds in another order, which rounds as often as if each weight were rounded once
-        # more: at most the margin of `pairs parity` above what that does here.
+        # more: at most the margin of `pairs parity` above what that does here. That may change no
+        # bit of a small tensor, by chance; then half a last bit of its values stands for it.
         for name in expected:
             difference = relative_l2(expected[name], found[name])
-            assert difference <= MARGIN * relative_l2(found[name], rounded[name]), name
+            one_rounding = max(relative_l2(found[name], rounded[name]), 2**-24)
+            assert difference <= MARGIN * one_rounding, name

@@ -107,10 +107,11 @@ def test_weights_of_keras_3_alone_are_a_template_but_for_slots(
 
 LOADED = """
 import sys, numpy, tensorflow as tf
-model = tf.keras.models.load_model(sys.argv[1])
-data = numpy.load(sys.argv[2])
-inputs, outputs = data["inputs"], data["outputs"]
-numpy.savez(sys.argv[3], now=model.predict(inputs), iterations=model.optimizer.get_weights()[0])
+inputs, found = numpy.load(sys.argv[1])["inputs"], []
+for path in sys.argv[2:4]:
+    model = tf.keras.models.load_model(path)
+    found.append(model.predict(inputs))
+numpy.savez(sys.argv[4], before=found[0], now=found[1], iterations=model.optimizer.get_weights()[0])
 """
 
 
@@ -118,19 +119,22 @@ numpy.savez(sys.argv[3], now=model.predict(inputs), iterations=model.optimizer.g
 def test_a_whole_model_comes_back_and_real_1_15_loads_it(tmp_path: Path) -> None:
     template = tmp_path / "template.keras"
     fresh_model().save(template)
-    file = write_map(tmp_path, FORMS / "whole.h5", template)
+    source = FORMS / "whole.h5"
+    file = write_map(tmp_path, source, template)
     there, back = tmp_path / "there.keras", tmp_path / "back.h5"
-    assert convert(FORMS / "whole.h5", there, "tf2", file) == 0
+    assert convert(source, there, "tf2", file) == 0
     assert convert(there, back, "tf1", file) == 0
-    for name in (one := describe(FORMS / "whole.h5")).variables:
+    for name in (one := describe(source)).variables:
         assert one.read(name).numpy().tobytes() == describe(back).read(name).numpy().tobytes()
     python, result = require_tf115(), tmp_path / "result.npz"
-    command = [python, "-c", LOADED, back, FORMS / "keras.npz", result]
+    command = [python, "-c", LOADED, FORMS / "keras.npz", source, back, result]
     done = forked_python.run(command, env=tf115_environment())
     assert done.returncode == 0, done.stderr[-2000:]
-    loaded = np.load(result)
-    assert loaded["now"].tobytes() == np.load(FORMS / "keras.npz")["outputs"].tobytes()
-    assert loaded["iterations"] == 3
+    # Computed here both times: in what order a product is added depends on the processor.
+    with np.load(result) as loaded:
+        assert loaded["now"].tobytes() == loaded["before"].tobytes()
+        assert loaded["now"].any()
+        assert loaded["iterations"] == 3
 
 
 def test_a_file_of_keras_is_never_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
