@@ -473,6 +473,7 @@ with tf.Session() as session:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.tf115
 def test_what_goes_back_is_restored_by_real_1_15_into_a_partitioned_variable(
     tmp_path: Path,

@@ -306,6 +306,7 @@ def test_many_damaged_files_end_in_one_line(data: Any, tmp_path: Path) -> None:
     read_damaged(data, tmp_path)
 
 
+@pytest.mark.slow
 @QUICK
 @given(content=st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_any_list_of_checkpoints_is_read_or_damaged(content: bytes, tmp_path: Path) -> None:

@@ -149,6 +149,7 @@ def test_the_printed_matrix_is_found_again(
     assert no_longer_holds(read_results()[0], list(in_full(name).values())) == []
 
 
+@pytest.mark.slow
 def test_without_a_second_optimizer_the_keras_row_says_why_it_is_skipped(
     measured: Measured,
 ) -> None:
@@ -169,6 +170,7 @@ def test_a_missing_tensorflow_1_skips_with_the_reason(tmp_path: Path) -> None:
     assert other_processes.why_no_tf115(tmp_path / "python") == "not installed: make tf115"
 
 
+@pytest.mark.slow
 def test_a_failing_process_is_one_clear_line(tmp_path: Path) -> None:
     with other_processes.start_gpu() as child:
         for _ in range(2):  # it has ended when it is asked again
@@ -287,6 +289,7 @@ def test_a_watch_that_changes_a_bit_is_beyond_every_bound(
     assert found.is_broken and found.unrecorded_equal is False
 
 
+@pytest.mark.slow
 def test_the_batches_are_those_of_the_style_files(tmp_path: Path) -> None:
     for name in ("linear_regression", "relu_regression", "softmax_regression", "mlp"):
         pair = PAIRS[name]
