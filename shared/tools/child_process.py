@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from shared.errors import SuiteError
-from shared.program.ending import ended_with_this, exit_on_signals
+from shared.program.ending import ended_with_this
 
 ROOT = Path(__file__).resolve().parents[2]
 TF115_PYTHON = ROOT / ".venv-tf115" / "bin" / "python"
@@ -29,15 +29,14 @@ def tf115_environment() -> dict[str, str]:
 def run_group(command: Sequence[str], **settings: Any) -> subprocess.CompletedProcess[Any]:
     """Runs a command as `subprocess.run` does, and ends whatever it has started when this ends.
 
-    The command has a process group of its own, to which all that it starts belongs. A signal that
-    ends this process ends the group.
+    The command has a process group of its own, to which all that it starts belongs. Inside
+    `exit_on_signals` a signal that ends this process ends the group.
     """
-    with exit_on_signals():
-        process = subprocess.Popen(command, start_new_session=True, **settings)
-        try:
-            output, errors = process.communicate()
-        finally:
-            _end_group(process)
+    process = subprocess.Popen(command, start_new_session=True, **settings)
+    try:
+        output, errors = process.communicate()
+    finally:
+        _end_group(process)
     return subprocess.CompletedProcess(list(command), process.returncode, output, errors)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from shared.checkpoints import check_folder
 from shared.errors import UsageError
-from shared.program.ending import exit_on_signals
 from shared.tools.whole_folder import put_back, whole_folder
 
 _FILE = "saved_model.pb"  # what makes a folder a SavedModel, of either style
@@ -80,7 +79,7 @@ def check_target(out: Path, force: bool) -> None:
 def writing(out: Path) -> Iterator[Path]:
     """Yields a path to write a SavedModel to, which takes the place of `out` at the end.
 
-    An error, an interrupt, SIGTERM or a crash leaves `out` as it was.
+    An error, a signal or a crash leaves `out` as it was.
 
     Raises:
         UsageError: the folder cannot be written.
@@ -88,7 +87,7 @@ def writing(out: Path) -> Iterator[Path]:
     from tensorflow.errors import OpError
 
     try:
-        with exit_on_signals(), whole_folder(out) as folder:
+        with whole_folder(out) as folder:
             yield folder
     except (OSError, OpError) as error:
         reason = " ".join(str(error).split())[:200]
