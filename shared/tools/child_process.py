@@ -6,8 +6,9 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 from shared.errors import SuiteError
 from shared.program.ending import ended_with_this
@@ -26,17 +27,31 @@ def tf115_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in left_out}
 
 
-def run_group(command: Sequence[str], **settings: Any) -> subprocess.CompletedProcess[Any]:
+@contextlib.contextmanager
+def temporary_files_removed(environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Yields an environment whose TMPDIR is a folder that goes with the block.
+
+    A process that a signal ends leaves its temporary files, such as those of `tf.function`'s code.
+    """
+    with tempfile.TemporaryDirectory(prefix="pairs-") as folder:
+        yield {**environment, "TMPDIR": folder}
+
+
+def run_group(
+    command: Sequence[str], env: Mapping[str, str] = os.environ, **settings: Any
+) -> subprocess.CompletedProcess[Any]:
     """Runs a command as `subprocess.run` does, and ends whatever it has started when this ends.
 
     The command has a process group of its own, to which all that it starts belongs. Inside
-    `exit_on_signals` a signal that ends this process ends the group.
+    `exit_on_signals` a signal that ends this process ends the group. Its temporary files go with
+    it.
     """
-    process = subprocess.Popen(command, start_new_session=True, **settings)
-    try:
-        output, errors = process.communicate()
-    finally:
-        _end_group(process)
+    with temporary_files_removed(env) as environment:
+        process = subprocess.Popen(command, start_new_session=True, env=environment, **settings)
+        try:
+            output, errors = process.communicate()
+        finally:
+            _end_group(process)
     return subprocess.CompletedProcess(list(command), process.returncode, output, errors)
 
 

@@ -244,8 +244,7 @@ def _measure(
     from benchmarks.results import from_pytest_benchmark
 
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        # Whatever the processes make for themselves is in that folder, and goes with it.
-        environment = {**os.environ, **ENVIRONMENT[device], "TMPDIR": folder}
+        environment = {**os.environ, **ENVIRONMENT[device]}
         path = Path(folder) / "benchmarks.json"
         suites = [f"benchmarks/{_SUITES[name]}" for name in arguments.only or _SUITES]
         words = [sys.executable, "-m", "pytest", *suites, "--capture=no", "--quiet"]
