@@ -82,16 +82,17 @@ def run_module(
     Raises:
         SuiteError: the process failed; the message names what was `expected` and its last line.
     """
-    process = subprocess.Popen(
-        [python, "-m", module, *arguments],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with ended_with_this(process):
-        output, errors = process.communicate()
+    with temporary_files_removed(environment) as own:
+        process = subprocess.Popen(
+            [python, "-m", module, *arguments],
+            cwd=ROOT,
+            env=own,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with ended_with_this(process):
+            output, errors = process.communicate()
     if process.returncode != 0:
         last_line = (errors.strip() or "no message").splitlines()[-1]
         raise SuiteError(f"{python}: expected {expected}, found: {last_line}")
