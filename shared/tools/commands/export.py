@@ -77,7 +77,7 @@ def _restored(pair: Pair, style: str, checkpoint_dir: str | None) -> tuple[Any, 
     newest = newest_checkpoint(folder, tf.train.load_checkpoint, print_warning)
     checkpoint = script.require_checkpoint(newest, folder)
     contents = describe(checkpoint)
-    found = "tf1" if contents.kind == NAME_BASED else "tf2"
+    found = "tf1" if contents.scheme == NAME_BASED else "tf2"
     if not style.startswith(found):
         raise CheckpointError(
             f"{checkpoint}: expected a checkpoint of {style}, found one of {found}_style "
