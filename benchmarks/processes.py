@@ -40,7 +40,7 @@ def why_not(runtime: Runtime, device: str = "cpu") -> str | None:
         return why_no_tf115()
     package = _PACKAGES.get(runtime.process)
     if package and importlib.util.find_spec(package) is None:
-        return "not installed: .venv/bin/python -m pip install -e '.[peers]'"
+        return "not installed: python -m pip install -e '.[peers]'"
     return None
 
 
