@@ -166,3 +166,28 @@ def test_commands_stand_as_one_types_them_after_what_the_readme_says_first() -> 
 def test_a_command_of_the_other_convention_would_be_noticed() -> None:
     text = "`source .venv/bin/activate`, then:\n\n    .venv/bin/pairs scan x\n"
     assert other_convention(text) == [".venv/bin/pairs"]
+
+
+# --- the glossary ---
+
+
+def unused(terms: Iterable[str], texts: Iterable[str]) -> list[str]:
+    """The terms that no text uses, in the singular or the plural."""
+    everything = " ".join(" ".join(text.split()) for text in texts)
+    return [term for term in terms if not re.search(rf"\b{term}s?\b", everything, re.IGNORECASE)]
+
+
+def test_the_words_of_the_glossary_are_used() -> None:
+    glossary = ROOT / "docs" / "glossary.md"
+    heads = re.findall(r"^- \*\*(.+)\*\*:", glossary.read_text(), re.MULTILINE)
+    terms = [term.partition(" of a ")[0] for head in heads for term in head.split(", ")]
+    assert len(terms) > 20
+    tops = ("docs", "shared", "tests", "benchmarks")
+    files = [path for top in tops for path in (ROOT / top).rglob("*.[mpt][dyo]*")]
+    texts = [path.read_text() for path in files if path != glossary]
+    assert unused(terms, texts) == []
+
+
+def test_a_word_out_of_use_would_be_noticed() -> None:
+    texts = ["Two hunks", "a topic\nmodule"]
+    assert unused(["hunk", "topic module", "yonder"], texts) == ["yonder"]
