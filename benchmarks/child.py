@@ -1,15 +1,11 @@
 """What runs in another process: real TensorFlow 1.15 on Python 3.7, or a peer.
 
-Run as `python -m benchmarks.child`. Takes one JSON object per line on standard input and answers
-each with one on standard output, so that rounds here alternate with rounds in other processes. An
-exception is answered by its name and first line, under "error".
+Run as `python -m benchmarks.child`, so that rounds here alternate with rounds in other processes;
+see `shared/tools/answering_process.py`.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from typing import Any
 
 import numpy as np
@@ -18,6 +14,7 @@ from benchmarks.clock import Running, seconds_of, seconds_of_each
 from benchmarks.models_and_batches import read_workload
 from benchmarks.runtimes import runtime_named
 from benchmarks.tasks import open_task
+from shared.tools.answering_process import answer_requests
 
 
 class Child:
@@ -55,22 +52,7 @@ class Child:
         return {}
 
 
-def main() -> None:
-    """Answers until standard input ends."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever else a library prints must not look like an answer
-    child = Child()
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            answer = getattr(child, request.pop("do"))(**request)
-        except Exception as error:
-            # TensorFlow 1's errors end in the lines that built the graph: the first line says what.
-            message = str(error).strip().split("\n")[0]
-            answer = {"error": type(error).__name__ + ": " + message}
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
-
-
 if __name__ == "__main__":
-    main()
+    child = Child()
+    names = ("open", "time", "time_each", "variables", "close")
+    answer_requests({name: getattr(child, name) for name in names})

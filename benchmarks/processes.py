@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
-import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -18,8 +17,8 @@ from benchmarks.clock import Running, seconds_of, seconds_of_each
 from benchmarks.models_and_batches import Workload, write_workload
 from benchmarks.runtimes import THIS_PROCESS, Runtime
 from benchmarks.tasks import open_task
-from shared.errors import SuiteError
-from shared.tools.child_process import ROOT, TF115_PYTHON, tf115_environment
+from shared.tools.answering_process import AnsweringProcess
+from shared.tools.child_process import TF115_PYTHON, tf115_environment
 from shared.tools.parity.other_processes import why_no_tf115
 
 # The variables that decide where a process computes. On a GPU, none may take all of its memory.
@@ -41,7 +40,7 @@ def why_not(runtime: Runtime, device: str = "cpu") -> str | None:
         return why_no_tf115()
     package = _PACKAGES.get(runtime.process)
     if package and importlib.util.find_spec(package) is None:
-        return "not installed: .venv/bin/python -m pip install -e '.[peers]'"
+        return "not installed: python -m pip install -e '.[peers]'"
     return None
 
 
@@ -62,8 +61,9 @@ class Processes:
         """Takes the device, cpu or gpu, that all runtimes are to use."""
         self._device = device
         self._processes: dict[str, _Process] = {}
-        self._folder = tempfile.TemporaryDirectory(prefix="benchmark-")
-        self._file = Path(self._folder.name) / "workload.npz"
+        self._stack = contextlib.ExitStack()
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-"))
+        self._file = Path(folder) / "workload.npz"
         self._written: Workload | None = None
 
     def __enter__(self) -> Processes:
@@ -72,20 +72,19 @@ class Processes:
 
     def __exit__(self, *error: object) -> None:
         """Ends every process that was started."""
-        for process in self._processes.values():
-            process.stop()
-        self._folder.cleanup()
+        self._stack.close()
 
     def open(self, runtime: Runtime, task: str, workload: Workload) -> Timed:
         """Opens a task of a runtime, with a workload, in the process of the runtime.
 
         Raises:
-            SuiteError: another process failed; the message holds its last line.
+            SuiteError: another process failed; the message holds what it says, in one line.
         """
         if runtime.process == THIS_PROCESS:
             return timed_here(open_task(task, runtime, workload))
         if runtime.process not in self._processes:
-            self._processes[runtime.process] = _Process(runtime.process, self._device)
+            started = self._stack.enter_context(_Process(runtime.process, self._device))
+            self._processes[runtime.process] = started
         process = self._processes[runtime.process]
         return process.open(runtime, task, workload, self._file_of(workload))
 
@@ -108,25 +107,14 @@ def timed_here(running: Running) -> Timed:
     )
 
 
-class _Process:
+class _Process(AnsweringProcess):
     """One of the other processes."""
 
     def __init__(self, name: str, device: str) -> None:
-        self._name = name
         self._count = 0
         python = str(TF115_PYTHON) if name == "tf115" else sys.executable
         environment = tf115_environment() if name == "tf115" else dict(os.environ)
-        environment |= ENVIRONMENT[device]
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by `stop`
-        self._process = subprocess.Popen(
-            [python, "-m", "benchmarks.child"],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-        )
+        super().__init__(name, python, "benchmarks.child", environment | ENVIRONMENT[device])
 
     def open(self, runtime: Runtime, task: str, workload: Workload, path: Path) -> Timed:
         self._count += 1
@@ -141,30 +129,9 @@ class _Process:
             lambda: self._ask("close", key=key),
         )
 
-    def stop(self) -> None:
-        self._process.communicate()  # ends its standard input, upon which it ends
-        self._errors.close()
-
-    def _ask(self, what: str, **fields: Any) -> dict[str, Any]:
-        assert self._process.stdin and self._process.stdout
-        try:
-            self._process.stdin.write(json.dumps({"do": what, **fields}) + "\n")
-            self._process.stdin.flush()
-            answer = self._process.stdout.readline()
-        except BrokenPipeError:
-            answer = ""
-        if not answer:
-            raise SuiteError(f"{self._name}: expected a measurement, found: {self._last_line()}")
-        parsed: dict[str, Any] = json.loads(answer)
-        if "error" in parsed:
-            raise SuiteError(f"{self._name}: expected a measurement, found: {parsed['error']}")
-        return parsed
-
-    def _last_line(self) -> str:
-        self._process.wait()
-        self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "no message"
+    def _ask(self, job: str, **arguments: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self.ask("a measurement", job, **arguments)
+        return answer
 
     def _variables(self, key: str) -> Mapping[str, np.ndarray]:
         with tempfile.TemporaryDirectory() as folder:

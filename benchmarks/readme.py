@@ -1,12 +1,12 @@
-"""Writes the speed tables of docs/speed.md: run as `.venv/bin/python -m benchmarks.readme`.
+"""Writes the speed tables of docs/speed.md: run as `python -m benchmarks.readme`.
 
 The tables and the pictures come from the result files that stand in the repository; tests hold
 that they agree. These commands measure anew:
 
-    .venv/bin/pairs bench --json benchmarks/results/readme.json
-    .venv/bin/pairs bench MODEL ... --json benchmarks/results/networks.json
-    .venv/bin/pairs bench --profile --json benchmarks/results/profile.json
-    .venv/bin/pairs bench MODEL ... --device gpu --json benchmarks/results/gpu.json
+    pairs bench --json benchmarks/results/readme.json
+    pairs bench MODEL ... --json benchmarks/results/networks.json
+    pairs bench --profile --json benchmarks/results/profile.json
+    pairs bench MODEL ... --device gpu --json benchmarks/results/gpu.json
 
 The second is of the models that are timed only when they are named. The last needs a GPU, and is
 made again with `--tf32 off`, into gpu-float32.json.
@@ -103,7 +103,7 @@ def batches_block(tf32: Result, float32: Result) -> str:
         reference = groups.get(("TF32", model, batch), {}).get(REFERENCE)
         time = duration(statistics.median(reference.seconds)) if reference else "-"
         lines.append(f"| {model}, {batch:,} | {time} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", f"{_source(tf32)}; `.venv/bin/{float32.about['command']}`."])
+    return "\n".join([*lines, "", f"{_source(tf32)}; `{float32.about['command']}`."])
 
 
 def _compiled(model: str) -> str:
@@ -134,7 +134,7 @@ def prediction_block(result: Result) -> str:
 def _source(result: Result) -> str:
     machine = result.about["machine"]
     # A result that several commands made has a line for each.
-    command = "` and `".join(f".venv/bin/{line}" for line in result.about["command"].split("\n"))
+    command = "` and `".join(result.about["command"].split("\n"))
     place = f"{machine['processor']}, {machine['cores']} cores"
     gpu = f"{machine['gpu']}, " if "gpu" in machine else ""
     return f"Measured by `{command}` on {gpu}{place}"

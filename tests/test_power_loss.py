@@ -21,7 +21,7 @@ from torture.power import NEW_FOLDER, lost_power
 STYLES = ("tf1_style", "tf2_style")
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", ["tf2_style", pytest.param("tf1_style", marks=pytest.mark.slow)])
 def test_a_save_that_has_returned_survives(style: str, tmp_path: Path) -> None:
     tally = lost_power(style, tmp_path, saves=2, more=1)
     assert tally.wrong == []

@@ -14,6 +14,7 @@ class SummaryWriter:
     """Writes loss, accuracy, learning rate and parameters to an event file, and the graph."""
 
     def __init__(self, model, directory):
+        """Raises UsageError if the package tensorboard is missing."""
         require_tensorboard()  # whose code `tf.summary.scalar` is, in TensorFlow 2
         self.model = model
         self.writer = tf.summary.create_file_writer(directory)

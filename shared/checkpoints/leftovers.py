@@ -15,7 +15,9 @@ from shared.checkpoints.marks import Mark, marks, temporary_names
 from shared.checkpoints.records import RecordError, damage, read_record
 from shared.checkpoints.state_file import read_state, write_state
 
-_KEPT = 3  # a style keeps as many; what is older, TensorFlow was deleting
+# As many as each model has TensorFlow keep: what is older, TensorFlow was deleting. A model states
+# the number itself, since its class can be copied alone; tests/pairs/test_pair_rules.py compares.
+KEPT = 3
 
 
 def clear_unfinished(directory: str) -> None:
@@ -60,7 +62,7 @@ def remove_orphaned_records(directory: str) -> None:
     """Deletes what is left of checkpoints that TensorFlow has deleted, or was deleting."""
     recorded = [checkpoint for checkpoint in scan(directory).values() if checkpoint.record]
     recorded.sort(key=lambda checkpoint: checkpoint.record.order, reverse=True)  # type: ignore[union-attr]
-    for checkpoint in recorded[_KEPT:]:
+    for checkpoint in recorded[KEPT:]:
         if not checkpoint.has_index:
             written = [file for file in checkpoint.files if file in checkpoint.record.files]  # type: ignore[union-attr]
             files = [*written, checkpoint.name + RECORD]  # the record last, as above

@@ -6,11 +6,12 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 from shared.errors import SuiteError
-from shared.program.ending import ended_with_this, exit_on_signals
+from shared.program.ending import ended_with_this
 
 ROOT = Path(__file__).resolve().parents[2]
 TF115_PYTHON = ROOT / ".venv-tf115" / "bin" / "python"
@@ -26,14 +27,27 @@ def tf115_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in left_out}
 
 
-def run_group(command: Sequence[str], **settings: Any) -> subprocess.CompletedProcess[Any]:
+@contextlib.contextmanager
+def temporary_files_removed(environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Yields an environment whose TMPDIR is a folder that goes with the block.
+
+    A process that a signal ends leaves its temporary files, such as those of `tf.function`'s code.
+    """
+    with tempfile.TemporaryDirectory(prefix="pairs-") as folder:
+        yield {**environment, "TMPDIR": folder}
+
+
+def run_group(
+    command: Sequence[str], env: Mapping[str, str] = os.environ, **settings: Any
+) -> subprocess.CompletedProcess[Any]:
     """Runs a command as `subprocess.run` does, and ends whatever it has started when this ends.
 
-    The command has a process group of its own, to which all that it starts belongs. A signal that
-    ends this process ends the group.
+    The command has a process group of its own, to which all that it starts belongs. Inside
+    `exit_on_signals` a signal that ends this process ends the group. Its temporary files go with
+    it.
     """
-    with exit_on_signals():
-        process = subprocess.Popen(command, start_new_session=True, **settings)
+    with temporary_files_removed(env) as environment:
+        process = subprocess.Popen(command, start_new_session=True, env=environment, **settings)
         try:
             output, errors = process.communicate()
         finally:
@@ -68,16 +82,17 @@ def run_module(
     Raises:
         SuiteError: the process failed; the message names what was `expected` and its last line.
     """
-    process = subprocess.Popen(
-        [python, "-m", module, *arguments],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with ended_with_this(process):
-        output, errors = process.communicate()
+    with temporary_files_removed(environment) as own:
+        process = subprocess.Popen(
+            [python, "-m", module, *arguments],
+            cwd=ROOT,
+            env=own,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with ended_with_this(process):
+            output, errors = process.communicate()
     if process.returncode != 0:
         last_line = (errors.strip() or "no message").splitlines()[-1]
         raise SuiteError(f"{python}: expected {expected}, found: {last_line}")

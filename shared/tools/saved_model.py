@@ -9,7 +9,6 @@ from pathlib import Path
 
 from shared.checkpoints import check_folder
 from shared.errors import UsageError
-from shared.program.ending import exit_on_signals
 from shared.tools.whole_folder import put_back, whole_folder
 
 _FILE = "saved_model.pb"  # what makes a folder a SavedModel, of either style
@@ -59,12 +58,14 @@ def check_target(out: Path, force: bool) -> None:
         force: whether it may take the place of a SavedModel; of nothing else in any case.
     """
     put_back(out)  # what a crash may have left aside
+    _check_place(out, force)
+    check_folder(str(out.parent if out.exists() else out), "--out")
+
+
+def _check_place(out: Path, force: bool) -> None:
     if out.exists():
         if not force:
-            raise UsageError(
-                f"--out {out}: expected a name that is free, found it taken (--force replaces a "
-                "SavedModel)"
-            )
+            raise _taken(out)
         if not (out / _FILE).is_file():
             raise UsageError(f"--out {out}: expected a SavedModel to replace, found another thing")
         others = sorted({path.name for path in out.iterdir()} - _PARTS)
@@ -73,23 +74,36 @@ def check_target(out: Path, force: bool) -> None:
                 f"--out {out}: expected nothing but a SavedModel to replace, "
                 f"found {others[0]} in it"
             )
-    check_folder(str(out.parent if out.exists() else out), "--out")
+
+
+def _taken(out: Path) -> UsageError:
+    return UsageError(
+        f"--out {out}: expected a name that is free, found it taken (--force replaces a SavedModel)"
+    )
 
 
 @contextlib.contextmanager
-def writing(out: Path) -> Iterator[Path]:
+def writing(out: Path, force: bool) -> Iterator[Path]:
     """Yields a path to write a SavedModel to, which takes the place of `out` at the end.
 
-    An error, an interrupt, SIGTERM or a crash leaves `out` as it was.
+    An error, a signal or a crash leaves `out` as it was.
+
+    Args:
+        out: the folder to make.
+        force: as `check_target` takes it, which has to allow it at the end too: another process may
+            have taken the place meanwhile.
 
     Raises:
-        UsageError: the folder cannot be written.
+        UsageError: the folder cannot be written, or its place was taken.
     """
     from tensorflow.errors import OpError
 
     try:
-        with exit_on_signals(), whole_folder(out) as folder:
+        with whole_folder(out, replace=force) as folder:
             yield folder
+            _check_place(out, force)
+    except FileExistsError as error:
+        raise _taken(out) from error
     except (OSError, OpError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"--out {out}: cannot be written: {reason}") from error

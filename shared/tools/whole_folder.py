@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import os
 import shutil
@@ -15,28 +16,37 @@ from shared.atomic_files import sync
 
 _OWNED = ".written-by-pairs"  # a file in each folder made here, locked while its process runs
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of Linux's renameat2
+_TAKEN = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}  # by a folder; by a file
 
 
 @contextlib.contextmanager
-def whole_folder(out: Path) -> Iterator[Path]:
+def whole_folder(out: Path, replace: bool = True) -> Iterator[Path]:
     """Yields a path beside `out` to make a folder at, which takes the place of `out` at the end.
 
     An error, an interrupt or a crash at any moment leaves the old folder or the new one, whole;
     after a crash where the system cannot exchange two names, `put_back` has to be called. A link is
-    followed.
+    followed. Of several processes that make the same folder at once, each replaces it by its own.
+
+    Args:
+        out: the folder.
+        replace: whether it may take the place of what is there at the end; an empty folder goes in
+            any case.
 
     Raises:
+        FileExistsError: the place is taken, and nothing there is to be replaced.
         OSError: the folder cannot be written.
     """
     out = Path(os.path.realpath(out))
     out.parent.mkdir(parents=True, exist_ok=True)
-    put_back(out)
-    beside = Path(tempfile.mkdtemp(prefix=_prefix(out), dir=out.parent))
-    lock = _locked(beside, os.O_CREAT)
+    with _alone(out.parent):  # else another process could take the new folder for a crashed one's
+        _put_back(out)
+        beside = Path(tempfile.mkdtemp(prefix=_prefix(out), dir=out.parent))
+        lock = _locked(beside, os.O_CREAT)
     try:
         yield beside / "new"
         _sync_all(beside / "new")
-        _replace(out, beside / "new", beside / "old")
+        with _alone(out.parent):  # else another process could come between two renames
+            _place(out, beside / "new", beside / "old", replace)
         sync(out.parent)
     finally:
         _end(beside, out)
@@ -47,6 +57,11 @@ def whole_folder(out: Path) -> Iterator[Path]:
 def put_back(out: Path) -> None:
     """Restores `out` where a crash came between two names, and clears what crashes left of it."""
     out = Path(os.path.realpath(out))
+    with _alone(out.parent):
+        _put_back(out)
+
+
+def _put_back(out: Path) -> None:
     for beside in out.parent.glob(f"{_escaped(_prefix(out))}*"):
         with contextlib.suppress(OSError):
             beside.rmdir()  # an empty one: its process ended before it wrote anything
@@ -55,6 +70,18 @@ def put_back(out: Path) -> None:
         if lock is not None:  # made here, and its process has ended
             _end(beside, out)
             os.close(lock)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Lets one process at a time see what others make in a folder, and begin or end its own."""
+    with contextlib.ExitStack() as stack:
+        # It may be missing, or unreadable, or on a file system without locks.
+        with contextlib.suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
 
 
 def _prefix(out: Path) -> str:
@@ -79,10 +106,16 @@ def _locked(beside: Path, flags: int = 0) -> int | None:
     return lock
 
 
-def _replace(out: Path, new: Path, old: Path) -> None:
-    if not out.exists():
-        new.rename(out)
-    elif not _exchange(out, new):
+def _place(out: Path, new: Path, old: Path, replace: bool) -> None:
+    try:
+        new.rename(out)  # which fails where `out` is a file, or holds anything
+        return
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            raise
+        if not replace:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(out)) from error
+    if not _exchange(out, new):
         out.rename(old)
         new.rename(out)  # where this fails, `_end` renames the old one back
 

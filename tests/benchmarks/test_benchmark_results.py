@@ -159,6 +159,7 @@ def test_runtime(benchmark):
 """
 
 
+@pytest.mark.slow
 def test_pytest_benchmark_reports_the_times_that_were_measured(tmp_path: Path) -> None:
     # In a process of its own that knows nothing of pytest-xdist, under which pytest-benchmark
     # measures nothing.
@@ -507,6 +508,7 @@ def test_bars_grow_with_the_logarithm() -> None:
     assert lengths[1] - lengths[0] == pytest.approx(lengths[2] - lengths[1], abs=1) and lengths[0]
 
 
+@pytest.mark.slow
 def test_pictures_are_drawn_as_svg_and_png_the_same_every_time(tmp_path: Path) -> None:
     first = draw_all(fixture_result(), tmp_path / "a")
     names = [path.name for path in first]

@@ -418,7 +418,7 @@ def test_one_rounding_of_its_weights_moves_an_update_of_the_cnn_by_more_than_rou
         model = fresh("tf2_style", "cnn", "tf1")
         restore(model, str(folder))
         for parameter in model.parameters.values():
-            towards = random.choice(np.float32([-np.inf, np.inf]), parameter.shape)
+            towards = random.choice(np.array([-np.inf, np.inf], np.float32), parameter.shape)
             parameter.assign(np.nextafter(parameter.numpy(), towards))
         train(model, "cnn", stretch=1)
         before, after = expected["before"], expected["after"]
@@ -473,6 +473,7 @@ with tf.Session() as session:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.tf115
 def test_what_goes_back_is_restored_by_real_1_15_into_a_partitioned_variable(
     tmp_path: Path,

@@ -121,6 +121,7 @@ def deflates_as_the_maker() -> bool:
     return SAMPLE.read_bytes()[after_header : after_header + info.compress_size] == packed
 
 
+@pytest.mark.slow
 def test_the_same_arrays_give_the_same_bytes(stored: LabelledImages, tmp_path: Path) -> None:
     again = pack(stored)
     (tmp_path / "again.npz").write_bytes(again)

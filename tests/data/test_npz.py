@@ -106,7 +106,14 @@ def packed(path: Path, method: int, train: int, test: int) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize(
+    "method",
+    [
+        zipfile.ZIP_DEFLATED,
+        pytest.param(zipfile.ZIP_BZIP2, marks=pytest.mark.slow),
+        pytest.param(zipfile.ZIP_LZMA, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize(("train", "test"), [(60_000, 1), (1, 60_000)])
 def test_a_small_file_that_fills_the_memory_is_refused_before_it_is_unpacked(
     method: int, train: int, test: int, tmp_path: Path

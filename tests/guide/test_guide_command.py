@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import sys
+import time
 import webbrowser
 from pathlib import Path
 from typing import Any
@@ -98,3 +102,58 @@ def test_a_tree_that_cannot_be_written_is_refused_in_one_line(
     assert main(["guide", "--build"]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("error: /proc/nothing/guide: cannot be written: ")
+
+
+# Builds the guide of another folder, at another place.
+BUILD = """
+import sys
+from pathlib import Path
+from shared.tools.commands import guide, main
+
+guide._SOURCES, guide._SITE = Path(sys.argv[1]), Path(sys.argv[2])
+sys.exit(main(["guide", "--build", "--no-open"]))
+"""
+# What a guide measures while Sphinx begins: a process that has begun to write something.
+MEASURES = """
+import subprocess, sys, tempfile
+code = "import sys, tempfile, time; tempfile.mkstemp(); open(sys.argv[1], 'w'); time.sleep(1000)"
+with tempfile.TemporaryDirectory():
+    subprocess.run([sys.executable, "-c", code, TOLD])
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
+)
+def test_a_signal_ends_a_build_with_all_its_processes_and_leaves_the_old_guide(
+    number: int, code: int, tmp_path: Path
+) -> None:
+    names = ("sources", "build/guide", "temporary")
+    sources, site, temporary = (tmp_path / name for name in names)
+    for folder in (sources, site, temporary):
+        folder.mkdir(parents=True)
+    (site / "index.html").write_text("old")
+    told = tmp_path / "told"
+    (sources / "conf.py").write_text(f"TOLD = {str(told)!r}\n{MEASURES}")
+    process = subprocess.Popen(
+        [sys.executable, "-c", BUILD, str(sources), str(site)],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    )
+    until = time.monotonic() + 60
+    while not told.exists():
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.05)
+    assert list(temporary.iterdir())
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert output == "" and errors.count("\n") == 1 and errors.startswith("Building the guide")
+    left = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True)
+    assert left.stdout == ""
+    assert list(temporary.iterdir()) == []
+    assert [file.name for file in site.parent.iterdir()] == ["guide"]
+    assert [file.read_text() for file in site.iterdir()] == ["old"]

@@ -97,6 +97,7 @@ def test_legacy_keras_changes_no_number_and_brings_layers_back(tmp_path: Path) -
     assert relative_l2(plain[1:2001], found) > 1e-2
 
 
+@pytest.mark.slow
 @pytest.mark.tf115
 def test_the_original_runs_under_real_tensorflow_1(tmp_path: Path) -> None:
     python = str(require_tf115())

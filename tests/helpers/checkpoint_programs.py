@@ -154,7 +154,7 @@ def plan_for(
 ) -> Plan:
     """Returns the plan that carries a checkpoint to the other style."""
     contents: Contents = describe(source)
-    template = conversion_map.tf2 if contents.kind == NAME_BASED else conversion_map.tf1
+    template = conversion_map.tf2 if contents.scheme == NAME_BASED else conversion_map.tf1
     return make_plan(contents, describe(template), conversion_map, Options(rate, ignore))
 
 

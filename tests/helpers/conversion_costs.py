@@ -1,6 +1,6 @@
 """Measures what converting large checkpoints costs: seconds of processor time, and peak memory.
 
-    PYTHONPATH=.:tests/helpers .venv/bin/python tests/helpers/conversion_costs.py FOLDER [CASE …]
+    PYTHONPATH=.:tests/helpers python tests/helpers/conversion_costs.py FOLDER [CASE …]
 
 FOLDER needs room for four times the size of a case, 8 GB at most. Processes of their own propose
 the map, convert and convert back. The higher of the two peaks is compared with that of converting

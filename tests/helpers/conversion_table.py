@@ -1,6 +1,6 @@
 """Converts many models of real TensorFlow 1.15 and counts what comes of it.
 
-    PYTHONPATH=.:tests/helpers .venv/bin/python tests/helpers/conversion_table.py FOLDER [CASE …]
+    PYTHONPATH=.:tests/helpers python tests/helpers/conversion_table.py FOLDER [CASE …]
 
 For each case: the map is proposed, settled where it must be, the checkpoint converted, restored
 with `assert_consumed`; the outputs must be those of 1.15, and so must the losses of ten more

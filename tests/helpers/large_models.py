@@ -6,10 +6,12 @@ trains each model in both styles, in tests of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import pytest
+
+from shared.models import PAIRS
 
 LARGE = {
     "mlp": "a second to trace, 1.2 MB a checkpoint",
@@ -24,13 +26,18 @@ LARGE = {
 
 def large_are_slow(cases: Iterable[Any]) -> list[Any]:
     """Returns the cases of a parametrization; those that name a larger model are marked slow."""
-    return [_marked(case) for case in cases]
+    return [_marked(case, LARGE) for case in cases]
 
 
-def _marked(case: Any) -> Any:
+def smallest_is_quick(cases: Iterable[Any]) -> list[Any]:
+    """Returns the cases of a parametrization; those of other models than the line are slow."""
+    return [_marked(case, PAIRS.keys() - {"linear_regression"}) for case in cases]
+
+
+def _marked(case: Any, slow: Collection[str]) -> Any:
     marks, name = (case.marks, case.id) if hasattr(case, "marks") else ((), None)
     values = tuple(case.values) if hasattr(case, "marks") else case
     values = values if isinstance(values, tuple) else (values,)
-    if any(isinstance(value, str) and value in LARGE for value in values):
+    if any(isinstance(value, str) and value in slow for value in values):
         return pytest.param(*values, marks=[*marks, pytest.mark.slow], id=name)
     return case

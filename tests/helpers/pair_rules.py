@@ -343,6 +343,14 @@ def little_lesson(source: str) -> list[str]:
     return [] if share >= LESSON_SHARE else [f"{share:.0%} of the lines are the lesson"]
 
 
+def kept_checkpoints(source: str) -> list[int]:
+    """Returns how many checkpoints each Saver or CheckpointManager of a file keeps."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    texts = [ast.unparse(call) for call in calls]
+    pattern = r"tf\.train\.(?:Saver\(max_to_keep=|CheckpointManager\(.*?, .*?, )(\d+)"
+    return [int(found[1]) for text in texts if (found := re.match(pattern, text))]
+
+
 def differences(tf1: str, tf2: str) -> tuple[int, int]:
     """Returns the differing lines of both files together, and the hunks that they stand in."""
     matcher = difflib.SequenceMatcher(None, tf1.splitlines(), tf2.splitlines(), autojunk=False)

@@ -46,6 +46,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, n
     return folder, state(model)
 
 
+@pytest.mark.slow
 def test_slots_of_two_optimizers_do_not_cross(trained: Any) -> None:
     folder, expected = trained
     powers = [f"{name}/beta1_power" for name in ("discriminator", "generator")]
@@ -64,6 +65,7 @@ def test_slots_of_two_optimizers_do_not_cross(trained: Any) -> None:
     assert differing(expected, {**expected, names[0]: expected[names[1]]}) == [names[0]]
 
 
+@pytest.mark.slow
 def test_keras_counts_for_each_optimizer(tmp_path: Path) -> None:
     model = fresh("tf1_style", "adversarial")
     train(model, "adversarial", stretch=0)
@@ -106,6 +108,7 @@ def under_tf115(folder: Path, command: str) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+@pytest.mark.slow
 @pytest.mark.tf115
 def test_a_checkpoint_of_real_tensorflow_1_comes_back_to_it(tmp_path: Path) -> None:
     under_tf115(tmp_path, "train")

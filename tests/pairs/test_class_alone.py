@@ -127,6 +127,7 @@ def test_the_class_alone_trains_saves_and_restores(style: str, tmp_path: Path) -
     run(sys.executable, programs, tmp_path, dict(os.environ))
 
 
+@pytest.mark.slow
 def test_a_small_class_alone_trains_saves_and_restores(tmp_path: Path) -> None:
     classes = {"tf1": ("tf1_style", "relu_regression"), "tf2": ("tf2_style", "softmax_regression")}
     programs = {name: copied(*of) for name, of in classes.items()}

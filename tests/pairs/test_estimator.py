@@ -464,6 +464,7 @@ def test_an_estimator_evaluates_its_newest_checkpoint_not_what_is_trained(
     assert estimators["defaults"]["evaluated in between"] == 20  # it was asked after step 30
 
 
+@pytest.mark.slow
 @pytest.mark.tf115
 def test_a_shuffle_with_repeat_has_another_order_in_tensorflow_115(
     estimators: dict[str, Any],

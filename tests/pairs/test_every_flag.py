@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from few_images import few_images
-from large_models import large_are_slow
+from large_models import smallest_is_quick
 from shared.data.digits import load_digits
 from shared.data.fashion import load_fashion
 from shared.models import PAIRS, STYLES
@@ -159,7 +159,7 @@ def test_both_styles_do_the_same_with_the_flags_that_change_no_number(
 
 
 @pytest.mark.parametrize(
-    "name", large_are_slow(name for name in PAIRS if "learning_rate" in settings_of(name))
+    "name", smallest_is_quick(name for name in PAIRS if "learning_rate" in settings_of(name))
 )
 def test_a_resumed_run_takes_the_new_learning_rate(name: str, tmp_path: Path) -> None:
     def trained(style: str, folder: str, rate: float) -> Any:

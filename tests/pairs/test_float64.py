@@ -73,7 +73,7 @@ def kept_of(model: Any, name: str, size: int) -> np.ndarray | None:
     return (noise < np.float32(share)) / share
 
 
-@pytest.mark.parametrize(("name", "style", "optimizer"), PLAIN)
+@pytest.mark.parametrize(("name", "style", "optimizer"), large_are_slow(PLAIN))
 def test_predictions(name: str, style: str, optimizer: str | None) -> None:
     reference, model = NUMPY_MODELS[name], a_model(name, style, optimizer)
     *inputs, _ = a_batch(name, 7)

@@ -31,6 +31,7 @@ def losses_of(name: str, steps: int, slower: float = 0.0, **settings: Any) -> np
     return np.asarray(call(model.train_steps, batches_of(pair, config)(range(steps))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_network_amplifies_the_drift_as_it_does_any_change_of_its_size(name: str) -> None:
     exact = losses_of(name, STEPS[name], optimizer="tf1")
@@ -43,6 +44,7 @@ def test_a_network_amplifies_the_drift_as_it_does_any_change_of_its_size(name: s
     assert control_drift / 10 < drift < control_drift * 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_learning_rate_off_by_one_percent_is_no_such_drift(name: str) -> None:
     exact = losses_of(name, 10, optimizer="tf1")

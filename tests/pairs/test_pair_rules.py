@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import pair_rules
+from shared.checkpoints.leftovers import KEPT
 from shared.models import PAIRS, SCRIPTS, SEVERAL_WORKERS, TOPICS
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +52,12 @@ def test_no_name_of_the_other_style(twins: tuple[str, str]) -> None:
 def test_stages(twins: tuple[str, str]) -> None:
     assert pair_rules.order_of_stages(twins[0]) == []
     assert pair_rules.order_of_stages(twins[1]) == []
+
+
+def test_as_many_checkpoints_are_kept_as_those_who_clear_a_folder_think(
+    twins: tuple[str, str],
+) -> None:
+    assert [pair_rules.kept_checkpoints(source) for source in twins] == [[KEPT], [KEPT]]
 
 
 @pytest.mark.parametrize("style", ["tf1_style", "tf2_style"])
@@ -183,6 +190,13 @@ def test_a_name_of_the_other_style_is_caught() -> None:
     assert pair_rules.foreign_names(twin, pair_rules.TF2_NAMES) == ["tf.Variable"]
     twin = broken(TF2, "import tensorflow as tf", "import tensorflow.compat.v1 as tf")
     assert pair_rules.foreign_names(twin, pair_rules.TF1_NAMES) == ["tf.compat"]
+
+
+def test_another_number_of_checkpoints_is_caught() -> None:
+    broken_tf1 = broken(TF1, "max_to_keep=3", "max_to_keep=4")
+    broken_tf2 = broken(TF2, "directory, 3,", "directory, 4,")
+    assert pair_rules.kept_checkpoints(broken_tf1) == [KEPT + 1]
+    assert pair_rules.kept_checkpoints(broken_tf2) == [KEPT + 1]
 
 
 def test_a_missing_stage_is_caught() -> None:

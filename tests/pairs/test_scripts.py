@@ -15,7 +15,7 @@ import pytest
 
 import forked_python
 from few_images import few_images
-from large_models import large_are_slow
+from large_models import large_are_slow, smallest_is_quick
 from saved import restore
 from shared.models import PAIRS, STYLES
 from shared.program.progress import TrainingResult
@@ -107,7 +107,7 @@ def test_resuming_equals_an_uninterrupted_run(
         assert np.array_equal(value, resumed.variables[variable]), variable
 
 
-@pytest.mark.parametrize(("style", "name"), large_are_slow(FILES))
+@pytest.mark.parametrize(("style", "name"), smallest_is_quick(FILES))
 def test_the_last_three_checkpoints_are_kept(style: str, name: str, tmp_path: Path) -> None:
     module = PAIRS[name].module(style)
     settings = {"checkpoint_dir": str(tmp_path), **few_images(name, tmp_path)}
@@ -153,7 +153,7 @@ def test_a_dead_start_is_named(
     assert "accuracy   0\n" in output
 
 
-@pytest.mark.parametrize("name", ["relu_regression", "mlp", "cnn"])
+@pytest.mark.parametrize("name", large_are_slow(["relu_regression", "mlp", "cnn"]))
 def test_a_live_start_is_not_called_dead(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -281,7 +281,7 @@ def script(style: str, name: str, *arguments: str) -> list[str]:
     ("style", "signal_number"),
     [
         ("tf1_style", signal.SIGINT),
-        ("tf2_style", signal.SIGTERM),
+        pytest.param("tf2_style", signal.SIGTERM, marks=pytest.mark.slow),
         pytest.param("tf1_style", signal.SIGTERM, marks=pytest.mark.slow),
         pytest.param("tf2_style", signal.SIGINT, marks=pytest.mark.slow),
     ],

@@ -46,6 +46,7 @@ def test_trains_restores_and_agrees(
     assert losses[0] == pytest.approx(losses[1], rel=GROWS.get(name, 2e-5))
 
 
+@pytest.mark.slow
 @pytest.mark.tf115
 def test_repeated_training_is_bitwise_equal(tmp_path: Path) -> None:
     # Without gated gradients, an update can overwrite a variable that another gradient reads.

@@ -18,7 +18,7 @@ from shared.program.progress import stop_signals
 ROOT = Path(__file__).parents[2]
 # Waits in the main thread, with a temporary folder, while a thread waits for another process.
 WORKING = """
-import sys, tempfile, time
+import os, sys, tempfile, time
 from concurrent.futures import ThreadPoolExecutor
 from shared.program.broken_pipe import run_until_closed
 from shared.tools.child_process import run_module
@@ -26,7 +26,8 @@ from shared.tools.child_process import run_module
 def work():
     with tempfile.TemporaryDirectory(dir=sys.argv[1]), ThreadPoolExecutor(1) as pool:
         sleeps = ["-n", "1", "import time; time.sleep(60)"]
-        pool.submit(run_module, sys.executable, "timeit", [*sleeps, sys.argv[1]], None, "its time")
+        its = [sys.executable, "timeit", [*sleeps, sys.argv[1]], os.environ, "its time"]
+        pool.submit(run_module, *its)
         print("begun", flush=True)
         time.sleep(60)
 

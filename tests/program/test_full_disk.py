@@ -82,6 +82,7 @@ def test_only_the_thread_of_events_is_quiet() -> None:
     assert seen == ["another"]
 
 
+@pytest.mark.slow
 def test_a_model_of_keras_that_cannot_be_saved_leaves_the_one_before(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

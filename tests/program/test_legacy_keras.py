@@ -35,7 +35,8 @@ def run(first: str, **environment: str) -> subprocess.CompletedProcess[str]:
 LOOKED_AT = "assert not hasattr(tf.compat.v1.layers, 'dense')"
 
 
-@pytest.mark.parametrize("first", ["", pytest.param(LOOKED_AT, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("first", ["", LOOKED_AT])
 def test_old_layers_and_cells_run_and_tf_keras_stays_keras_3(first: str) -> None:
     done = run(first)
     assert done.returncode == 0, done.stderr

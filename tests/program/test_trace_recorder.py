@@ -641,6 +641,7 @@ def content(path: Path) -> tuple[Any, ...]:
         return trace.meta, trace.steps.tolist(), trace.losses.tobytes(), tensors
 
 
+@pytest.mark.slow
 def test_a_trace_cut_anywhere_is_refused(small: bytes, tmp_path: Path) -> None:
     path = tmp_path / "cut.npz"
     for length in range(len(small)):

@@ -26,6 +26,7 @@ def test_a_file_stays_together_and_some_are_split_by_model() -> None:
     assert unit_of(alone) == alone
 
 
+@pytest.mark.slow
 def test_a_unit_runs_on_one_worker(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         text = "import pytest\n@pytest.mark.parametrize('n', range(6))\ndef test_it(n): pass\n"

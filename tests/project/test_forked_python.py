@@ -70,9 +70,10 @@ print(code, PROGRAM.main(["evaluate", "--checkpoint-dir", sys.argv[1]]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "runtime",
-    [pytest.param("here", marks=pytest.mark.slow), pytest.param("1.15", marks=pytest.mark.tf115)],
+    ["here", pytest.param("1.15", marks=pytest.mark.tf115)],
 )
 def test_training_is_the_same_in_a_fork(runtime: str, tmp_path: Path) -> None:
     python = sys.executable if runtime == "here" else str(require_tf115())
@@ -138,6 +139,7 @@ def test_a_program_imports_from_another_copy_of_the_suite(
     assert small_server.run(words, tmp_path, env).stdout == f"{ROOT}/shared/errors.py\n"
 
 
+@pytest.mark.slow
 def test_a_program_that_takes_too_long_ends(small_server: Server, tmp_path: Path) -> None:
     program = "import time\nwhile True:\n  open('ticks', 'a').write('.')\n  time.sleep(0.02)"
     with pytest.raises(subprocess.TimeoutExpired):

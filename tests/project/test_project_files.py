@@ -140,3 +140,54 @@ def test_an_import_through_another_module_is_followed(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("from shared.data import digits\n")  # which imports shared/errors.py
     assert {"shared/data/digits.py", "shared/errors.py"} <= shared_files_reached_from([script])
+
+
+# --- the commands of the documents ---
+
+
+def other_convention(text: str) -> list[str]:
+    """The commands that do not stand as one types them in an activated environment."""
+    return re.findall(r"\.venv/bin/(?!activate)\w+", text)
+
+
+def test_commands_stand_as_one_types_them_after_what_the_readme_says_first() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    pages += [path for ext in ("md", "toml") for path in (ROOT / "docs").rglob(f"*.{ext}")]
+    found = {str(page.relative_to(ROOT)): other_convention(page.read_text()) for page in pages}
+    assert {name: commands for name, commands in found.items() if commands} == {}
+    readme, index = (ROOT / "README.md").read_text(), (ROOT / "docs/guide/index.md").read_text()
+    for text in (readme, index):
+        assert text.count("source .venv/bin/activate") == 1
+    # What stands before it is `make`, which needs no environment.
+    before = readme.partition("source .venv/bin/activate")[0]
+    assert re.findall(r"^ {4}(\S+)", before.partition("## Two commands")[2], re.M) == ["make"] * 2
+
+
+def test_a_command_of_the_other_convention_would_be_noticed() -> None:
+    text = "`source .venv/bin/activate`, then:\n\n    .venv/bin/pairs scan x\n"
+    assert other_convention(text) == [".venv/bin/pairs"]
+
+
+# --- the glossary ---
+
+
+def unused(terms: Iterable[str], texts: Iterable[str]) -> list[str]:
+    """The terms that no text uses, in the singular or the plural."""
+    everything = " ".join(" ".join(text.split()) for text in texts)
+    return [term for term in terms if not re.search(rf"\b{term}s?\b", everything, re.IGNORECASE)]
+
+
+def test_the_words_of_the_glossary_are_used() -> None:
+    glossary = ROOT / "docs" / "glossary.md"
+    heads = re.findall(r"^- \*\*(.+)\*\*:", glossary.read_text(), re.MULTILINE)
+    terms = [term.partition(" of a ")[0] for head in heads for term in head.split(", ")]
+    assert len(terms) > 20
+    tops = ("docs", "shared", "tests", "benchmarks")
+    files = [path for top in tops for path in (ROOT / top).rglob("*.[mpt][dyo]*")]
+    texts = [path.read_text() for path in files if path != glossary]
+    assert unused(terms, texts) == []
+
+
+def test_a_word_out_of_use_would_be_noticed() -> None:
+    texts = ["Two hunks", "a topic\nmodule"]
+    assert unused(["hunk", "topic module", "yonder"], texts) == ["yonder"]

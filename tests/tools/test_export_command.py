@@ -124,6 +124,50 @@ def test_what_breaks_off_leaves_everything_as_it_was(
     assert sorted(file.name for file in tmp_path.iterdir()) == ["out", "saved"]
 
 
+def test_an_export_that_comes_second_leaves_the_first_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = checkpoint(tmp_path / "saved", "tf2_style")
+    out = tmp_path / "out"
+    arguments = ["--checkpoint-dir", tmp_path / "saved", "--out", out]
+    write = type(model).export
+
+    def write_while(another: Any) -> None:
+        """Lets something else happen while the next export writes."""
+
+        def write_late(self: Any, directory: str) -> None:
+            monkeypatch.setattr(type(model), "export", write)
+            another()
+            write(self, directory)
+
+        monkeypatch.setattr(type(model), "export", write_late)
+
+    first: list[bytes] = []
+
+    def export_first() -> None:
+        assert export(*arguments) == 0
+        first.append((out / "fingerprint.pb").read_bytes())  # differs from export to export
+
+    taken = f"error: --out {out}: expected a name that is free, found it taken (--force replaces"
+    write_while(export_first)
+    assert export(*arguments) == 2
+    found = capsys.readouterr()
+    assert found.err.startswith(taken) and found.err.count("\n") == 1
+    assert found.out.count(f"wrote {out}\n") == 1
+    assert (out / "fingerprint.pb").read_bytes() == first[0]
+    write_while(lambda: export(*arguments, "--force"))
+    assert export(*arguments, "--force") == 0  # asked to, each replaces the one before it
+    last = (out / "fingerprint.pb").read_bytes()
+    assert last != first[0]
+    # To replace is allowed by --force, but still nothing other than a SavedModel.
+    write_while(lambda: (out / "notes.txt").write_text("mine"))
+    assert export(*arguments, "--force") == 2
+    assert capsys.readouterr().err.endswith("found notes.txt in it\n")
+    assert (out / "notes.txt").read_text() == "mine"
+    assert (out / "fingerprint.pb").read_bytes() == last
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "saved"]
+
+
 def test_what_cannot_be_exported_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

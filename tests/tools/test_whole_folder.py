@@ -109,10 +109,11 @@ def test_a_second_name_that_cannot_be_given_gives_the_first_back(
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
+    (out / "a").write_text("old")
     rename = Path.rename
 
     def fail(self: Path, target: Path) -> Path:
-        if self.name == "new":
+        if self.name == "new" and not target.exists():
             raise OSError(28, "No space left on device")
         return rename(self, target)
 
@@ -120,6 +121,80 @@ def test_a_second_name_that_cannot_be_given_gives_the_first_back(
     monkeypatch.setattr(Path, "rename", fail)
     with pytest.raises(OSError, match="No space"), whole_folder(out) as new:
         new.mkdir()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (out / "a").read_text() == "old"
+
+
+@pytest.mark.parametrize("taken_by", ["folder", "file"])
+def test_a_place_that_was_taken_meanwhile_is_replaced_only_when_asked(
+    taken_by: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+
+    def take() -> None:
+        if taken_by == "folder":
+            out.mkdir()
+        (out / "a" if taken_by == "folder" else out).write_text("of another")
+
+    with pytest.raises(FileExistsError, match="out"), whole_folder(out, replace=False) as new:
+        new.mkdir()
+        take()
+    assert (out / "a" if taken_by == "folder" else out).read_text() == "of another"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    with whole_folder(out) as new:
+        new.mkdir()
+        (new / "a").write_text("new")
+    assert (out / "a").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+# Makes the same folder in several processes at once, again and again, and prints what failed.
+AT_ONCE = """
+import os, sys
+from pathlib import Path
+from shared.tools import whole_folder as module
+
+out, replace = Path(sys.argv[1]), sys.argv[2] == "replaced"
+if sys.argv[3] == "two renames":
+    module._exchange = lambda one, other: False
+processes = []
+for number in range(4):
+    process = os.fork()
+    if process == 0:
+        for turn in range(25):
+            try:
+                with module.whole_folder(out, replace) as new:
+                    new.mkdir()
+                    for name in "ab":
+                        (new / name).write_text(f"{number} {turn}")
+                found = "made"
+            except OSError as error:
+                found = type(error).__name__
+            os.write(1, f"{found}\\n".encode())
+        os._exit(0)
+    processes.append(process)
+for process in processes:
+    os.waitpid(process, 0)
+"""
+
+
+@pytest.mark.parametrize("how", ["exchange", "two renames"])
+@pytest.mark.parametrize(("what", "made"), [("replaced", 100), ("left", 1)])
+def test_processes_that_make_it_at_once_leave_a_whole_one(
+    what: str, made: int, how: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    done = subprocess.run(
+        [sys.executable, "-c", AT_ONCE, str(out), what, how],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert len(lines) == 100 and lines.count("made") == made
+    assert set(lines) <= {"made", "FileExistsError"}
+    assert (out / "a").read_text() == (out / "b").read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 

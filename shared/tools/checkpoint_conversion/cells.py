@@ -13,8 +13,8 @@ from shared.tools.checkpoint_conversion.contents import Contents, Variable, natu
 from shared.tools.checkpoint_conversion.layouts import CELLS, Layout, Recurrent, shapes
 from shared.tools.checkpoint_conversion.names import is_automatic_part, is_recurrent, paths_of
 
-# An LSTM with these is not what a Keras LSTM computes: the more a kind has, the earlier it stands.
-_KINDS = sorted(CELLS, key=lambda kind: -len(CELLS[kind].tf1))
+# An LSTM with these is not what a Keras LSTM computes: a type with more tensors stands earlier.
+_CELL_TYPES = sorted(CELLS, key=lambda cell_type: -len(CELLS[cell_type].tf1))
 _MORE = ("w_f_diag", "w_i_diag", "w_o_diag", "projection/kernel", "recurrent_kernel")
 # Other names of what Keras's cells of other releases and hand-written cells hold.
 _ALSO = {"projection_kernel": ("projection_kernel", "projection/kernel", "projection")}
@@ -37,47 +37,48 @@ def proposed_layouts(tf1: Contents, tf2: Contents) -> Iterator[Layout]:
     """Yields the cells of TF1 with those of TF2 that have their shapes."""
     taken: set[str] = set()
     taken_there: set[str] = set()
-    cells_of = functools.cache(lambda kind: list(_tf2_cells(tf2, kind)))
-    for kind in _KINDS:
+    cells_of = functools.cache(lambda ends: list(_tf2_cells(tf2, ends)))
+    for cell_type in _CELL_TYPES:
         groups = collections.defaultdict(list)
-        for cell in _tf1_cells(tf1, kind):
+        for cell in _tf1_cells(tf1, cell_type):
             if taken & {v.name for v in cell.tensors}:
                 continue
             groups[tuple(v.shape for v in cell.tensors)].append(cell)
         for size, cells in groups.items():
             fitting = [
                 other
-                for other in cells_of(CELLS[kind].tf2)
-                if not taken_there & {v.name for v in other.tensors} and _fits(kind, size, other)
+                for other in cells_of(CELLS[cell_type].tf2)
+                if not taken_there & {v.name for v in other.tensors}
+                and _fits(cell_type, size, other)
             ]
             for a, b, doubt in _paired(cells, fitting):
                 taken.update(v.name for v in a.tensors)
                 taken_there.update(v.name for v in b.tensors)
-                yield _layout(kind, a, b, doubt)
+                yield _layout(cell_type, a, b, doubt)
 
 
-def _layout(kind: str, a: _Found, b: _Found, doubt: str) -> Recurrent:
+def _layout(cell_type: str, a: _Found, b: _Found, doubt: str) -> Recurrent:
     tf1, tf2 = (tuple(v.name for v in cell.tensors) for cell in (a, b))
-    if kind == "lstm_projection":
+    if cell_type == "lstm_projection":
         doubt = doubt or "no layer of Keras projects: check that the port has the gates i, f, c, o"
     elif not is_recurrent(a.tensors[0]):
         doubt = doubt or "by shapes alone: no name says that it is a recurrent cell"
     bias = 0.0 if _COMPATIBLE.search(tf1[0]) else 1.0
-    return Recurrent(tf1, tf2, unsure=doubt, cell=kind, forget_bias=bias)
+    return Recurrent(tf1, tf2, unsure=doubt, cell=cell_type, forget_bias=bias)
 
 
-def _fits(kind: str, tf1: tuple, cell: _Found) -> bool:
+def _fits(cell_type: str, tf1: tuple, cell: _Found) -> bool:
     kernel, recurrent = (v.shape for v in cell.tensors[:2])
-    if len(kernel) < 2 or len(recurrent) < 2 or (kind == "conv_lstm") != (len(kernel) > 2):
+    if len(kernel) < 2 or len(recurrent) < 2 or (cell_type == "conv_lstm") != (len(kernel) > 2):
         return False
-    units = recurrent[-1] // CELLS[kind].gates
-    one, other = shapes(kind, kernel[-2], units, recurrent[-2], kernel[:-2])
-    square = kind == "lstm_projection" or recurrent[-2] == units
+    units = recurrent[-1] // CELLS[cell_type].gates
+    one, other = shapes(cell_type, kernel[-2], units, recurrent[-2], kernel[:-2])
+    square = cell_type == "lstm_projection" or recurrent[-2] == units
     return square and tuple(one) == tf1 and other == [v.shape for v in cell.tensors]
 
 
 def _paired(tf1: Sequence[_Found], tf2: Sequence[_Found]) -> Iterator[tuple[_Found, _Found, str]]:
-    """Yields pairs of cells of one kind and shape, each with the reason to doubt it.
+    """Yields pairs of cells of one type and shape, each with the reason to doubt it.
 
     Sure is the only one there is, and what shares more of its name with its partner than either
     does with any other: a direction, the number in a stack, a scope. The rest is in order of names.
@@ -156,8 +157,8 @@ def _direction(part: str) -> str | None:
     return match and ("forward" if match[1] else "backward" if match[2] else match[3])
 
 
-def _tf1_cells(contents: Contents, kind: str) -> Iterator[_Found]:
-    ends = CELLS[kind].tf1
+def _tf1_cells(contents: Contents, cell_type: str) -> Iterator[_Found]:
+    ends = CELLS[cell_type].tf1
     others = [end for end in _MORE if end not in ends]
     for name in contents.variables:
         prefix = name[: -len(ends[0])]
@@ -167,7 +168,7 @@ def _tf1_cells(contents: Contents, kind: str) -> Iterator[_Found]:
         if any(prefix + other in contents.variables for other in others):
             continue
         found = tuple(contents.variables[n] for n in names)
-        if all(v.role.kind == roles.VARIABLE for v in found):
+        if all(v.role.purpose == roles.VARIABLE for v in found):
             yield _Found(found, _tokens([name.lower().split("/")]))
 
 
@@ -176,7 +177,7 @@ def _tf2_cells(contents: Contents, ends: Sequence[str]) -> Iterator[_Found]:
         path: v
         for v in contents.variables.values()
         for path in (v.name, *v.aliases)
-        if v.role.kind == roles.VARIABLE
+        if v.role.purpose == roles.VARIABLE
     }
     counts = collections.Counter(path for v in contents.variables.values() for path in v.aliases)
     seen = set()

@@ -1,4 +1,4 @@
-"""What a checkpoint holds, of either kind: variables, slots, optimizers and the step."""
+"""What a checkpoint of either scheme holds: variables, slots, optimizers and the step."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Contents:
 
     Attributes:
         prefix: path without `.index`, or of the file.
-        kind: NAME_BASED, OBJECT_BASED or OBJECT_BASED_TF1.
+        scheme: what its keys are made of: NAME_BASED, OBJECT_BASED or OBJECT_BASED_TF1.
         variables: by name, sorted.
         optimizers: those that left slots or counters.
         source: what its values are read from.
@@ -91,15 +91,15 @@ class Contents:
     """
 
     prefix: str
-    kind: str
+    scheme: str
     variables: Mapping[str, Variable]
     optimizers: Sequence[Optimizer]
     source: Source
     graph: bytes | None = None
 
-    def with_role(self, kind: str) -> list[Variable]:
-        """Returns the variables of one kind of role."""
-        return [variable for variable in self.variables.values() if variable.role.kind == kind]
+    def with_purpose(self, purpose: str) -> list[Variable]:
+        """Returns the variables that are for one thing, such as SLOT."""
+        return [each for each in self.variables.values() if each.role.purpose == purpose]
 
     def read(self, name: str) -> Any:
         """Reads a variable's value as an eager tensor.
@@ -201,21 +201,21 @@ def _numbered(source: Source) -> Contents:
     path = "optimizer"
     known = {f"{path}/vars/0": Role(ITERATIONS, optimizer=path)}
     known[f"{path}/vars/1"] = Role(LEARNING_RATE, optimizer=path)
-    unknown = Role(SLOT, "of an unknown kind", None, path)
+    unknown = Role(SLOT, "of an unknown name", None, path)
     variables = {
         name: _variable(
             name, entry, known.get(name, unknown if name.startswith(f"{path}/vars/") else PLAIN)
         )
         for name, entry in source.entries.items()
     }
-    optimizers = [Optimizer("optimizer of an unknown kind", KERAS, path)]
+    optimizers = [Optimizer("optimizer of an unknown name", KERAS, path)]
     kept = optimizers if f"{path}/vars/0" in variables else []
     return Contents(source.path, OBJECT_BASED, variables, kept, source)
 
 
 def _variable(name: str, entry: Entry, role: Role, aliases: tuple[str, ...] = ()) -> Variable:
     is_rate = entry.shape == () and "float" in entry.dtype
-    if role.kind == LEARNING_RATE and not is_rate:
+    if role.purpose == LEARNING_RATE and not is_rate:
         role = PLAIN  # of an object that only looks like an optimizer of Keras
     return Variable(
         name, entry.key, entry.shape, entry.dtype, role, aliases, entry.part, entry.partitions
@@ -228,10 +228,11 @@ def natural_order(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
 
-def require_kind(contents: Contents, kind: str) -> None:
-    """Raises CheckpointError when the checkpoint is of the other kind."""
+def require_scheme(contents: Contents, scheme: str) -> None:
+    """Raises CheckpointError when the checkpoint is of the other scheme."""
     tf1 = (NAME_BASED, OBJECT_BASED_TF1)
-    if contents.kind not in (tf1 if kind == NAME_BASED else (kind,)):
+    if contents.scheme not in (tf1 if scheme == NAME_BASED else (scheme,)):
         raise CheckpointError(
-            f"{shown(contents.prefix)}: expected a checkpoint that is {kind}; found {contents.kind}"
+            f"{shown(contents.prefix)}: expected a checkpoint that is {scheme}; "
+            f"found {contents.scheme}"
         )

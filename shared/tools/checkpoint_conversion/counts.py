@@ -32,10 +32,10 @@ def pair_counts(proposal: Proposal) -> None:
 
 def _steps(contents: Contents) -> list[Variable]:
     """Returns TF1's steps: by name, else the only whole number in the file."""
-    steps = contents.with_role(roles.STEP)
+    steps = contents.with_purpose(roles.STEP)
     if steps:
         return steps
-    whole = [v for v in contents.with_role(roles.VARIABLE) if v.shape == () and "int" in v.dtype]
+    whole = [v for v in contents.with_purpose(roles.VARIABLE) if v.shape == () and "int" in v.dtype]
     return whole if len(whole) == 1 else []
 
 
@@ -73,7 +73,7 @@ def _by_place(
     trains the same one. Empty unless this tells all of them.
     """
     trains: dict[str, set[str]] = collections.defaultdict(set)
-    for slot in proposal.tf2.with_role(roles.SLOT):
+    for slot in proposal.tf2.with_purpose(roles.SLOT):
         trains[slot.role.slot_of or ""].add(slot.role.optimizer or "")
     found: dict[str, list[str]] = collections.defaultdict(list)
     for power in powers:
@@ -94,12 +94,12 @@ def _partners(proposal: Proposal, tf1: str) -> Sequence[str]:
 
 
 def _powers(contents: Contents, beta: int) -> list[Variable]:
-    found = [v for v in contents.with_role(roles.BETA_POWER) if v.role.beta == beta]
+    found = [v for v in contents.with_purpose(roles.BETA_POWER) if v.role.beta == beta]
     return sorted(found, key=lambda v: natural_order(v.name))
 
 
 def _iterations(contents: Contents, path: str) -> Variable:
-    counts = contents.with_role(roles.ITERATIONS)
+    counts = contents.with_purpose(roles.ITERATIONS)
     return next(variable for variable in counts if variable.role.optimizer == path)
 
 
@@ -149,25 +149,25 @@ def _agrees(proposal: Proposal, step: Variable) -> bool:
 def _pair_other_steps(proposal: Proposal, steps: list[Variable]) -> None:
     """Pairs TF2's step with a number of another name, or with what Adam counted."""
     _, left = proposal.without_partner()
-    waiting = [v for v in left if v.role.kind == roles.STEP]
+    waiting = [v for v in left if v.role.purpose == roles.STEP]
     if len(waiting) != 1:
         return
     if not steps and len(proposal.keras_adams) == 1:
         adam = proposal.keras_adams[0]
         proposal.keras_adams[0] = dataclasses.replace(adam, steps=(waiting[0].name,))
-    elif len(steps) == 1 and steps[0].role.kind != roles.STEP:
+    elif len(steps) == 1 and steps[0].role.purpose != roles.STEP:
         proposal.add(steps[0], waiting[0], _doubt_of_step(proposal, steps[0]))
 
 
 def _doubt_of_step(proposal: Proposal, step: Variable) -> str | None:
-    if step.role.kind == roles.STEP or _agrees(proposal, step):
+    if step.role.purpose == roles.STEP or _agrees(proposal, step):
         return None
     return "the only whole number in the file: does it count updates?"
 
 
 def _pair_iterations(proposal: Proposal, steps: list[Variable]) -> None:
     """Pairs the count of a Keras optimizer with TF1's global step, beside another partner."""
-    counts = proposal.tf2.with_role(roles.ITERATIONS)
+    counts = proposal.tf2.with_purpose(roles.ITERATIONS)
     own = [
         step for step in steps if _last(step) in ("iter", "iterations")
     ]  # of Keras's optimizer in TF1
@@ -185,9 +185,9 @@ def _pair_iterations(proposal: Proposal, steps: list[Variable]) -> None:
 
 def _pair_rates(proposal: Proposal) -> None:
     """Pairs the learning rate of a Keras optimizer of 1.x, which kept it in a variable."""
-    settings = proposal.tf1.with_role(roles.SETTING)
+    settings = proposal.tf1.with_purpose(roles.SETTING)
     one = [setting for setting in settings if _last(setting) in ("learning_rate", "lr")]
-    other = proposal.tf2.with_role(roles.LEARNING_RATE)
+    other = proposal.tf2.with_purpose(roles.LEARNING_RATE)
     if len(one) == len(other) == 1 and one[0].dtype == other[0].dtype:
         proposal.add(one[0], other[0])
 

@@ -1,4 +1,4 @@
-"""Two checkpoints of any kinds, compared tensor by tensor."""
+"""Two checkpoints, name-based or object-based, compared tensor by tensor."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def through_plan(plan: Plan, b: Contents) -> Iterator[Difference]:
     """
     for write in plan.writes:
         if write.sources:
-            kind = write.target.type()
-            yield _compared(write.target, kind, write.value, b, write.how)
+            type_ = write.target.type()
+            yield _compared(write.target, type_, write.value, b, write.how)
         else:
             yield Difference(write.target.name, NOT_COMPARED, detail=f"in B: {write.how}")
     for name, reason in plan.left_out.items():

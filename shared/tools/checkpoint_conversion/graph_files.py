@@ -20,7 +20,7 @@ from shared.tools.checkpoint_conversion.sources import (
 
 _LARGEST = 2**31  # bytes; no message of protocol buffers is larger
 _VARIABLES = ("Variable", "VariableV2", "VarHandleOp", "TemporaryVariable")
-# What reads a variable of the old and the new kind; freezing makes an Identity of either.
+# What reads a reference variable and a resource variable; freezing makes an Identity of either.
 _READS = re.compile(r".*/(read|ReadVariableOp)(_\d+)?(/.*)?")
 # Inputs of an operator that saves: the file, the names, the slices, and one for each tensor.
 _SAVES = {"SaveV2": "dtypes", "SaveSlices": "T", "Save": "T"}

@@ -372,8 +372,8 @@ class Sum(Step):
         return self._replaced(arrays, array, *[np.zeros_like(array)] * (self.sum - 1))
 
 
-_KINDS = (Permute, Interleave, Transpose, Reshape, Split, Join, Order, Add, Fill, Unsum, Sum)
-STEPS: Mapping[str, type[Step]] = {kind.__name__.lower(): kind for kind in _KINDS}
+_STEP_CLASSES = (Permute, Interleave, Transpose, Reshape, Split, Join, Order, Add, Fill, Unsum, Sum)
+STEPS: Mapping[str, type[Step]] = {step.__name__.lower(): step for step in _STEP_CLASSES}
 
 
 def step_of(table: Mapping[str, Any]) -> Step:
@@ -385,14 +385,14 @@ def step_of(table: Mapping[str, Any]) -> Step:
     names = [name for name in table if name in STEPS]
     if len(names) != 1:
         raise ValueError(f"one of {', '.join(STEPS)}; found {dict(table)!r}")
-    kind = STEPS[names[0]]
-    fields = {field.name: field for field in dataclasses.fields(kind)}
+    step = STEPS[names[0]]
+    fields = {field.name: field for field in dataclasses.fields(step)}
     arguments: dict[str, Any] = {}
     for name, value in table.items():
         if name not in fields:
             raise ValueError(f"only {', '.join(fields)}; found {name!r}")
         arguments[name] = _checked(fields[name].type, name, value)
-    return kind(**arguments)
+    return step(**arguments)
 
 
 def _checked(type_: Any, name: str, value: Any) -> Any:

@@ -38,7 +38,7 @@ from shared.tools.checkpoint_conversion.row_blocks import Rows, whole
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """A kind of recurrent cell.
+    """A type of recurrent cell.
 
     Attributes:
         gates: how many parts Keras's kernels have.

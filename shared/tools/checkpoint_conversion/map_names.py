@@ -125,24 +125,24 @@ class _Rules:
         """Makes a tensor a slot of the variable whose name the star stands for."""
         path, _, listed = value.rpartition("/")
         owner = parts[0] if parts else ""
-        kinds = {
+        role_of = {
             slot.role.slot: slot.role
-            for slot in self.tf2.with_role(roles.SLOT)
+            for slot in self.tf2.with_purpose(roles.SLOT)
             for optimizer in self.tf2.optimizers
             if optimizer.path == slot.role.optimizer and optimizer.path.endswith(path)
             if slot.role.slot in (listed, keras_slot(optimizer.family, listed))
         }
-        if len(kinds) != 1 or owner not in self.tf1.variables:
+        if len(role_of) != 1 or owner not in self.tf1.variables:
             raise UsageError(
                 f"{self.map.origin}: [rules] {pattern!r}: expected a variable's name before the "
                 f"slot's, and a list of slots such as _momentums; found {owner!r} and {value!r}"
             )
-        (role,) = kinds.values()
+        (role,) = role_of.values()
         variable = self.variables[name]
         self.variables[name] = dataclasses.replace(
             variable, role=dataclasses.replace(role, slot_of=owner, optimizer=None)
         )
-        for slot in self.tf2.with_role(roles.SLOT):
+        for slot in self.tf2.with_purpose(roles.SLOT):
             same = (slot.role.slot, slot.role.optimizer) == (role.slot, role.optimizer)
             if same and slot.role.slot_of in self.pairs.get(owner, ()):
                 self.pairs[name] = [slot.name]

@@ -2,7 +2,7 @@
 
 The graph is stored beside the tensors: every object of the program as a node, with an edge for
 each attribute. A Keras optimizer numbers all its variables in one list, in an order that depends
-on the release; its graph also has a list for each kind of slot, in the order of the parameters.
+on the release; its graph also has a list for each name of a slot, in the order of the parameters.
 Format: tensorflow/core/protobuf/trackable_object_graph.proto.
 """
 
@@ -78,7 +78,7 @@ def parse(serialized: bytes) -> Any:
     graph = trackable_object_graph_pb2.TrackableObjectGraph()
     try:
         graph.ParseFromString(serialized)
-    except Exception as error:  # protobuf's own kind, which is not derived from ValueError
+    except Exception as error:  # protobuf's own class, which is not derived from ValueError
         raise ValueError(f"no object graph: {error}") from error
     return graph
 
@@ -106,10 +106,11 @@ def classify(graph: Any, parameters: BuiltWith = ()) -> Found:
             optimizers.append(_tf1_momentum(nodes, node, parameters, roles))
         elif graph.nodes[node].slot_variables or set(children) >= _KERAS_1:
             optimizers.append(_referring(nodes, node, graph.nodes[node].slot_variables, roles))
-    for local_name, kind in (("save_counter", SAVE_COUNTER), ("global_step", STEP), ("step", STEP)):
+    counters = {"save_counter": SAVE_COUNTER, "global_step": STEP, "step": STEP}
+    for local_name, purpose in counters.items():
         name = nodes.child_name(0, local_name)
         if name:
-            roles.setdefault(name, Role(kind))
+            roles.setdefault(name, Role(purpose))
     _averages(nodes, roles)
     return Found(roles, _aliases(nodes), optimizers)
 

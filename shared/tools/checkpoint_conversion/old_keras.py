@@ -64,26 +64,26 @@ def roles_of(types: Types, order: Sequence[str] = ()) -> dict[str, Role]:
 
 def _slots(
     listed: Sequence[str],
-    kinds: Sequence[str],
+    slots: Sequence[str],
     types: Types,
     owners_of: Callable[[list[tuple[int, ...]]], list[str | None]],
 ) -> dict[str, Role]:
     """Returns the roles of one optimizer's lists; none where their shapes do not repeat."""
-    count, left = divmod(len(listed), len(kinds))
+    count, left = divmod(len(listed), len(slots))
     shapes = [types[name][0] for name in listed]
-    lists = [shapes[k * count : (k + 1) * count] for k, kind in enumerate(kinds) if kind != _VHAT]
+    lists = [shapes[k * count : (k + 1) * count] for k, slot in enumerate(slots) if slot != _VHAT]
     if left or any(other != lists[0] for other in lists):
         return {}
     owners = owners_of(lists[0])
     found = {}
     for place, name in enumerate(listed):
-        kind, owner = kinds[place // count], owners[place % count]
-        if kind == _VHAT:
+        slot, owner = slots[place // count], owners[place % count]
+        if slot == _VHAT:
             # Without amsgrad, each is a single 0 that nothing reads.
             unused = set(shapes[place - place % count :]) == {(1,)}
             found[name] = Role(UNUSED) if unused else Role(SLOT, f"{UNKNOWN}.vhat", owner)
         else:
-            found[name] = Role(SLOT, kind, owner, as_in_keras=True)
+            found[name] = Role(SLOT, slot, owner, as_in_keras=True)
     return found
 
 

@@ -89,7 +89,7 @@ _REFERENCED_SLOTS = {
     "Adagrad": {"accumulator": "Adagrad.accumulator"},
     "Adadelta": {"accum_grad": "Adadelta.accum", "accum_var": "Adadelta.accum_update"},
 }
-# Slots that are the same where some settings are 0, by the kind in TF1.
+# Slots that are the same where some settings are 0, by the name in TF1.
 _SIMILAR = {"ProximalAdagrad.accumulator": "Adagrad.accumulator"}
 _KERAS_AVERAGES = "_model_variables_moving_average"  # of any optimizer with use_ema=True
 _KERAS_GRADIENTS = "_accumulated_gradients"  # of any with gradient_accumulation_steps
@@ -161,7 +161,7 @@ def tf1_slot(suffix: str, sibling_suffixes: Collection[str]) -> str | None:
 
 
 def are_similar(tf1: str, tf2: str) -> bool:
-    """Whether a slot of one kind may become one of the other, if a person says so."""
+    """Whether a slot of one name may become one of the other, if a person says so."""
     return tf1.startswith(UNKNOWN) or _SIMILAR.get(tf1) == tf2
 
 
@@ -200,10 +200,10 @@ def keras_slot(family: str, list_name: str) -> str:
 _KERAS_NAMES = {"Momentum": "SGD with a momentum", "RMSProp": "RMSprop", "AdaMax": "Adamax"}
 
 
-def keras_keeping(kinds: Collection[str]) -> str | None:
-    """Returns what Keras calls the optimizer that keeps these kinds of slots, None if none does."""
+def keras_keeping(names: Collection[str]) -> str | None:
+    """Returns what Keras calls the optimizer that keeps these slots, None if none does."""
     for family, slots in _KERAS_SLOTS.items():
-        if kinds and set(kinds) <= set(slots.values()):
+        if names and set(names) <= set(slots.values()):
             return _KERAS_NAMES.get(family, family)
     return None
 

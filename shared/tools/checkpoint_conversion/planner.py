@@ -15,7 +15,7 @@ from shared.tools.checkpoint_conversion.contents import (
     Contents,
     Variable,
     natural_order,
-    require_kind,
+    require_scheme,
 )
 from shared.tools.checkpoint_conversion.conversion_map import CrossingMap, KerasAdam
 from shared.tools.checkpoint_conversion.layout_steps import Shape, Step
@@ -34,7 +34,7 @@ def make_plan(
 
     Args:
         source: the checkpoint to convert.
-        template: a checkpoint of the program that shall restore the target; the other kind.
+        template: a checkpoint of the program that shall restore the target; of the other scheme.
         conversion_map: which tensor is which.
         options: what the user decides.
 
@@ -43,7 +43,7 @@ def make_plan(
             step counts of the source contradict each other.
         UsageError: the map does not fit the checkpoints, or an option is missing or unused.
     """
-    if template.kind == OBJECT_BASED:
+    if template.scheme == OBJECT_BASED:
         conversion_map, source = resolved(conversion_map, source, template)
     else:
         conversion_map, template = resolved(conversion_map, template, source)
@@ -84,8 +84,8 @@ class _Planner:
         self.template = template
         self.map = conversion_map
         self.options = options
-        self.to_tf2 = template.kind == OBJECT_BASED
-        require_kind(source, NAME_BASED if self.to_tf2 else OBJECT_BASED)
+        self.to_tf2 = template.scheme == OBJECT_BASED
+        require_scheme(source, NAME_BASED if self.to_tf2 else OBJECT_BASED)
         self.writes: dict[str, Write] = {}
         self.left_out: dict[str, str] = {}
         self.rate_used = False
@@ -119,11 +119,12 @@ class _Planner:
         kept = self.ignored & set(self.template.variables)
         counts = (roles.ITERATIONS, roles.BETA_POWER)
         for count in self.template.variables.values():
-            if count.role.kind not in counts or count.name not in self.writes or count.name in kept:
+            is_written = count.name in self.writes and count.name not in kept
+            if count.role.purpose not in counts or not is_written:
                 continue
             lost = [
                 slot.name
-                for slot in self.template.with_role(roles.SLOT)
+                for slot in self.template.with_purpose(roles.SLOT)
                 if slot.name in kept
                 and slot.role.optimizer == count.role.optimizer
                 and _corrects_bias(slot)
@@ -179,7 +180,7 @@ class _Planner:
         add(one, other, constants=True)
         if not all(step.for_slots for step in steps):
             return  # left out here, the slots are refused later: they have no partner
-        for slot_name in sorted({v.role.slot or "" for v in sides[0].with_role(roles.SLOT)}):
+        for slot_name in sorted({v.role.slot or "" for v in sides[0].with_purpose(roles.SLOT)}):
             slots, others = (
                 [v for name in listed for v in _slots(side, slot_name, name)]
                 for side, listed in zip(sides, names, strict=True)
@@ -372,7 +373,7 @@ class _Planner:
     def set_learning_rates(self) -> None:
         """Adds the rates that Keras keeps, or accounts for them when going back."""
         rate = self.options.learning_rate
-        for variable in self.template.with_role(roles.LEARNING_RATE):
+        for variable in self.template.with_purpose(roles.LEARNING_RATE):
             if variable.name in self.writes:
                 continue  # the map gives it a partner
             if rate is not None:
@@ -382,7 +383,7 @@ class _Planner:
             else:
                 value = partial(self.template.read, variable.name)
                 self.add(variable, [], f"{float(value()):g}, template's", value)
-        for variable in self.source.with_role(roles.LEARNING_RATE):
+        for variable in self.source.with_purpose(roles.LEARNING_RATE):
             if variable.name in self.used():
                 continue
             number = float(self.source.read(variable.name))
@@ -392,19 +393,19 @@ class _Planner:
 
     def keep_the_rest(self) -> None:
         """Adds ignored tensors of the target, and accounts for ignored ones of the source."""
-        kinds = (roles.SAVE_COUNTER, roles.SETTING, roles.UNUSED)
-        kept = [variable for kind in kinds for variable in self.template.with_role(kind)]
+        purposes = (roles.SAVE_COUNTER, roles.SETTING, roles.UNUSED)
+        kept = [each for purpose in purposes for each in self.template.with_purpose(purpose)]
         for variable in [v for v in kept if v.name not in self.writes]:  # the map may name one
             value = partial(self.template.read, variable.name)
             self.add(variable, [], "template's", value)
-        for variable in self.source.with_role(roles.SETTING):
+        for variable in self.source.with_purpose(roles.SETTING):
             if variable.name not in self.used():
                 number = float(self.source.read(variable.name))
                 self.left_out[variable.name] = f"{number:g}; Keras has it in the program's code"
-        for variable in self.source.with_role(roles.UNUSED):
+        for variable in self.source.with_purpose(roles.UNUSED):
             if variable.name not in self.used():
                 self.left_out[variable.name] = "no program needs it to go on"
-        for variable in self.source.with_role(roles.SAVE_COUNTER):
+        for variable in self.source.with_purpose(roles.SAVE_COUNTER):
             if variable.name not in self.used():
                 self.left_out[variable.name] = "counts files, not steps"
         for name in sorted(self.ignored & set(self.template.variables) - set(self.writes)):
@@ -436,7 +437,7 @@ class _Planner:
 
 
 def _slots(contents: Contents, slot_name: str, owner: str) -> list[Variable]:
-    slots = contents.with_role(roles.SLOT)
+    slots = contents.with_purpose(roles.SLOT)
     return [v for v in slots if (v.role.slot, v.role.slot_of) == (slot_name, owner)]
 
 

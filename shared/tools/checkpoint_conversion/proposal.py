@@ -104,8 +104,8 @@ class Proposal:
             tf2.update((adam.iterations, *adam.steps))
         one, other = self.cells()
         # Slots follow their variables where both optimizers keep them.
-        kinds = {v.role.slot for v in self.tf1.variables.values()}
-        kinds &= {v.role.slot for v in self.tf2.variables.values()}
+        slots = {v.role.slot for v in self.tf1.variables.values()}
+        slots &= {v.role.slot for v in self.tf2.variables.values()}
         # What needs no partner.
         bookkeeping = (roles.LEARNING_RATE, roles.SETTING, roles.SAVE_COUNTER, roles.UNUSED)
         return (
@@ -113,15 +113,15 @@ class Proposal:
                 v
                 for name, v in self.tf1.variables.items()
                 if name not in tf1
-                and not (_of(v, one) and v.role.slot in kinds)
-                and v.role.kind not in bookkeeping
+                and not (_of(v, one) and v.role.slot in slots)
+                and v.role.purpose not in bookkeeping
             ],
             [
                 v
                 for name, v in self.tf2.variables.items()
                 if name not in tf2
-                and not (_of(v, other) and v.role.slot in kinds)
-                and v.role.kind not in bookkeeping
+                and not (_of(v, other) and v.role.slot in slots)
+                and v.role.purpose not in bookkeeping
             ],
         )
 
@@ -163,7 +163,7 @@ def propose(tf1: Contents, tf2: Contents, match_values: bool = False) -> Proposa
 
 def _type(variable: Variable) -> Hashable:
     # A step count may be int32 in one program and int64 in the other.
-    return "step" if variable.role.kind == roles.STEP else (variable.shape, variable.dtype)
+    return "step" if variable.role.purpose == roles.STEP else (variable.shape, variable.dtype)
 
 
 def _grouped(
@@ -183,13 +183,11 @@ def _shared_groups(
 
 def _pair_variables(proposal: Proposal) -> None:
     """Pairs variables and steps of the same shape and dtype by their names."""
-    kinds = (roles.VARIABLE, roles.STEP)
+    purposes = (roles.VARIABLE, roles.STEP)
+    sides = [side.variables.values() for side in (proposal.tf1, proposal.tf2)]
     groups = [
-        _grouped(
-            (v for v in side.variables.values() if v.role.kind in kinds and v.name not in taken),
-            _type,
-        )
-        for side, taken in zip((proposal.tf1, proposal.tf2), _taken(proposal), strict=True)
+        _grouped((v for v in side if v.role.purpose in purposes and v.name not in taken), _type)
+        for side, taken in zip(sides, _taken(proposal), strict=True)
     ]
     shared = _shared_groups(*groups)
     _pair_surely(proposal, shared)
@@ -333,9 +331,9 @@ def _of(variable: Variable, cells: set[str]) -> bool:
 
 
 def _pair_slots(proposal: Proposal) -> None:
-    """Pairs slots whose variables are a pair, then the rest by kind and shape."""
+    """Pairs slots whose variables are a pair, then the rest by name and shape."""
     tf1, tf2 = (
-        [v for v in side.with_role(roles.SLOT) if not _of(v, cells)]
+        [v for v in side.with_purpose(roles.SLOT) if not _of(v, cells)]
         for side, cells in zip((proposal.tf1, proposal.tf2), proposal.cells(), strict=True)
     )
     by_owner = collections.defaultdict(list)
@@ -364,16 +362,16 @@ def _pair_slots(proposal: Proposal) -> None:
 
 
 def _pair_similar_slots(proposal: Proposal) -> None:
-    """Pairs slots of another kind, doubtfully: the only ones of variables that are a pair."""
+    """Pairs slots of other names, doubtfully: the only ones of variables that are a pair."""
     tf1, tf2 = ([v for v in side if v.role.slot] for side in proposal.without_partner())
     partners = proposal.partners()
     for slot in tf1:
         owner, _ = partners.get(slot.role.slot_of or "", (None, None))
         found = [b for b in tf2 if b.role.slot_of == owner and _type(b) == _type(slot)]
         rivals = [a for a in tf1 if a.role.slot_of == slot.role.slot_of]
-        kind = slot.role.slot or ""
-        if owner and len(found) == len(rivals) == 1 and are_similar(kind, found[0].role.slot or ""):
-            proposal.add(slot, found[0], f"{kind} of TF1: is it {found[0].role.slot} of Keras?")
+        name = slot.role.slot or ""
+        if owner and len(found) == len(rivals) == 1 and are_similar(name, found[0].role.slot or ""):
+            proposal.add(slot, found[0], f"{name} of TF1: is it {found[0].role.slot} of Keras?")
 
 
 def _pair_in_order(proposal: Proposal, tf1: list[Variable], tf2: list[Variable]) -> None:
@@ -388,7 +386,7 @@ def _pair_averages(proposal: Proposal) -> None:
     tf1, tf2 = proposal.without_partner()
     groups = [
         _grouped((v for v in tf1 if v.role.slot == AVERAGE), _type),
-        _grouped((v for v in tf2 if v.role.kind == roles.VARIABLE), _type),
+        _grouped((v for v in tf2 if v.role.purpose == roles.VARIABLE), _type),
     ]
     shared = _shared_groups(*groups)
     _pair_surely(proposal, shared)

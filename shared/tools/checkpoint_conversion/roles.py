@@ -24,7 +24,7 @@ class Role:
     """What a tensor is for.
 
     Attributes:
-        kind: one of the constants above.
+        purpose: one of the constants above.
         slot: which slot, such as "Adam.m".
         slot_of: name of the variable that it is a slot of, None where the file does not say.
         optimizer: path of the TF2 optimizer that keeps it.
@@ -33,7 +33,7 @@ class Role:
         as_in_keras: whether a slot of TF1's side holds what Keras keeps, not what TF1 does.
     """
 
-    kind: str
+    purpose: str
     slot: str | None = None
     slot_of: str | None = None
     optimizer: str | None = None

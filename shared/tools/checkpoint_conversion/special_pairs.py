@@ -61,7 +61,7 @@ def pair_equal_values(proposal: Proposal) -> None:
 
 def _by_value(contents: Contents, without: set[str]) -> dict[Hashable, list[Variable]]:
     found: dict[Hashable, list[Variable]] = collections.defaultdict(list)
-    for variable in contents.with_role(roles.VARIABLE):
+    for variable in contents.with_purpose(roles.VARIABLE):
         if variable.name not in without and variable.dtype not in ("string", "resource"):
             tensor = contents.read(variable.name)
             array = np.asarray(tensor)

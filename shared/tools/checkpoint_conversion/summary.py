@@ -16,9 +16,10 @@ def summary(contents: Contents) -> dict[str, Any]:
     """Returns what is in a checkpoint, as JSON has it.
 
     Returns:
-        path, kind, form (of file), optimizers (a list of texts), step (None where nothing tells
-        it), bytes, and variables: name, dtype, shape, bytes, part (of a variable whose other parts
-        are missing, else None), role, slot and slot_of (None for what is no slot).
+        path, kind (its scheme), form (of file), optimizers (a list of texts), step (None where
+        nothing tells it), bytes, and variables: name, dtype, shape, bytes, part (of a variable
+        whose other parts are missing, else None), role (its purpose), slot and slot_of (None for
+        what is no slot).
     """
     variables = [
         {
@@ -27,7 +28,7 @@ def summary(contents: Contents) -> dict[str, Any]:
             "shape": list(variable.shape),
             "bytes": variable.bytes(),
             "part": variable.part.text() if variable.part else None,
-            "role": variable.role.kind,
+            "role": variable.role.purpose,
             "slot": variable.role.slot,
             "slot_of": variable.role.slot_of,
         }
@@ -35,7 +36,7 @@ def summary(contents: Contents) -> dict[str, Any]:
     ]
     return {
         "path": contents.prefix,
-        "kind": contents.kind,
+        "kind": contents.scheme,
         "form": contents.source.form,
         "optimizers": [optimizer.label() for optimizer in contents.optimizers],
         "step": step(contents),
@@ -49,13 +50,13 @@ def step(contents: Contents) -> int | None:
 
     Where a power of beta is all there is, beta2 is taken to be 0.999.
     """
-    for kind in (roles.STEP, roles.ITERATIONS):
-        counts = contents.with_role(kind)
+    for purpose in (roles.STEP, roles.ITERATIONS):
+        counts = contents.with_purpose(purpose)
         if counts:
             count = contents.read(counts[0].name)
             if count.shape == () and count.dtype.is_integer:
                 return int(count)
-    for variable in contents.with_role(roles.BETA_POWER):
+    for variable in contents.with_purpose(roles.BETA_POWER):
         if variable.role.beta == 2:
             power = contents.read(variable.name).numpy()
             try:

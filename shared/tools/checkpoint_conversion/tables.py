@@ -41,8 +41,8 @@ def print_summary(summary: Mapping[str, Any]) -> None:
 def print_plan(plan: Plan, prefix: str) -> None:
     """Prints what a conversion will do."""
     console = _console()
-    console.print(f"from {shown(plan.source.prefix)} ({plan.source.kind})", soft_wrap=True)
-    console.print(f"to   {shown(prefix)} ({plan.template.kind})", soft_wrap=True)
+    console.print(f"from {shown(plan.source.prefix)} ({plan.source.scheme})", soft_wrap=True)
+    console.print(f"to   {shown(prefix)} ({plan.template.scheme})", soft_wrap=True)
     table = _table("target", "type", "from", "how")
     for write in plan.writes:
         sources = "\n".join(map(shown, write.sources))
@@ -60,7 +60,7 @@ def print_differences(
     """Prints what a comparison found: a row for each tensor that is not bitwise equal."""
     console = _console()
     for letter, contents in (("A", a), ("B", b)):
-        described = f"{shown(contents.prefix)} ({contents.kind}, {contents.source.form})"
+        described = f"{shown(contents.prefix)} ({contents.scheme}, {contents.source.form})"
         console.print(f"{letter} {described}", soft_wrap=True)
     others = [found for found in differences if found.verdict != EQUAL]
     if others:

@@ -29,9 +29,9 @@ def as_tf1(contents: Contents) -> Contents:
     An optimizer of Keras 3, or one of TF1's kernels in eager code, is a sign of TensorFlow 2.
     """
     modern = any(optimizer.style == roles.TF1_KERNEL for optimizer in contents.optimizers) or any(
-        count.name.endswith("_iterations") for count in contents.with_role(roles.ITERATIONS)
+        count.name.endswith("_iterations") for count in contents.with_purpose(roles.ITERATIONS)
     )
-    if contents.kind != OBJECT_BASED or contents.graph is None or modern:
+    if contents.scheme != OBJECT_BASED or contents.graph is None or modern:
         return contents
     names = _program_names(contents, contents.graph)
     variables = {
@@ -39,7 +39,7 @@ def as_tf1(contents: Contents) -> Contents:
         for v in contents.variables.values()
     }
     variables = dict(sorted(variables.items()))
-    return dataclasses.replace(contents, kind=OBJECT_BASED_TF1, variables=variables)
+    return dataclasses.replace(contents, scheme=OBJECT_BASED_TF1, variables=variables)
 
 
 def _program_names(contents: Contents, graph: bytes) -> dict[str, str]:
@@ -61,11 +61,11 @@ def _role(variable: Variable, contents: Contents, names: Mapping[str, str]) -> R
     if variable.key.endswith(_CONFIGURATION):
         return Role(roles.UNUSED)
     role = variable.role
-    if role.kind == roles.ITERATIONS:
+    if role.purpose == roles.ITERATIONS:
         return Role(roles.STEP)
-    if role.kind == roles.LEARNING_RATE or _is_setting(variable, contents):
+    if role.purpose == roles.LEARNING_RATE or _is_setting(variable, contents):
         return Role(roles.SETTING)
-    if role.kind == roles.SLOT:
+    if role.purpose == roles.SLOT:
         owner = role.slot_of and names.get(role.slot_of, role.slot_of)
         by_keras = role.optimizer is not None and not role.as_in_tf1
         return dataclasses.replace(role, slot_of=owner, as_in_tf1=False, as_in_keras=by_keras)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from shared.atomic_files import check_file
 from shared.errors import SuiteError, UsageError
 from shared.models import PAIRS, TIMED_WHEN_NAMED, pairs_named
-from shared.program.ending import exit_on_signals
 from shared.tools.child_process import ROOT, run_group
 
 if TYPE_CHECKING:
@@ -244,9 +243,8 @@ def _measure(
     from benchmarks.processes import ENVIRONMENT
     from benchmarks.results import from_pytest_benchmark
 
-    with exit_on_signals(), tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        # Whatever the processes make for themselves is in that folder, and goes with it.
-        environment = {**os.environ, **ENVIRONMENT[device], "TMPDIR": folder}
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        environment = {**os.environ, **ENVIRONMENT[device]}
         path = Path(folder) / "benchmarks.json"
         suites = [f"benchmarks/{_SUITES[name]}" for name in arguments.only or _SUITES]
         words = [sys.executable, "-m", "pytest", *suites, "--capture=no", "--quiet"]

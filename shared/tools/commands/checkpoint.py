@@ -51,9 +51,10 @@ def add_parser(subparsers: Any) -> None:
 def _add_inspect(actions: Any) -> None:
     parser = actions.add_parser(
         "inspect",
-        help="show kind, optimizer, step and variables",
-        description="Shows which kind a checkpoint is, which optimizer left slots in it, the "
-        "step, and each variable with shape, dtype, bytes and what it is a slot of.",
+        help="show scheme (name-based or object-based), optimizer, step and variables",
+        description="Shows whether a checkpoint is name-based or object-based, which optimizer "
+        "left slots in it, the step, and each variable with shape, dtype, bytes and what it is a "
+        "slot of.",
     )
     parser.add_argument("path", metavar="PATH", help=_PATH_HELP)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -75,7 +76,7 @@ def _add_convert(actions: Any) -> None:
         metavar="DST",
         help="prefix to write, such as DIR/model-100, or a folder that exists or ends in /; with a "
         "folder as SRC, a folder unless it is named as a checkpoint is; where the template is a "
-        "file of Keras, a file of that kind (.h5, .keras, .weights.h5)",
+        "file of Keras, such a file (.h5, .keras, .weights.h5)",
     )
     parser.add_argument("--to", required=True, choices=["tf2", "tf1"], help="style to write")
     target = parser.add_mutually_exclusive_group(required=True)
@@ -155,12 +156,12 @@ def _add_diff(actions: Any) -> None:
     parser = actions.add_parser(
         "diff",
         help="compare two checkpoints tensor by tensor",
-        description="Compares two checkpoints of any kinds, tensor by tensor: bitwise equal, or "
-        "how far apart, relative to B in the Euclidean norm. Paired by name, or through a map: "
-        "then A is carried to the style of B first, layouts and scales included. The exit code is "
-        "0 when all are bitwise equal, 1 when any is not or stands in one of them only, 2 when "
-        "they cannot be compared. What the map ignores, and what only one style keeps, such as "
-        "Keras's learning rate, is listed and does not count.",
+        description="Compares two checkpoints, name-based or object-based, tensor by tensor: "
+        "bitwise equal, or how far apart, relative to B in the Euclidean norm. Paired by name, or "
+        "through a map: then A is carried to the style of B first, layouts and scales included. "
+        "The exit code is 0 when all are bitwise equal, 1 when any is not or stands in one of them "
+        "only, 2 when they cannot be compared. What the map ignores, and what only one style "
+        "keeps, such as Keras's learning rate, is listed and does not count.",
     )
     parser.add_argument("a", metavar="A", help=_PATH_HELP)
     parser.add_argument("b", metavar="B", help="likewise")
@@ -219,8 +220,8 @@ def propose_map(arguments: argparse.Namespace) -> int:
     from shared.tools.checkpoint_conversion.tf1_objects import as_tf1
 
     tf1, tf2 = as_tf1(contents.describe(arguments.tf1)), contents.describe(arguments.tf2)
-    contents.require_kind(tf1, contents.NAME_BASED)
-    contents.require_kind(tf2, contents.OBJECT_BASED)
+    contents.require_scheme(tf1, contents.NAME_BASED)
+    contents.require_scheme(tf2, contents.OBJECT_BASED)
     proposal = propose(tf1, tf2, arguments.match_values)
     print(map_text(proposal), end="")
     sure = sum(map(len, proposal.sure.values()))
@@ -279,7 +280,7 @@ def _plan_between(arguments: argparse.Namespace, a: Contents, b: Contents) -> Pl
     from shared.tools.checkpoint_conversion.tf1_objects import as_tf1
 
     conversion_map = load_map(arguments.map)
-    if a.kind == b.kind:  # both object-based: whose names are those of the map for TF1?
+    if a.scheme == b.scheme:  # both object-based: whose names are those of the map for TF1?
         one, other = as_tf1(a), as_tf1(b)
         is_tf1 = set(conversion_map.variables) <= set(one.variables)
         a, b = (one, b) if is_tf1 else (a, other)

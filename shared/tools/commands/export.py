@@ -50,12 +50,12 @@ def execute(arguments: argparse.Namespace) -> int:
 
     check_target(out, arguments.force)
     model, checkpoint = _restored(pair, style, arguments.checkpoint_dir)
-    with writing(out) as folder:
+    with writing(out, arguments.force) as folder:
         model.export(str(folder))
+        written = endpoints(folder)
     print(f"wrote {out}")
     print(f"from  {checkpoint} (step {model.step()})")
     print("signature serving_default")
-    written = endpoints(out)
     width = max(len(endpoint.name) for endpoint in written)
     for endpoint in written:
         print(f"  {endpoint.kind:<6}  {endpoint.name:<{width}}  {endpoint.type}")
@@ -77,7 +77,7 @@ def _restored(pair: Pair, style: str, checkpoint_dir: str | None) -> tuple[Any, 
     newest = newest_checkpoint(folder, tf.train.load_checkpoint, print_warning)
     checkpoint = script.require_checkpoint(newest, folder)
     contents = describe(checkpoint)
-    found = "tf1" if contents.kind == NAME_BASED else "tf2"
+    found = "tf1" if contents.scheme == NAME_BASED else "tf2"
     if not style.startswith(found):
         raise CheckpointError(
             f"{checkpoint}: expected a checkpoint of {style}, found one of {found}_style "

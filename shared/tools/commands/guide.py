@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import SuiteError, UsageError
-from shared.program.ending import exit_on_signals
 from shared.tools.child_process import run_group
 from shared.tools.whole_folder import whole_folder
 
@@ -74,7 +73,7 @@ def build() -> None:
     print("Building the guide; measuring for it takes a minute or two", file=sys.stderr)
     options = ["--fail-on-warning", "--keep-going", "--nitpicky", "--fresh-env", "--quiet"]
     try:
-        with exit_on_signals(), whole_folder(_SITE) as new:
+        with whole_folder(_SITE) as new:
             process = run_group(
                 [sys.executable, "-m", "sphinx", "-b", "html", *options, str(_SOURCES), str(new)],
                 cwd=_ROOT,

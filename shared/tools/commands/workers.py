@@ -14,6 +14,7 @@ from shared.errors import UsageError
 from shared.models import SEVERAL_WORKERS
 from shared.program.display import shown
 from shared.program.settings import count, positive, whole
+from shared.tools.child_process import temporary_files_removed
 from shared.tools.commands import spellings
 
 MOST = 64  # processes of a kind; more than this computer could run
@@ -100,15 +101,16 @@ def execute(arguments: argparse.Namespace) -> int:
     command = [python, "-m", f"{style}.{model}", "train"]
     command += ["--patience", str(arguments.patience), *flags]
 
-    def start(task: Task, tf_config: str, errors: Path) -> Interpreter:
-        return Interpreter(command, {**environment, "TF_CONFIG": tf_config}, errors)
-
     count_of = {"workers": len(cluster.workers), "parameter servers": len(cluster.servers)}
     count_of["chief"] = bool(cluster.chief)
     names = ", ".join(f"{number:d} {kind}" for kind, number in count_of.items() if number)
     addresses = [*cluster.workers, *cluster.servers, *filter(None, [cluster.chief])]
     print(f"{style}: {names} on {', '.join(addresses)}")
-    with tempfile.TemporaryDirectory() as logs:
+    with tempfile.TemporaryDirectory() as logs, temporary_files_removed(environment) as own:
+
+        def start(task: Task, tf_config: str, errors: Path) -> Interpreter:
+            return Interpreter(command, {**own, "TF_CONFIG": tf_config}, errors)
+
         try:
             Launcher(cluster, start, Path(logs), arguments.restarts).run(_show)
         except KeyboardInterrupt:

@@ -131,14 +131,14 @@ class Measured:
 
     def allowed(self, stage: str, name: str, step: int) -> float:
         """Returns the relative L2 that rounding explains."""
-        floor = self._reference.epsilon("variable" if stage == "update" else stage, name)
+        smallest = self._reference.epsilon("variable" if stage == "update" else stage, name)
         if stage == "update":
-            floor = max(floor, _storage_rounding(self._reference, name, step))
+            smallest = max(smallest, _storage_rounding(self._reference, name, step))
         widened = 1.0
         state = self._state.get(step, 0.0)
         if self._extra and state:
             widened += self._extra / state
-        return MARGIN * max(self.drift(stage, name, step) * widened, floor)
+        return MARGIN * max(self.drift(stage, name, step) * widened, smallest)
 
     def accept(self, stage: str, name: str, step: int, distance: float) -> None:
         """Nothing to note: the tolerance is measured."""

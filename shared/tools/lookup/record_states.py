@@ -1,6 +1,6 @@
 """Tries every public name of TensorFlow 1.15 in the installed TensorFlow 2.
 
-    .venv/bin/python -m shared.tools.lookup.record_states > shared/tools/lookup/states_2.json
+    python -m shared.tools.lookup.record_states > shared/tools/lookup/states_2.json
 
 makes the table from which the look-up answers without loading TensorFlow; a test compares it with
 what trying shows.

@@ -1,21 +1,18 @@
-"""Does jobs in a process of its own, one after the other: TensorFlow loads once for all of them.
+"""Records and measures in a process of its own: TensorFlow loads once for all its jobs.
 
-Run as `python -m shared.tools.parity.child`, also under real TensorFlow 1.15 on Python 3.7. A job
-is a line of JSON on standard input: {"do": a name of `JOBS`, and its arguments}. What it returns is
-a line of JSON on standard output. A job that fails ends the process.
+Run as `python -m shared.tools.parity.child`, also under real TensorFlow 1.15 on Python 3.7; see
+`shared/tools/answering_process.py`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
-import sys
 from pathlib import Path
-from typing import IO, Any, Callable, Sequence
+from typing import Any, Sequence
 
 import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 from shared.models import PAIRS
+from shared.tools.answering_process import answer_requests
 from shared.tools.parity.recording import batches_of, record
 from shared.tools.parity.session import session
 
@@ -48,24 +45,5 @@ def measure_model(
     return [dataclasses.asdict(row) for row in rows]
 
 
-JOBS: dict[str, Callable[..., Any]] = {"record": record_run, "measure": measure_model}
-
-
-def main() -> None:
-    """Does the jobs that standard input holds."""
-    answers = _standard_output_for_answers_alone()
-    for line in sys.stdin:
-        job = json.loads(line)
-        found = JOBS[job.pop("do")](**job)
-        print(json.dumps(found), file=answers, flush=True)
-
-
-def _standard_output_for_answers_alone() -> IO[str]:
-    """Returns standard output; what a library prints goes to standard error from now on."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    return answers
-
-
 if __name__ == "__main__":
-    main()
+    answer_requests({"record": record_run, "measure": measure_model})

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from shared.errors import SuiteError
-from shared.tools.child_process import ROOT, TF115_PYTHON, tf115_environment
+from shared.tools.answering_process import AnsweringProcess
+from shared.tools.child_process import TF115_PYTHON, tf115_environment
 
 
 def why_no_tf115(python: Path = TF115_PYTHON) -> str | None:
@@ -49,31 +46,21 @@ def keep_this_process_on_cpu() -> None:
         tf.config.set_visible_devices([], "GPU")
 
 
-class Child:
+class Child(AnsweringProcess):
     """A process of `shared.tools.parity.child`, which ends with the context."""
 
     def __init__(self, python: str, environment: Mapping[str, str]) -> None:
         """Starts the process, which loads TensorFlow while this one goes on."""
-        self._python = python
-        self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 -- by `end`
-        self._process = subprocess.Popen(
-            [python, "-m", "shared.tools.parity.child"],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-        )
+        super().__init__(python, python, "shared.tools.parity.child", environment)
 
     def record(self, runtime: str, model: str, steps: int, path: Path) -> None:
         """Records a run of a model.
 
         Raises:
-            SuiteError: the process failed; the message holds its last line.
+            SuiteError: the process failed; the message holds what it says, in one line.
         """
-        job = {"do": "record", "runtime": runtime, "model": model}
-        self._do(f"a trace of {model}", {**job, "steps": steps, "path": str(path)})
+        run = {"runtime": runtime, "model": model, "steps": steps, "path": str(path)}
+        self.ask(f"a trace of {model}", "record", **run)
 
     def measure(
         self, model: str, runtimes: Sequence[str], steps: int | None, folder: Path
@@ -81,39 +68,11 @@ class Child:
         """Returns the fields of each row of a model that `measuring.measure_here` yields.
 
         Raises:
-            SuiteError: the process failed; the message holds its last line.
+            SuiteError: the process failed; the message holds what it says, in one line.
         """
-        job = {"do": "measure", "model": model, "runtimes": list(runtimes)}
-        rows: list[dict[str, Any]]
-        rows = self._do(f"rows of {model}", {**job, "steps": steps, "folder": str(folder)})
+        job = {"model": model, "runtimes": list(runtimes), "steps": steps, "folder": str(folder)}
+        rows: list[dict[str, Any]] = self.ask(f"rows of {model}", "measure", **job)
         return rows
-
-    def _do(self, expected: str, job: Mapping[str, Any]) -> Any:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):  # it has ended; its last line says why
-            self._process.stdin.write(json.dumps(job) + "\n")
-            self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        if not answer.endswith("\n"):  # ended, maybe in the middle of a line
-            found = self._last_line()
-            raise SuiteError(f"{self._python}: expected {expected}, found: {found}")
-        return json.loads(answer)
-
-    def _last_line(self) -> str:
-        code = self._process.wait()
-        self._errors.seek(0)
-        line = (self._errors.read().strip() or "no message").splitlines()[-1]
-        return f"an end by signal {-code}, after: {line}" if code < 0 else line
-
-    def __enter__(self) -> Child:
-        """Returns the child itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Ends the process, whatever it does."""
-        self._process.kill()
-        self._process.communicate()
-        self._errors.close()
 
 
 def start_here() -> Child:

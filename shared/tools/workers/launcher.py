@@ -12,7 +12,6 @@ from pathlib import Path
 
 from shared.errors import SuiteError
 from shared.program.display import shown
-from shared.program.ending import exit_on_signals
 from shared.tools.workers.cluster import Cluster, Task
 from shared.tools.workers.processes import Process
 
@@ -57,7 +56,7 @@ class Launcher:
         Raises:
             ClusterError: a process failed. No process is left.
         """
-        with exit_on_signals(), self._ended():
+        with self._ended():
             for task in self.cluster.tasks:
                 self._begin(task)
             while not self._finished():

@@ -33,10 +33,10 @@ WORDS = ("encoder", "decoder", "head", "gate", "query", "mixer")
 SHAPE = (4, 4)  # of all, so that no shape helps
 
 
-def contents_of(kind: str, names: Mapping[str, tuple[str, ...]]) -> Contents:
+def contents_of(scheme: str, names: Mapping[str, tuple[str, ...]]) -> Contents:
     variables = {n: Variable(n, n, SHAPE, "float32", aliases=a) for n, a in sorted(names.items())}
     source: Any = SimpleNamespace()
-    return Contents("nowhere", kind, variables, [], source)
+    return Contents("nowhere", scheme, variables, [], source)
 
 
 def model(rng: random.Random, kind: str) -> tuple[Contents, Contents, dict[str, str]]:

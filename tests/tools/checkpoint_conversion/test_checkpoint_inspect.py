@@ -1,4 +1,4 @@
-"""What a checkpoint holds: kinds, optimizers, slots, steps, and files that are no checkpoints."""
+"""What a checkpoint holds: schemes, optimizers, slots, steps, and files that are no checkpoints."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ TF112 = FILES / "tf112" / "model-20"
 
 
 def slots(path: str | Path) -> dict[str, tuple[str | None, str | None]]:
-    found = describe(path).with_role(roles.SLOT)
+    found = describe(path).with_purpose(roles.SLOT)
     return {v.name: (v.role.slot, v.role.slot_of) for v in found}
 
 
 def test_a_checkpoint_of_real_tensorflow_1_15() -> None:
     contents = describe(TF115)
-    assert contents.kind == NAME_BASED
+    assert contents.scheme == NAME_BASED
     assert [optimizer.label() for optimizer in contents.optimizers] == ["TF1 Adam"]
     assert contents.variables["encoder/weights"].shape == (4, 3)  # stored as two parts of [2, 3]
     assert contents.variables["other/bfloat16"].type() == "bfloat16 [2]"
@@ -66,7 +66,7 @@ def test_a_checkpoint_of_real_tensorflow_1_12_on_python_2() -> None:
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "labels", "kinds"),
+    ("optimizer", "labels", "slot_names"),
     [
         (keras.SGD(0.1), ["Keras SGD at optimizer"], []),
         (keras.SGD(0.1, momentum=0.9), ["Keras Momentum at optimizer"], ["Momentum.accumulator"]),
@@ -87,17 +87,17 @@ def test_a_checkpoint_of_real_tensorflow_1_12_on_python_2() -> None:
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, list) else None,
 )
-def test_slots_of_keras_by_kind_and_variable(
-    optimizer: Any, labels: list[str], kinds: list[str], tmp_path: Path
+def test_slots_of_keras_by_name_and_variable(
+    optimizer: Any, labels: list[str], slot_names: list[str], tmp_path: Path
 ) -> None:
     prefix = TF2Program(optimizer).save(tmp_path / "model")
     contents = describe(prefix)
-    assert contents.kind == OBJECT_BASED
+    assert contents.scheme == OBJECT_BASED
     assert [found.label() for found in contents.optimizers] == labels
-    expected = [(kind, f"layer/{name}") for kind in kinds for name in ("biases", "weights")]
+    expected = [(slot, f"layer/{name}") for slot in slot_names for name in ("biases", "weights")]
     assert sorted(slots(prefix).values()) == expected
     # The file numbers them; that each is the slot it is called shows in the program's own names.
-    for variable in contents.with_role(roles.SLOT):
+    for variable in contents.with_purpose(roles.SLOT):
         assert variable.shape == contents.variables[str(variable.role.slot_of)].shape
 
 
@@ -105,7 +105,7 @@ def test_keras_slots_hold_what_they_are_called(tmp_path: Path) -> None:
     program = TF2Program(keras.Adam())
     program.train(2)
     contents = describe(program.save(tmp_path / "model"))
-    by_role = {(v.role.slot, v.role.slot_of): v.name for v in contents.with_role(roles.SLOT)}
+    by_role = {(v.role.slot, v.role.slot_of): v.name for v in contents.with_purpose(roles.SLOT)}
     for slot, values in (("m", program.optimizer._momentums), ("v", program.optimizer._velocities)):
         for name, value in zip(("weights", "biases"), values, strict=True):
             stored = contents.read(by_role[f"Adam.{slot}", f"layer/{name}"])

@@ -251,7 +251,7 @@ def test_the_command_prints_a_map_that_convert_takes(
     assert tensors_of(str(tmp_path / "to")).keys() == tensors_of(checkpoints[1]).keys()
 
 
-def test_the_command_wants_one_checkpoint_of_each_kind(
+def test_the_command_wants_one_checkpoint_of_each_scheme(
     checkpoints: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["checkpoint", "map", *reversed(checkpoints)]) == 2

@@ -42,7 +42,7 @@ TF112 = FILES / "tf112" / "model-20"
 )
 def test_each_form_of_tensorflow_1_15_holds_the_same_weights(name: str, form: str) -> None:
     contents = describe(FORMS / name)
-    assert (contents.kind, contents.source.form) == (NAME_BASED, form)
+    assert (contents.scheme, contents.source.form) == (NAME_BASED, form)
     for variable in ("kernel", "bias"):
         assert contents.read(f"dense/{variable}").numpy().tobytes() == VALUES[variable].tobytes()
 
@@ -73,7 +73,7 @@ def test_keras_files_of_1_15_predict_what_1_15_predicted() -> None:
     assert {"training/Adam/iter", "training/Adam/dense/kernel/m"} <= set(names)
     assert int(describe(FORMS / "whole.h5").read("training/Adam/iter")) == 3
     weights = describe(FORMS / "weights")  # of save_weights(save_format="tf")
-    assert weights.kind == OBJECT_BASED
+    assert weights.scheme == OBJECT_BASED
     kernel = weights.read("layer_with_weights-0/kernel").numpy()
     assert kernel.tobytes() == describe(FORMS / "whole.h5").read("dense/kernel").numpy().tobytes()
 
@@ -306,6 +306,7 @@ def test_many_damaged_files_end_in_one_line(data: Any, tmp_path: Path) -> None:
     read_damaged(data, tmp_path)
 
 
+@pytest.mark.slow
 @QUICK
 @given(content=st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_any_list_of_checkpoints_is_read_or_damaged(content: bytes, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def require_1_15s_values(model: Any) -> None:
 def test_a_whole_model_of_1_15_becomes_one_of_keras_3(ending: str, tmp_path: Path) -> None:
     template = tmp_path / "template.keras"
     fresh_model().save(template)
-    assert describe(template).kind == OBJECT_BASED
+    assert describe(template).scheme == OBJECT_BASED
     target = tmp_path / "out" / f"model{ending}"
     file = write_map(tmp_path, FORMS / "whole.h5", template)
     assert convert(FORMS / "whole.h5", target, "tf2", file) == 0
@@ -95,7 +95,7 @@ def test_weights_of_keras_3_alone_are_a_template_but_for_slots(
     file = write_map(tmp_path, FORMS / "whole.h5", template)
     assert convert(FORMS / "whole.h5", target, "tf2", file) == 2
     # Numbered alone: nothing says that 2 and 3 are Adam's, and not SGD's, which has another scale.
-    expected = "expected a slot of an unknown kind, as optimizer/vars/2 is; found a slot Adam.m"
+    expected = "expected a slot of an unknown name, as optimizer/vars/2 is; found a slot Adam.m"
     assert expected in capsys.readouterr().err
     file = write_map(tmp_path, FORMS / "whole.h5", template, slots=False)
     assert convert(FORMS / "whole.h5", target, "tf2", file) == 0

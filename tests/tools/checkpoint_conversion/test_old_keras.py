@@ -26,10 +26,10 @@ def found(family: str, lists: int, *more: tuple[int, ...], order: bool = True) -
     return classify(typed({**LAYERS, **slots}), [*LAYERS, *slots] if order else [])[0]
 
 
-def slots_of(family: str, number: int, kinds: list[str]) -> list[tuple[str | None, str | None]]:
+def slots_of(family: str, number: int, slots: list[str]) -> list[tuple[str | None, str | None]]:
     there = found(family, number)
     names = [f"training/{family}/Variable" + (f"_{k}" if k else "") for k in range(4 * number)]
-    assert [there[n].slot for n in names] == [kind for kind in kinds for _ in LAYERS]
+    assert [there[n].slot for n in names] == [slot for slot in slots for _ in LAYERS]
     return [(there[n].slot, there[n].slot_of) for n in names]
 
 
@@ -40,7 +40,7 @@ def test_lists_follow_each_other_in_the_order_of_the_parameters() -> None:
     adam = found("Adam", 2, *[(1,)] * 4)
     assert adam["training/Adam/Variable_7"].slot_of == "a/bias"
     assert adam["training/Adam/Variable_7"].slot == "Adam.v"
-    assert {adam[f"training/Adam/Variable_{k}"].kind for k in range(8, 12)} == {roles.UNUSED}
+    assert {adam[f"training/Adam/Variable_{k}"].purpose for k in range(8, 12)} == {roles.UNUSED}
 
 
 def test_what_amsgrad_keeps_is_no_unused_number() -> None:
@@ -82,8 +82,8 @@ def test_counts_and_settings_are_known() -> None:
         "adam/lr": ((), "float32"),
     }
     there = classify(types)[0]
-    kinds = {name: role.kind for name, role in there.items()}
-    assert kinds == {
+    purposes = {name: role.purpose for name, role in there.items()}
+    assert purposes == {
         "Adam/iterations": roles.STEP,
         "Adam/lr": roles.SETTING,
         "RMSprop_1/rho": roles.SETTING,

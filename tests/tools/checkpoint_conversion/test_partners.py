@@ -21,9 +21,9 @@ from shared.tools.checkpoint_conversion.proposal import propose
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-def contents(kind: str, shapes: Shapes, aliases: Mapping[str, str] | None = None) -> Contents:
+def contents(scheme: str, shapes: Shapes, aliases: Mapping[str, str] | None = None) -> Contents:
     found, _ = classify({n: (s, "float32") for n, s in shapes.items()})
-    found = found if kind == NAME_BASED else {}
+    found = found if scheme == NAME_BASED else {}
     variables = {
         name: Variable(
             name,
@@ -36,7 +36,7 @@ def contents(kind: str, shapes: Shapes, aliases: Mapping[str, str] | None = None
         for name, shape in sorted(shapes.items())
     }
     source: Any = SimpleNamespace(read=lambda name: np.float32(0))
-    return Contents("nowhere", kind, variables, [], source)
+    return Contents("nowhere", scheme, variables, [], source)
 
 
 def sure(tf1: Shapes, tf2: Shapes, aliases: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -100,5 +100,5 @@ def test_hash_tables_are_paired_by_their_only_table_or_their_names() -> None:
 def test_the_settings_of_keras_in_1_x_need_no_partner() -> None:
     shapes: Shapes = {"w": (2,), "training/Adam/beta_1": (), "training/Adam/decay": ()}
     one, other = contents(NAME_BASED, shapes), contents(OBJECT_BASED, {"w": (2,)})
-    assert one.variables["training/Adam/decay"].role.kind == roles.SETTING
+    assert one.variables["training/Adam/decay"].role.purpose == roles.SETTING
     assert propose(one, other).without_partner() == ([], [])

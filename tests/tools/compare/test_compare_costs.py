@@ -27,6 +27,7 @@ def peak(folder: Path, steps: int) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kept", "most"), [(4 * 2**20, 1.2), (2**40, None)])
 def test_four_times_the_steps_take_no_more_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int, most: float | None

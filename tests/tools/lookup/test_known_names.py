@@ -28,6 +28,7 @@ def kind(name: str) -> str:
     return symbol.kind
 
 
+@pytest.mark.slow
 @pytest.mark.tf115
 def test_the_list_is_what_walking_tensorflow_115_finds() -> None:
     command = [require_tf115(), "-m", "shared.tools.lookup.walk"]

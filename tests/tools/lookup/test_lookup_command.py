@@ -116,6 +116,7 @@ def test_json_of_all_does_not_try_them(capsys: pytest.CaptureFixture[str]) -> No
     assert all(entry["state"] is None for entry in entries)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--no-probe", "tf.placeholder"], [], ["tf.plaecholder"]])
 def test_tensorflow_is_loaded_only_to_try_a_name(arguments: list[str]) -> None:
     code = (

@@ -229,6 +229,7 @@ def state_complaints(entries: list[Symbol]) -> Iterator[str]:
             yield f"{symbol.name} raises: {state(symbol).in_graph}"
 
 
+@pytest.mark.slow
 def test_the_kinds_agree_with_what_was_tried() -> None:
     assert list(state_complaints(ALL)) == []
 

@@ -67,6 +67,7 @@ def test_one_pitfall_shows_both_numbers_and_what_to_write(
     assert "is gone" not in output
 
 
+@pytest.mark.slow
 @pytest.mark.tf115
 def test_tensorflow_115_is_measured_where_it_is_installed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

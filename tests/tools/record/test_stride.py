@@ -65,6 +65,7 @@ def check_strides(all_of_it: Trace, each_fifth: Trace, printed: str, slot: str) 
         assert (of_all[np.isin(of_all["step"], full)] == records).all()  # digests among them
 
 
+@pytest.mark.slow
 @pytest.mark.tf115
 def test_a_session_recorded_at_each_fifth_step_has_all_losses(tmp_path: Path) -> None:
     python = str(require_tf115())

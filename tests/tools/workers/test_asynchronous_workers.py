@@ -36,7 +36,7 @@ def quick(style: str) -> dict[str, Any]:
     return {"style": style, **scenarios}
 
 
-@pytest.fixture(params=STYLES)
+@pytest.fixture(params=[pytest.param("tf1_style", marks=pytest.mark.slow), "tf2_style"])
 def found(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The numbers of one style, by scenario."""
     return quick(request.param)

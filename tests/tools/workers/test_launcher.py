@@ -152,6 +152,7 @@ def runs(pid: int) -> bool:
 # ---- the cluster ----
 
 
+@pytest.mark.slow
 def test_a_worker_that_serves_a_chief_is_started_again(tmp_path: Path) -> None:
     cluster = on_loopback("tf2_style", 1, 1, pair="asynchronous_workers")
     begun: list[Task] = []

@@ -102,8 +102,8 @@ def _measure(name: str) -> None:
     if process.returncode:
         last_line = (process.stderr.strip() or "no message").splitlines()[-1]
         raise MeasuringError(f"measuring.{name}: expected results, found: {last_line}")
-    for old in KEPT.glob(f"{name}-*.json"):
-        old.unlink()
     partial = _kept(name).with_suffix(".partial")
     partial.write_text(process.stdout, encoding="utf-8")
     partial.replace(_kept(name))
+    for old in set(KEPT.glob(f"{name}-*")) - {_kept(name)}:  # what a killed build left, too
+        old.unlink()
