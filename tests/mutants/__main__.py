@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
+from typing import NamedTuple
 
 import pytest
 
@@ -76,8 +79,22 @@ class Copy:
             self._server.end()
 
 
-def fails(copy: Copy, arguments: Sequence[str]) -> bool | None:
-    """Whether a test fails in a copy of the suite; None if these arguments select no test.
+class Found(NamedTuple):
+    """What noticed a change.
+
+    Attributes:
+        what: a number, a text rule, nothing.
+        test: the first test that fails.
+    """
+
+    what: str
+    test: str = ""
+
+
+def failing(copy: Copy, arguments: Sequence[str]) -> str | None:
+    """Returns the first test that fails in a copy of the suite, "" if none does.
+
+    None if these arguments select no test.
 
     Raises:
         RuntimeError: pytest could not run.
@@ -85,19 +102,22 @@ def fails(copy: Copy, arguments: Sequence[str]) -> bool | None:
     try:
         done = copy.run("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments)
     except subprocess.TimeoutExpired:
-        return True
+        return f"{SECONDS} seconds were not enough"
     if done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED:
         return None
     if done.returncode not in (0, 1, 2):
         raise RuntimeError(f"pytest {' '.join(arguments)}: {done.stdout[-2000:]}{done.stderr}")
-    return done.returncode != 0
+    if done.returncode == 0:
+        return ""
+    named = re.search(r"^(?:FAILED|ERROR) (.*?)(?: - .*)?$", done.stdout, re.MULTILINE)
+    return named[1] if named else done.stdout[-200:]
 
 
 # The quick tests first: most changes are noticed by one of them.
 _MARKS = ((), ("-m", "slow"))
 
 
-def noticed_by(change: Change, copy: Copy) -> str:
+def noticed_by(change: Change, copy: Copy) -> Found:
     """Makes a change in a copy, looks what notices it, and takes it back."""
     before = {file: (copy.folder / file).read_text(encoding="utf-8") for file in change.files}
     try:
@@ -106,32 +126,36 @@ def noticed_by(change: Change, copy: Copy) -> str:
             (copy.folder / file).write_text(text, encoding="utf-8")
         found = []
         for marks in _MARKS:
-            found.append(fails(copy, [*marks, *change.tests]))
+            found.append(failing(copy, [*marks, *change.tests]))
             if found[-1]:
-                return NUMBER
+                return Found(NUMBER, found[-1])
         if found == [None, None]:
             raise RuntimeError(f"{change.name}: no test is selected by {' '.join(change.tests)}")
-        return TEXT_RULE if fails(copy, TEXT_RULES) else NOTHING
+        rule = failing(copy, TEXT_RULES)
+        return Found(TEXT_RULE, rule) if rule else Found(NOTHING)
     finally:
         for file, text in before.items():
             (copy.folder / file).write_text(text, encoding="utf-8")
 
 
 def try_all(changes: Sequence[Change], jobs: int, folder: Path) -> list[str]:
-    """Prints a line for each change as it is tried; returns what noticed each, in order."""
+    """Prints each change as it is tried, and how long it took; returns what noticed each."""
     made = [Copy(folder / str(number)) for number in range(jobs)]
     copies: Queue[Copy] = Queue()
     for each in made:
         copies.put(each)
 
     def one(change: Change) -> str:
-        copy = copies.get()
+        copy, start = copies.get(), time.monotonic()
         try:
             found = noticed_by(change, copy)
         finally:
             copies.put(copy)
-        print(f"{found:<12} {change.name}", flush=True)
-        return found
+        seconds = time.monotonic() - start
+        print(f"{found.what:<12} {seconds:4.0f} s  {change.name}", flush=True)
+        if found.test:
+            print(f"{'':<21} {found.test}", flush=True)
+        return found.what
 
     try:
         with ThreadPoolExecutor(jobs) as pool:

@@ -46,6 +46,6 @@ def test_a_share_of_the_changes_is_noticed_by_numbers(copy: Copy) -> None:
         "tf1_style/softmax_regression.py: the first 1,000 images only",
         "shared/checkpoints/files.py: a digest over the first 64 KiB only",
     ):
-        assert noticed_by(by_name[name], copy) == NUMBER, name
+        assert noticed_by(by_name[name], copy).what == NUMBER, name
     harmless = Change("a comment", ("shared/data/batch_order.py",), '"""Yields', '"""Yields ', ())
-    assert noticed_by(harmless._replace(tests=("tests/data",)), copy) == NOTHING
+    assert noticed_by(harmless._replace(tests=("tests/data",)), copy).what == NOTHING
