@@ -20,6 +20,12 @@ def cross_entropies(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return -(one_hot(labels) * log_softmax).sum(axis=1)
 
 
+def of_logits(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Returns the gradient of the mean cross-entropy by the logits; labels as above."""
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (shares / shares.sum(axis=1, keepdims=True) - one_hot(labels)) / len(labels)
+
+
 def one_hot(labels: np.ndarray) -> np.ndarray:
     return labels if labels.ndim == 2 else np.eye(10)[labels]
 
@@ -130,7 +136,6 @@ class NumpyModel(NamedTuple):
     correct: Callable[[np.ndarray, np.ndarray], np.ndarray] | None
     terms: int
     optimizer: str = "adam"
-    clip_norm: float | None = None  # of all gradients together, where the update clips them
     penalties: Callable[..., Any] = nothing  # beside each example's loss: parameters, inputs
 
     def loss(self, p: Arrays, batch: Sequence[np.ndarray], kept: Any = None) -> float:
@@ -153,7 +158,7 @@ NUMPY_MODELS = {
     "mlp": NumpyModel(mlp, cross_entropies, np.mean, right_class, 784 + 128),
     "cnn": NumpyModel(cnn, cross_entropies, np.mean, right_class, 25 + 800 + 3136 + 1024),
     "recurrent_network": NumpyModel(
-        recurrent, cross_entropies, np.mean, right_class, 28 * (28 + 64) + 64, clip_norm=1.0
+        recurrent, cross_entropies, np.mean, right_class, 28 * (28 + 64) + 64
     ),
     "embeddings": NumpyModel(factorization, squares, np.mean, within_half, 64, penalties=used_rows),
 }

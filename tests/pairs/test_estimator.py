@@ -15,6 +15,8 @@ import pytest
 import tensorflow as tf
 
 import forked_python
+from numpy_models import cross_entropies, of_logits, right_class, softmax
+from shared.data.batch_order import batch_rows
 from shared.data.digits import load_digits
 from shared.program.sections import run_sections
 from shared.tools.child_process import tf115_environment
@@ -104,6 +106,44 @@ def test_the_loop_equals_a_monitored_session_in_every_bit(
         other = values(f"{folder}/tf2/model.ckpt-{step}", "tf2")
         assert one["global_step"] == step and np.any(one["weights/Momentum"])
         assert {name for name in NAMES if one[name].tobytes() != other[name].tobytes()} == set()
+
+
+# A rounding for each of the 784 terms of a logit, at random, with a margin of eight. Training is
+# convex: what an earlier step has rounded does not grow.
+BOUND = 8 * 784**0.5 * 2.0**-24
+
+
+def numpy_training(steps: int) -> Iterator[tuple[float, dict[str, np.ndarray]]]:
+    """Trains in float64; yields the loss of each step, and the variables after it."""
+    digits = load_digits()
+    p = {"weights": np.zeros([784, 10]), "biases": np.zeros([10])}
+    momentum = {name: np.zeros_like(value) for name, value in p.items()}
+    for step, rows in enumerate(batch_rows(1000, 50, range(steps), 7)):
+        images = digits.train_images[rows].astype(np.float64)
+        labels = digits.train_labels[rows].astype(np.float64)
+        noise = tf.random.stateless_uniform([50, 784], [7, step]).numpy()
+        images = np.where(noise < np.float32(0.8), images / 0.8, 0)
+        logits = softmax(p, images)
+        error = of_logits(logits, labels)
+        for name, gradient in (("weights", images.T @ error), ("biases", error.sum(axis=0))):
+            momentum[name] = 0.9 * momentum[name] + gradient
+            p = {**p, name: p[name] - 0.1 * momentum[name]}
+        yield float(cross_entropies(logits, labels).mean()), p
+
+
+def test_losses_and_evaluations_are_numpys(loops: list[Found]) -> None:
+    # What both styles have alike wrong, no comparison of the two can see.
+    digits, trained = load_digits(), list(numpy_training(60))
+    images, labels = (
+        array.astype(np.float64) for array in (digits.test_images, digits.test_labels)
+    )
+    np.testing.assert_allclose(loops[0]["losses"], [loss for loss, _ in trained], rtol=BOUND)
+    for step, found in loops[0]["evaluations"].items():
+        logits = softmax(trained[step - 1][1], images)
+        losses = cross_entropies(logits, labels)
+        parts = [losses[start : start + 300].mean() for start in range(0, 2000, 300)]
+        assert found["loss"] == pytest.approx(np.mean(parts), rel=BOUND)
+        assert found["accuracy"] == np.float32(right_class(logits, labels).mean())
 
 
 def test_the_model_learns(loops: list[Found]) -> None:

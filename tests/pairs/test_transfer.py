@@ -6,7 +6,7 @@ import contextlib
 import functools
 import itertools
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +17,7 @@ import tensorflow as tf
 
 import forked_python
 import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
+from numpy_models import adam, cnn, cross_entropies, of_logits
 from shared.data.two_tasks import clothes, digits
 from shared.models import STYLES
 from shared.tools.child_process import tf115_environment
@@ -33,12 +34,13 @@ SECTIONS = [section.__name__ for section in tf2_transfer.SECTIONS]
 LAYERS, HEAD = tuple(tf2_transfer.LAYERS), tuple(tf2_transfer.HEAD)  # names
 STEPS = 5  # a mistake shows by the second
 # To be quick: fewer steps, and 64 units in place of 1024. Slow tests take the program's own.
+OLD_STEPS, SHOWN = 3, 30
 WHOLE = {name: getattr(tf2_transfer, name) for name in ("OLD_STEPS", "STEPS", "SHOWN")}
 WHOLE.update(LAYERS=tf2_transfer.LAYERS, HEAD=tf2_transfer.HEAD)
 SMALL = {
-    "OLD_STEPS": 3,
+    "OLD_STEPS": OLD_STEPS,
     "STEPS": STEPS,
-    "SHOWN": 30,
+    "SHOWN": SHOWN,
     "LAYERS": {**tf2_transfer.LAYERS, "dense_weights": [7 * 7 * 64, 64], "dense_biases": [64]},
     "HEAD": {"output_weights": [64, 10], "output_biases": [10]},
 }
@@ -167,6 +169,67 @@ def test_a_frozen_graph_rounds_otherwise_where_a_fused_kernel_knows_its_weights(
 
 def read_checkpoint(session: Any, path: str) -> None:
     tf1.train.import_meta_graph(path + ".meta").restore(session, path)
+
+
+# ---- NumPy in float64 is the judge ------------------------------------------------------------
+
+# A rounding for each term of a logit's sums, at random, with a margin of eight.
+BOUND = 8 * (25 + 800 + 3136 + 64) ** 0.5 * 2**-24
+
+
+def wide(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, np.ndarray]:
+    return {name: np.asarray(values[name], np.float64) for name in names}
+
+
+def numpy_features(layers: Mapping[str, np.ndarray], images: np.ndarray) -> np.ndarray:
+    as_they_are = {"output_weights": np.eye(64), "output_biases": np.zeros(64)}
+    return cnn({**layers, **as_they_are}, images.astype(np.float64))
+
+
+def logits_of(hidden: np.ndarray, head: Mapping[str, np.ndarray]) -> np.ndarray:
+    return hidden @ head["output_weights"] + head["output_biases"]
+
+
+def head_gradients(hidden: np.ndarray, error: np.ndarray) -> dict[str, np.ndarray]:
+    return {"output_weights": hidden.T @ error, "output_biases": error.sum(axis=0)}
+
+
+# Both styles have the same bits, as the tests above show; one of them is held.
+def test_a_new_head_is_trained_as_numpy_trains_it(results: dict[str, dict[str, Results]]) -> None:
+    layers = wide(results["tf2_style"]["restored"], LAYERS)
+    batches = list(clothes().batches(range(2)))
+    features = [numpy_features(layers, images) for images, _ in batches]
+    shown = numpy_features(layers, clothes().test_images[:SHOWN])
+    for section in ("fine_tuned", "retrained"):
+        found, head = results["tf2_style"][section], wide(results["tf2_style"]["restored"], HEAD)
+        slots = {name: (np.zeros_like(value), np.zeros_like(value)) for name, value in head.items()}
+        for step, (hidden, (_, labels)) in enumerate(zip(features, batches, strict=True)):
+            logits = logits_of(hidden, head)
+            loss = cross_entropies(logits, labels).mean()
+            assert abs(found["losses"][step] / loss - 1) < BOUND, (section, step)
+            after = wide({name: found[name][step] for name in HEAD}, HEAD)
+            for name, gradient in head_gradients(hidden, of_logits(logits, labels)).items():
+                expected, m, v = adam(head[name], gradient, *slots[name], step + 1, 1e-3)
+                slots[name], update = (m, v), expected - head[name]
+                # Adam divides a gradient by its own size: one that nearly cancels is rounded much.
+                difference = np.linalg.norm(after[name] - expected)
+                assert difference < 1e-3 * np.linalg.norm(update), (section, name)
+            head = after
+        last = wide({name: found[name][-1] for name in HEAD}, HEAD)
+        assert relative_l2(logits_of(shown, last), found["logits"]) < BOUND, section
+
+
+def test_the_old_model_goes_on_as_numpy_does(
+    old: str, results: dict[str, dict[str, Results]]
+) -> None:
+    reader, found = tf.train.load_checkpoint(old), results["tf2_style"]["continued"]
+    p = wide({name: reader.get_tensor(name) for name in (*LAYERS, *HEAD)}, (*LAYERS, *HEAD))
+    expected = cnn(p, digits().test_images[:SHOWN].astype(np.float64))
+    for section in ("continued", "served"):
+        assert relative_l2(expected, results["tf2_style"][section]["logits"]) < BOUND, section
+    ((images, labels),) = digits().batches(range(OLD_STEPS, OLD_STEPS + 1))
+    loss = cross_entropies(cnn(p, images.astype(np.float64)), labels).mean()
+    assert abs(found["losses"][0] / loss - 1) < BOUND
 
 
 # ---- the programs -----------------------------------------------------------------------------
