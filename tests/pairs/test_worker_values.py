@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from clusters import run_module
-from numpy_models import NUMPY_MODELS
+from numpy_models import NUMPY_MODELS, of_logits
 from shared.models import STYLES
-from worker_values import CLASSES, RATE, SIZES, images_and_labels
+from worker_values import CLASSES, LATER_RATE, RATE, SIZES, images_and_labels
 
 SOFTMAX = NUMPY_MODELS["softmax_regression"]
 # A rounding for each of the 784 terms of a logit, at random, with a margin of eight.
@@ -37,8 +37,8 @@ def found(request: pytest.FixtureRequest) -> Mapping[str, np.ndarray]:
     return numbers_of(style)[pair]
 
 
-def parameters(found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name: found[f"before/{name}"].astype(np.float64) for name in ("weights", "biases")}
+def parameters(found: Mapping[str, np.ndarray], when: str = "before") -> dict[str, np.ndarray]:
+    return {name: found[f"{when}/{name}"].astype(np.float64) for name in ("weights", "biases")}
 
 
 def distance(found: np.ndarray, expected: np.ndarray) -> float:
@@ -61,19 +61,43 @@ def test_metrics_are_numpys(size: int, found: Mapping[str, np.ndarray]) -> None:
     assert found[f"evaluate/{size}/accuracy"] == right
 
 
+def numpy_gradients(
+    p: Mapping[str, np.ndarray], images: np.ndarray, labels: np.ndarray
+) -> dict[str, np.ndarray]:
+    error = of_logits(SOFTMAX.forward(p, images), labels)
+    return {"weights": images.T @ error, "biases": error.sum(axis=0)}
+
+
+def update_is_right(
+    p: Mapping[str, np.ndarray],
+    after: Mapping[str, np.ndarray],
+    gradients: Mapping[str, np.ndarray],
+    rate: float,
+) -> None:
+    """Asserts that the parameters moved by the gradients times a rate."""
+    for name, gradient in gradients.items():
+        # The update, and the rounding of the parameter that it is added to.
+        allowed = BOUND * rate * np.abs(gradient).max() + 2.0**-24 * np.abs(p[name])
+        assert (np.abs(after[name] - p[name] + rate * gradient) <= allowed).all(), name
+
+
 def test_one_update_is_numpys(found: Mapping[str, np.ndarray]) -> None:
     images, labels = (array.astype(np.float64) for array in images_and_labels(6))
     p = parameters(found)
-    logits = SOFTMAX.forward(p, images)
-    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-    error = (shares / shares.sum(axis=1, keepdims=True) - labels) / len(images)
-    gradients = {"weights": images.T @ error, "biases": error.sum(axis=0)}
+    gradients = numpy_gradients(p, images, labels)
     for name, gradient in gradients.items():
         assert distance(found[f"gradient/{name}"], gradient) < BOUND, name
-        moved = found[f"after/{name}"] - p[name]
-        # The update, and the rounding of the parameter that it is added to.
-        allowed = BOUND * RATE * np.abs(gradient).max() + 2.0**-24 * np.abs(p[name])
-        assert (np.abs(moved + RATE * gradient) <= allowed).all(), name
+    update_is_right(p, parameters(found, "after"), gradients, RATE)
     (loss,) = found["losses"]
     assert abs(loss / SOFTMAX.example_losses(p, [images, labels]).mean() - 1) < BOUND
     assert found["step"] == 1
+
+
+def test_a_resumed_run_goes_on_with_its_own_rate(found: Mapping[str, np.ndarray]) -> None:
+    images, labels = (array.astype(np.float64) for array in images_and_labels(6))
+    p = parameters(found, "restored")
+    for name, value in parameters(found, "after").items():
+        assert np.array_equal(p[name], value), name
+    gradients = numpy_gradients(p, images, labels)
+    update_is_right(p, parameters(found, "resumed"), gradients, LATER_RATE)
+    assert found["resumed step"] == 2
