@@ -153,9 +153,10 @@ def values_after_a_loss_of_power(
 
 
 def whole_value_of(prefix: str) -> float:
+    """Returns the value of a checkpoint that its folder names as the newest; 0 without one."""
     try:
-        return value_of(prefix)
-    except (AssertionError, CheckpointError):
+        return value_of(prefix) if tf.train.latest_checkpoint(os.path.dirname(prefix)) else 0
+    except (AssertionError, CheckpointError, ValueError):  # the last, of a damaged list
         return 0
 
 
@@ -166,11 +167,12 @@ def test_after_a_loss_of_power_it_is_the_old_or_the_new_one(
     assert set(found) == {(0, 1), (0, 2), (1, 2)} and found.total() > 50
 
 
-def test_the_check_above_catches_data_that_is_not_synced(
-    conversion_map: CrossingMap, tmp_path: Path
+@pytest.mark.parametrize("name", [".data-", "/checkpoint"])
+def test_the_check_above_catches_a_file_that_is_not_synced(
+    name: str, conversion_map: CrossingMap, tmp_path: Path
 ) -> None:
     found = values_after_a_loss_of_power(
-        conversion_map, tmp_path / "folder", lambda path: ".data-" in path
+        conversion_map, tmp_path / "folder", lambda path: name in path
     )
     assert found[1, 0] >= 1
 
