@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import forked_python
 from shared.tools.child_process import tf115_environment
+from shared.tools.record.command import add_options
 from shared.tools.record.one_file import source
+from shared.tools.record.session import Recording
 from shared.trace_recorder import Trace, read_trace
 
 PROGRAMS = Path(__file__).resolve().parents[1] / "files" / "programs"
@@ -37,3 +40,12 @@ def recorded(
     done = run(python, one_file, *options, out, PROGRAMS / f"{program}.py", *arguments)
     assert done.returncode == 0, done.stderr
     return read_trace(out), done.stdout
+
+
+def recording(path: Path, *flags: str) -> Recording:
+    """Returns what the hooks of a program share, without a program: its trace, at step 0."""
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    options = parser.parse_args([*flags])
+    vars(options).update(out=str(path), script="a.py", arguments=[])
+    return Recording(options)

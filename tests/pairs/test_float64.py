@@ -23,7 +23,7 @@ from float64_models import (
     wide_batch,
 )
 from large_models import large_are_slow
-from model_state import set_slots, set_step
+from model_state import assign, set_slots, set_step
 from numpy_models import NUMPY_MODELS, adam
 from shared.models import PAIRS
 
@@ -177,9 +177,20 @@ def test_one_update(name: str, style: str, optimizer: str | None, step: int) -> 
     loss = reference.loss(before, wide_batch(batch), kept_of(model, name, 5))
     assert abs(float(np.asarray(model.train_step(*batch))) / loss - 1) < bound_of(reference)
     assert model.step() == step + 1
+    update_is_right(model, before, slots, gradients, step)
+
+
+def update_is_right(
+    model: Any,
+    before: dict[str, np.ndarray],
+    slots: dict[str, np.ndarray],
+    gradients: dict[str, np.ndarray],
+    step: int,
+) -> None:
+    """Asserts that parameters and slots are those after an update with these gradients."""
     after, moved = model.variables(), wide(model.slots())
     for parameter, value in before.items():
-        if reference.optimizer == "sgd":
+        if not slots:
             expected = value - 0.003 * gradients[parameter]
         else:
             of_slots = slots[f"{parameter}/m"], slots[f"{parameter}/v"]
@@ -191,10 +202,29 @@ def test_one_update(name: str, style: str, optimizer: str | None, step: int) -> 
         # cancels (6e-8 of 1e-3 at the first step); the roundings of a new m that nearly cancels;
         # then one of the parameter.
         allowed = 1.5e-4 * np.abs(expected - value) + 2 * UNIT_ROUNDOFF * np.abs(value) + 1e-12
-        if reference.optimizer == "adam":
+        if slots:
             terms = np.abs(of_slots[0]) + np.abs(gradients[parameter])
             allowed += 4 * UNIT_ROUNDOFF * 0.003 * terms / (v**0.5 + 1e-8)
         assert (np.abs(after[parameter] - expected) <= allowed).all(), parameter
+
+
+@pytest.mark.parametrize(
+    ("style", "optimizer"),
+    [param.values[1:] for param in VARIANTS if param.values[0] == "relu_regression"],
+)
+def test_epsilon_of_a_line(style: str, optimizer: str | None) -> None:
+    # Beside the gradients of a line nobody sees it; those of networks have elements that are small.
+    model = a_model("relu_regression", style, optimizer, learning_rate=0.003)
+    set_step(model, 131)
+    for name in ("weight", "bias"):
+        assign(model, model.slot_variables()[f"{name}/m"], np.float32(1e-7))
+        assign(model, model.slot_variables()[f"{name}/v"], np.float32(1e-14))
+    before, slots = wide(model.variables()), wide(model.slots())
+    dead = np.linspace(-30, -20, 5, dtype=np.float32), np.ones(5, np.float32)
+    gradients = wide(dict(model.gradients(*dead)))
+    assert all(gradient == 0 for gradient in gradients.values())
+    model.train_step(*dead)
+    update_is_right(model, before, slots, gradients, 131)
 
 
 def test_every_pair_has_its_mathematics_here() -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from recorded_programs import recording
 from shared.tools.check.outcome import check
 from shared.tools.check.report import lines
-from shared.tools.record.session import Recording
 from shared.trace_recorder import Trace, TraceRecorder, read_trace
 
 F = np.float32
@@ -112,15 +111,9 @@ def test_batches_under_other_names_are_compared_by_their_place(shift: int, tmp_p
 
 
 def test_a_perturbed_start_is_the_next_number_in_each_element(tmp_path: Path) -> None:
-    options = argparse.Namespace(
-        out=str(tmp_path / "a.npz"), script="a.py", arguments=[], keep_batches=False, perturb=3
-    )
-    names = ("steps", "every", "stride", "start_from", "batches_from", "noise")
-    vars(options).update(dict.fromkeys(names))
-    value = np.linspace(0, 1, 50, dtype=F)
-    recording = Recording(options)
-    moved = recording.value_to_start_from("w", value)
-    recording.recorder.discard()
+    one, value = recording(tmp_path / "a.npz", "--perturb", "3"), np.linspace(0, 1, 50, dtype=F)
+    moved = one.value_to_start_from("w", value)
+    one.recorder.discard()
     assert moved is not None and moved[0] == 0  # a bias of 0 stays
     neighbours = np.nextafter(value, -np.inf, dtype=F), np.nextafter(value, np.inf, dtype=F)
     up = (moved == neighbours[1])[1:]

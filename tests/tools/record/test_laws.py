@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from recorded_programs import recording
 from shared.tools.record.laws import SelfCheck, follows, laws, moves_along
 from shared.tools.record.noise import choices, integers, truncated, uniform
 from shared.tools.record.one_file import source
-from shared.tools.record.session import Recording
 from shared.trace_recorder import read_trace
 
 RANDOM = np.random.RandomState(0)
@@ -72,20 +71,15 @@ def test_a_constant_infinity_does_not_hide_how_the_rest_moved() -> None:
 def test_a_recording_says_which_gradients_were_not_applied(
     factor: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    names = ("steps", "start_from", "batches_from", "noise", "perturb", "stride")
-    options = argparse.Namespace(
-        out=str(tmp_path / "a.npz"), script="a.py", arguments=[], every=1, keep_batches=False
-    )
-    vars(options).update(dict.fromkeys(names))
-    recording = Recording(options)
-    recording.optimizers["1"] = ADAM
+    one = recording(tmp_path / "a.npz", "--every", "1")
+    one.optimizers["1"] = ADAM
     m = np.zeros((3, 2), np.float32)
-    recording.initial({"w": OLD}, {"w/Adam": m})
+    one.initial({"w": OLD}, {"w/Adam": m})
     applied = np.float32(factor) * GRADIENT
     moved = {"w": OLD - np.float32(0.1)}, {"w/Adam": np.float32(0.1) * applied}
-    recording.record({"loss": np.float32(1)}, {}, None, {"w": GRADIENT}, moved[1], moved[0])
-    recording.close()
-    told = read_trace(options.out).meta["flags"]["recorder"]
+    one.record({"loss": np.float32(1)}, {}, None, {"w": GRADIENT}, moved[1], moved[0])
+    one.close()
+    told = read_trace(tmp_path / "a.npz").meta["flags"]["recorder"]
     assert told["gradients_checked"] == ["w"]
     assert told["gradients_not_applied"] == ([] if factor == 1 else ["w"])
     said = "gradients recorded of w are not the ones applied" in capsys.readouterr().err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recorded_programs import PROGRAMS, recorded, run
+from recorded_programs import PROGRAMS, recorded, recording, run
 from shared.tools.record.one_file import source
-from shared.tools.record.session import Recording
 from shared.trace_recorder import Trace, read_trace
 from tf115_environment import require_tf115
 
@@ -144,26 +142,24 @@ def test_steps_end_a_program_that_trains_in_threads(tmp_path: Path) -> None:
 def test_a_tensor_of_another_form_is_left_out_and_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = argparse.Namespace(
-        out=str(tmp_path / "a.npz"),
-        script="a.py",
-        arguments=[],
-        steps=None,
-        every=1,
-        keep_batches=False,
-        start_from=None,
-        batches_from=None,
-        perturb=None,
-        noise=None,
-        stride=None,
-    )
-    recording = Recording(options)
+    one = recording(tmp_path / "a.npz", "--every", "1")
     for batch in (np.zeros(3, np.float32), np.zeros((3, 1), np.float32), np.ones(3, np.float32)):
-        recording.record({"loss": np.float32(1)}, {"x": batch}, None, {}, {}, {})
-    recording.close()
+        one.record({"loss": np.float32(1)}, {"x": batch}, None, {}, {}, {})
+    one.close()
     trace = read_trace(tmp_path / "a.npz")
     assert trace.records("batch", "x")["step"].tolist() == [1, 3]
     assert "batch x has the dtype float32 and 2 dimensions at step 2" in capsys.readouterr().err
+
+
+def test_a_loss_of_several_examples_is_their_sum(tmp_path: Path) -> None:
+    # That is what TensorFlow differentiates where it is given more than one number.
+    one, each = recording(tmp_path / "a.npz"), np.array([1, 2.5, 4], np.float32)
+    one.record({"loss": each}, {}, None, {}, {}, {})
+    one.record({"loss": each, "tower": each[:2]}, {}, None, {}, {}, {})
+    one.close()
+    trace = read_trace(tmp_path / "a.npz")
+    assert trace.losses.tolist() == [7.5, 11]
+    assert [float(trace.whole("loss", name, 2)) for name in ("loss", "tower")] == [7.5, 3.5]
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 import tracemalloc
@@ -11,22 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recorded_programs import recorded
-from shared.tools.record.command import add_options
-from shared.tools.record.session import Recording
+from recorded_programs import recorded, recording
 from shared.trace_recorder import Trace
 from tf115_environment import require_tf115
 
 F = np.float32
 STEPS = 30
-
-
-def recording(path: Path, *flags: str) -> Recording:
-    parser = argparse.ArgumentParser()
-    add_options(parser)
-    options = parser.parse_args([*flags])
-    vars(options).update(out=str(path), script="a.py", arguments=[])
-    return Recording(options)
 
 
 @pytest.mark.parametrize(
