@@ -6,6 +6,7 @@ python -m mutants [--only TEXT] [--every N] [--jobs N]
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import shutil
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
@@ -31,6 +32,7 @@ TEXT_RULES = ("tests/pairs/test_pair_rules.py", "tests/guide/test_guide_hunks.py
 COPIED = ("tf1_style", "tf2_style", "shared", "tests", "docs", "benchmarks", "pyproject.toml")
 # An update that never ends, or a lock that is never released, shows as a test that takes too long.
 SECONDS = 600
+TOO_LONG = f"no end within {SECONDS} seconds"
 
 
 class Copy:
@@ -58,6 +60,32 @@ class Copy:
         paths = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
         self._environment = {**inherited, **paths}
         self._server: Server | None = None
+        self._is_sound: dict[str, bool] = {}
+
+    @contextlib.contextmanager
+    def changed(self, change: Change) -> Iterator[None]:
+        """Makes a change, and takes it back."""
+        before = {file: (self.folder / file).read_text(encoding="utf-8") for file in change.files}
+        try:
+            for file in change.files:
+                text = changed_text(change, file, self.folder)
+                (self.folder / file).write_text(text, encoding="utf-8")
+            yield
+        finally:
+            for file, text in before.items():
+                (self.folder / file).write_text(text, encoding="utf-8")
+
+    def is_sound(self, test: str) -> bool:
+        """Whether a test, that a change makes fail, passes without the change."""
+        if test not in self._is_sound:
+            self._is_sound[test] = not failing(self, ["-m", "", test])
+        return self._is_sound[test]
+
+    @property
+    def unsound(self) -> list[str]:
+        """The arguments that leave out tests that fail without a change: they notice nothing."""
+        tests = [test for test, is_sound in self._is_sound.items() if not is_sound]
+        return [word for test in tests for word in ("--deselect", test)]
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Runs a program, such as `-m pytest`, that imports the suite from the copy.
@@ -102,7 +130,7 @@ def failing(copy: Copy, arguments: Sequence[str]) -> str | None:
     try:
         done = copy.run("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments)
     except subprocess.TimeoutExpired:
-        return f"{SECONDS} seconds were not enough"
+        return TOO_LONG
     if done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED:
         return None
     if done.returncode not in (0, 1, 2):
@@ -119,23 +147,20 @@ _MARKS = ((), ("-m", "slow"))
 
 def noticed_by(change: Change, copy: Copy) -> Found:
     """Makes a change in a copy, looks what notices it, and takes it back."""
-    before = {file: (copy.folder / file).read_text(encoding="utf-8") for file in change.files}
-    try:
-        for file in change.files:
-            text = changed_text(change, file, copy.folder)
-            (copy.folder / file).write_text(text, encoding="utf-8")
-        found = []
-        for marks in _MARKS:
-            found.append(failing(copy, [*marks, *change.tests]))
-            if found[-1]:
+    found = []
+    for marks in _MARKS:
+        while True:
+            with copy.changed(change):
+                found.append(failing(copy, [*marks, *copy.unsound, *change.tests]))
+            if not found[-1]:
+                break
+            if found[-1] == TOO_LONG or copy.is_sound(found[-1]):
                 return Found(NUMBER, found[-1])
-        if found == [None, None]:
-            raise RuntimeError(f"{change.name}: no test is selected by {' '.join(change.tests)}")
-        rule = failing(copy, TEXT_RULES)
-        return Found(TEXT_RULE, rule) if rule else Found(NOTHING)
-    finally:
-        for file, text in before.items():
-            (copy.folder / file).write_text(text, encoding="utf-8")
+    if set(found) == {None}:
+        raise RuntimeError(f"{change.name}: no test is selected by {' '.join(change.tests)}")
+    with copy.changed(change):
+        rule = failing(copy, [*copy.unsound, *TEXT_RULES])
+    return Found(TEXT_RULE, rule) if rule else Found(NOTHING)
 
 
 def try_all(changes: Sequence[Change], jobs: int, folder: Path) -> list[str]:

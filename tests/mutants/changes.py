@@ -43,7 +43,9 @@ def all_changes() -> list[Change]:
 
     A [[change]] lists `models`, for which it is made in the files of both styles or of `style`, or
     `files`. `both_twins` makes it once, in both styles at the same time; where the twins say the
-    same in other words, `old` and `new` are tables with the text of each style.
+    same in other words, `old` and `new` are tables with the text of each style. `tests` are the
+    arguments of pytest, where they are not those of the table's beginning; {model} stands in them
+    for the model's name.
     """
     table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
     return [change for entry in table["change"] for change in _changes_of(entry, table["tests"])]
@@ -58,7 +60,8 @@ def _changes_of(entry: dict, tests: dict[str, list[str]]) -> Iterator[Change]:
         return Change(entry["label"], files, old, new, tuple(arguments))
 
     for model in entry.get("models", []):
-        arguments = entry.get("tests") or [*tests["model"], "-k", model]
+        arguments = entry.get("tests") or [*tests["model"], "-k", "{model}"]
+        arguments = [word.replace("{model}", model) for word in arguments]
         twins = tuple(f"{style}/{model}.py" for style in STYLES)
         if entry.get("both_twins"):
             yield change(twins, arguments)

@@ -49,3 +49,8 @@ def test_a_share_of_the_changes_is_noticed_by_numbers(copy: Copy) -> None:
         assert noticed_by(by_name[name], copy).what == NUMBER, name
     harmless = Change("a comment", ("shared/data/batch_order.py",), '"""Yields', '"""Yields ', ())
     assert noticed_by(harmless._replace(tests=("tests/data",)), copy).what == NOTHING
+    # What fails without a change, too, notices none.
+    fails = copy.folder / "tests" / "data" / "test_that_fails.py"
+    fails.write_text("def test_it() -> None:\n    raise AssertionError\n", encoding="utf-8")
+    tests = ("tests/data/test_that_fails.py", "tests/data/test_idx.py")
+    assert noticed_by(harmless._replace(tests=tests), copy).what == NOTHING
