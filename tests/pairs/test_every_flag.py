@@ -13,7 +13,8 @@ from few_images import few_images
 from large_models import smallest_is_quick
 from shared.data.digits import load_digits
 from shared.data.fashion import load_fashion
-from shared.models import PAIRS, STYLES
+from shared.models import PAIRS, STYLES, Variant
+from shared.tools.compare.distances import relative_l2
 from shared.trace_recorder import read_trace
 
 STEPS = 5
@@ -162,25 +163,36 @@ def test_both_styles_do_the_same_with_the_flags_that_change_no_number(
     "name", smallest_is_quick(name for name in PAIRS if "learning_rate" in settings_of(name))
 )
 def test_a_resumed_run_takes_the_new_learning_rate(name: str, tmp_path: Path) -> None:
-    def trained(style: str, folder: str, rate: float) -> Any:
-        pair = PAIRS[name]
-        module = pair.module(style)
+    def trained(variant: Variant, rate: float) -> np.ndarray:
+        module, folder = (
+            PAIRS[name].module(variant.style),
+            f"{variant.style} {variant.label} {rate}",
+        )
         fields = {field.name for field in dataclasses.fields(module.Config)}
-        settings: dict[str, Any] = {"checkpoint_dir": str(tmp_path / style / folder)}
+        settings: dict[str, Any] = {"checkpoint_dir": str(tmp_path / folder)}
         settings.update(few_images(name, tmp_path))
         if "batch_size" in fields:
             settings["batch_size"] = 4
         if "optimizer" in fields:
-            settings["optimizer"] = pair.same_kernel.optimizer
+            settings["optimizer"] = variant.optimizer
         for steps, learning_rate in ((2, 0.01), (4, rate)):
             result = module.PROGRAM.train(
                 module.Config(**settings, steps=steps, learning_rate=learning_rate)
             )
-        return {key: np.asarray(value).tobytes() for key, value in result.variables.items()}
+        return np.concatenate([np.ravel(value) for value in result.variables.values()])
 
-    tf1, tf2 = (trained(style, "other", 0.02) for style in STYLES)
-    assert tf1 == tf2
-    assert tf2 != trained("tf2_style", "same", 0.01)
+    tf1, *others = PAIRS[name].variants
+    expected, with_the_old_one = trained(tf1, 0.02), trained(tf1, 0.01)
+    for variant in others:
+        found = trained(variant, 0.02)
+        if variant.is_same_kernel:
+            assert found.tobytes() == expected.tobytes() != with_the_old_one.tobytes()
+        else:
+            # The roundings of four steps are nothing beside two steps of half the length. Keras's
+            # momentum holds the rate of the steps before: it goes but a part of the way.
+            share = 1 if name == "residual_network" else 0.01
+            near, far = (relative_l2(expected, other) for other in (found, with_the_old_one))
+            assert near < share * far, variant.label
 
 
 def test_every_setting_is_changed_to_another_value() -> None:
