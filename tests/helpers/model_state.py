@@ -46,3 +46,13 @@ def set_slots(model: Any, seed: int) -> dict[str, np.ndarray]:
     for name, value in values.items():
         assign(model, handles[name], value)
     return values
+
+
+def powers_are_right(slots: Mapping[str, np.ndarray], step: int, beta1: float) -> None:
+    """Asserts that powers of beta, where an optimizer has them, are those after `step` updates."""
+    for name, power in slots.items():
+        if name.endswith("_power"):
+            expected = (beta1 if name.endswith("beta1_power") else 0.999) ** (step + 1)
+            # Three roundings: of the power before, of beta and of their product.
+            allowed = 3 * 2.0**-24 * expected + np.finfo(np.float32).tiny
+            assert abs(float(power) - expected) <= allowed, name

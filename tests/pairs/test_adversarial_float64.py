@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_state import assign
+from model_state import assign, powers_are_right
 from numpy_models import adam
 from random_batches import random_batches
 from shared.models import PAIRS
@@ -139,6 +139,7 @@ def test_one_step_is_numpys(style: str, optimizer: str | None, step: int) -> Non
     losses = {name: float(np.asarray(loss)) for name, loss in model.train_step(*fed).items()}
     after = wide(model.variables())
     assert model.step() == step + 1
+    powers_are_right(model.slots(), step + 1, BETA1)
     # The generator's loss and gradient go through the discriminator as its update has left it.
     updated = {**before, **{name: after[name] for name in of_discriminator}}
     for name in of_network(before, "generator"):

@@ -23,7 +23,7 @@ from float64_models import (
     wide_batch,
 )
 from large_models import large_are_slow
-from model_state import assign, set_slots, set_step
+from model_state import assign, powers_are_right, set_slots, set_step
 from numpy_models import NUMPY_MODELS, adam
 from shared.models import PAIRS
 
@@ -189,6 +189,7 @@ def update_is_right(
 ) -> None:
     """Asserts that parameters and slots are those after an update with these gradients."""
     after, moved = model.variables(), wide(model.slots())
+    powers_are_right(moved, step + 1, 0.9)
     for parameter, value in before.items():
         if not slots:
             expected = value - 0.003 * gradients[parameter]
