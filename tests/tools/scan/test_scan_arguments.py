@@ -57,3 +57,52 @@ def test_a_call_that_is_the_same_takes_no_time() -> None:
 def test_each_call_that_is_held_is_found_unchanged(name: str) -> None:
     uses = scan_text(f"import tensorflow as tf\n{same_calls()[name].call}\n").of("use")
     assert {use.kind for use in uses if use.name == f"tf.{name}"} == {"unchanged"}
+
+
+# All that the scan looks at, each with a use or a behaviour of its own.
+EVERY_FORM = """
+import numpy, tensorflow as tf
+from tensorflow import gfile as files, app
+layers = tf.layers if numpy.fast else tf.nn
+layers.dropout(x, (0.5))
+one = other = tf.zeros([2], dtype=tf.float32)
+if tf.executing_eagerly():
+    pick = tf.log
+elif numpy.other:
+    pick = tf.ceil
+else:
+    pick = tf.floor
+pick(one)
+for item in tf.trainable_variables():
+    tf.assign(item, 0.0)
+while tf.is_nan(one):
+    tf.Print(one, [one])
+with tf.Session() as session, tf.name_scope("a"):
+    session.run(tf.global_variables_initializer())
+try:
+    files.Exists("a")
+except IOError:
+    tf.logging.info("none")
+finally:
+    app.run()
+@tf.contrib.framework.add_arg_scope
+def weights(shape, initial=tf.truncated_normal_initializer(stddev=0.1)):
+    global count
+    count = tf.Variable(0, trainable=False)
+    return tf.get_variable("w", shape, initializer=initial), tf.div(one, 2)
+class Model(tf.keras.Model):
+    def __init__(self):
+        self.rate = tf.placeholder(tf.float32)
+    def call(self, inputs):
+        return tf.reduce_mean(inputs, keep_dims=True) == self.rate
+values = [tf.to_float(each) for each in one]
+named = {"a": tf.random_uniform([2])}
+getattr(tf, "random_normal")([2])
+"""
+
+
+def test_what_is_no_python_3_is_read_as_what_is() -> None:
+    # A statement of Python 2 behind it has the whole text read by the other parser.
+    python_3, python_2 = scan_text(EVERY_FORM), scan_text(EVERY_FORM + "print 1\n")
+    assert len(python_3.findings) > 30
+    assert python_2.findings == python_3.findings
