@@ -210,16 +210,16 @@ def update_is_right(
 
 
 @pytest.mark.parametrize(
-    ("style", "optimizer"),
-    [param.values[1:] for param in VARIANTS if param.values[0] == "relu_regression"],
+    ("name", "style", "optimizer"),
+    [param for param in VARIANTS if param.values[0] == "relu_regression"],
 )
-def test_epsilon_of_a_line(style: str, optimizer: str | None) -> None:
+def test_epsilon_of_a_line(name: str, style: str, optimizer: str | None) -> None:
     # Beside the gradients of a line nobody sees it; those of networks have elements that are small.
-    model = a_model("relu_regression", style, optimizer, learning_rate=0.003)
+    model = a_model(name, style, optimizer, learning_rate=0.003)
     set_step(model, 131)
-    for name in ("weight", "bias"):
-        assign(model, model.slot_variables()[f"{name}/m"], np.float32(1e-7))
-        assign(model, model.slot_variables()[f"{name}/v"], np.float32(1e-14))
+    for parameter in ("weight", "bias"):
+        assign(model, model.slot_variables()[f"{parameter}/m"], np.float32(1e-7))
+        assign(model, model.slot_variables()[f"{parameter}/v"], np.float32(1e-14))
     before, slots = wide(model.variables()), wide(model.slots())
     dead = np.linspace(-30, -20, 5, dtype=np.float32), np.ones(5, np.float32)
     gradients = wide(dict(model.gradients(*dead)))

@@ -129,14 +129,14 @@ def test_a_trace_changes_no_number(style: str, tmp_path: Path) -> None:
     module = PAIRS["relu_regression"].module(style)
     plain = module.PROGRAM.train(module.Config(steps=20, checkpoint_dir=str(tmp_path / "plain")))
     path = tmp_path / "trace.npz"
-    settings = {"trace": str(path), "trace_steps": "7,9"}
+    settings = {"trace": str(path), "trace_steps": "7,9", "trace_every": 8}
     traced = module.PROGRAM.train(
         module.Config(steps=20, checkpoint_dir=str(tmp_path / "traced"), **settings)
     )
     assert plain.losses.tobytes() == traced.losses.tobytes()
     with read_trace(path) as trace:
         assert np.asarray(trace.losses).tobytes() == plain.losses.tobytes()
-        assert trace.whole_steps("variable", "weight") == [1, 7, 9, 20]
+        assert trace.whole_steps("variable", "weight") == [1, 7, 8, 9, 16, 20]
         assert trace.whole("variable", "weight", 20) == plain.variables["weight"]
 
 
