@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from model_state import set_step
 from saved import restore, save
 from shared.checkpoints import claim_folder
 from shared.checkpoints.files import FILE, STATE, make_folder, sha256
@@ -553,6 +554,18 @@ def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path) -> None:
     assert judge(fresh("tf2_style"), tmp_path, saves[-1:])[0] == EXACT
     with claim_folder(str(tmp_path)):
         assert (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_what_was_saved_last_is_restored_whatever_its_step(style: str, tmp_path: Path) -> None:
+    told: list[str] = []
+    model = fresh(style)
+    for step in (10, 5):
+        set_step(model, step)
+        save(model, tmp_path)
+    assert restore(model, str(tmp_path), told.append) == str(tmp_path / "model-5")
+    assert model.step() == 5
+    assert len(told) == 1 and "model-10" in told[0]  # which somebody may have meant
 
 
 # --- Numbers that are no longer finite ---

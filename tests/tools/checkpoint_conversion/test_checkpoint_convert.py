@@ -295,6 +295,11 @@ def test_keras_counts_what_tf1_multiplied(adam: tuple[CrossingMap, Any], tmp_pat
     source = write_names(tmp_path / "powers", tensors)
     target = describe(cross(by_power, source, tmp_path / "3", ignore=("global_step",)))
     assert int(target.read("optimizer/_iterations")) == 12
+    # From 828 updates on, beta1_power is 0 and tells nothing.
+    tensors |= {"beta1_power": F32(0), "beta2_power": power_after(0.999, 900)}
+    late = write_names(tmp_path / "late", tensors)
+    target = describe(cross(by_power, late, tmp_path / "4", ignore=("global_step",)))
+    assert int(target.read("optimizer/_iterations")) == 900
 
 
 @pytest.mark.parametrize(
