@@ -112,6 +112,19 @@ def test_the_numbers_drawn_have_their_distribution() -> None:
     assert abs(picked.mean() - 0.75) < 4 * 0.0044  # standard errors
 
 
+def test_each_step_and_each_operation_draws_numbers_of_its_own(tmp_path: Path) -> None:
+    one, drawn = recording(tmp_path / "a.npz", "--noise", "7"), {}
+    for one.step in range(3):
+        for rank in range(2):
+            numbers = uniform(one.noise._generator(rank, 0), [5], np.float32)
+            drawn[one.step + 1, rank] = numbers.tolist()
+    one.recorder.discard()
+    assert len({*map(tuple, drawn.values())}) == 6
+    # By seed, step, operation and turn alone: another program draws the same.
+    expected = uniform(np.random.RandomState([7, 3, 1, 0]), [5], np.float32)
+    assert drawn[3, 1] == expected.tolist()
+
+
 def test_the_one_file_imports_what_python_2_has() -> None:
     tree = ast.parse(source())
     found = {
