@@ -639,7 +639,7 @@ def _by_stage(
 
 
 def _is_small(rows: Any) -> bool:
-    return isinstance(rows, np.ndarray) and rows.nbytes < _LARGE
+    return isinstance(rows, np.ndarray) and rows.nbytes < _LARGE * len(rows)
 
 
 def _packed_rows(steps: Sequence[int], rows: np.ndarray, dtype: str) -> bytes:
@@ -839,10 +839,11 @@ class Trace:
 
     def _check_digests(self, tensor: TensorInfo) -> None:
         """Holds each whole tensor against the digest of its step: a checksum can be forged."""
-        digests = {int(r["step"]): r["digest"] for r in self.records(tensor.stage, tensor.name)}
+        records = self.records(tensor.stage, tensor.name)
         for step in self.whole_steps(tensor.stage, tensor.name):
             array = self.whole(tensor.stage, tensor.name, step)
-            if digest(array, tensor.dtype) != digests[step].tobytes():
+            recorded = records["digest"][np.searchsorted(records["step"], step)]
+            if digest(array, tensor.dtype) != recorded.tobytes():
                 raise ValueError(
                     f"{tensor.stage}/{tensor.name}: the whole tensor of step {step} "
                     "does not have the digest recorded"

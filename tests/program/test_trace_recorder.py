@@ -227,7 +227,7 @@ def test_several_steps_at_once_leave_the_same_trace(dtype: str, size: int, tmp_p
     pytest.importorskip("ml_dtypes")  # gives NumPy bfloat16
     rows = np.random.RandomState(0).normal(size=(20, size)).astype(dtype)
     scalars = np.arange(20, dtype=dtype if dtype != "bool" else "int8") / np.ones((), "int8")
-    large = np.zeros((20, trace_module._LARGE // 64), F) + np.arange(20, dtype=F)[:, np.newaxis]
+    large = np.zeros((20, trace_module._LARGE // 4), F) + np.arange(20, dtype=F)[:, np.newaxis]
     stacked = {"batch": {"x": rows}, "logits": {"one": rows, "two": large}, "slots": {"s": scalars}}
     options: dict[str, Any] = {"every": 4, "steps": [1, 7]}
     with TraceRecorder(tmp_path / "a.npz", **options) as recorder:
