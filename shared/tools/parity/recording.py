@@ -111,7 +111,7 @@ def _record_steps(
     seen: Seen,
 ) -> None:
     stacked = {
-        stage: {name: np.asarray(values) for name, values in tensors.items()}
+        stage: {name: _rows(values) for name, values in tensors.items()}
         for stage, tensors in seen.items()
     }
     recorder.record_steps(
@@ -123,6 +123,11 @@ def _record_steps(
         slots=stacked["slot"],
         variables=stacked["variable"],
     )
+
+
+def _rows(values: Any) -> np.ndarray:
+    """Returns an array of what may be a list of arrays; a single one is not copied."""
+    return np.asarray(values[0])[np.newaxis] if len(values) == 1 else np.asarray(values)
 
 
 def record_unwatched(run: Run, batches: Batches, steps: int, path: str) -> None:
