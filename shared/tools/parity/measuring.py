@@ -17,9 +17,19 @@ from shared.tools.parity.bounds import BITWISE, bound_of
 from shared.tools.parity.matrix import REFERENCE, Row, candidate_of, row, steps_of, why_skipped
 from shared.tools.parity.other_processes import ELSEWHERE, Child, start_here
 from shared.tools.parity.recording import Run, batches_of, record, record_unwatched
-from shared.trace_recorder import read_trace
+from shared.trace_recorder import Trace, read_trace
 
 MOST_PROCESSES = 4  # of one to two gigabytes each
+
+# Begun in this order, before the others: none of them is left to one core at the end.
+LONGEST_FIRST = (
+    "cnn",
+    "relu_regression",
+    "mlp",
+    "adversarial",
+    "residual_network",
+    "recurrent_network",
+)
 
 # Traces that another process has still to record, by their path.
 Pending = Mapping[Path, "Future[None]"]
@@ -44,6 +54,7 @@ def measure(
         SuiteError: another process failed.
         TraceFileError: a trace cannot be written.
     """
+    pairs = sorted(pairs, key=_turn)
     with ExitStack() as stack:
         elsewhere = _record_elsewhere(pairs, runtimes, steps, folder, stack)
         if len(pairs) == 1:
@@ -53,6 +64,11 @@ def measure(
             for pair, rows in _measure_side_by_side(pairs, runtimes, steps, folder, stack):
                 yield from rows
                 yield from _rows_elsewhere(pair, runtimes, folder, elsewhere)
+
+
+def _turn(pair: Pair) -> int:
+    names = LONGEST_FIRST
+    return names.index(pair.name) if pair.name in names else len(names)
 
 
 def _executor(stack: ExitStack, threads: int) -> ThreadPoolExecutor:
@@ -102,7 +118,9 @@ def _rows_elsewhere(
         candidate = _path(folder, pair, runtime)
         if candidate in recorded:
             recorded[candidate].result()
-            yield _compared(pair, runtime, reference, candidate)
+            with read_trace(reference) as a, read_trace(candidate) as b:
+                found = row(pair, runtime, a, b)
+            yield found
             candidate.unlink()
         else:
             yield _skipped(pair, runtime)
@@ -155,33 +173,30 @@ def measure_here(
     """
     reference = _path(folder, pair, "reference")
     _record("session", pair, steps_of(pair, "session", steps), reference)
-    is_unchanged = functools.cache(lambda: _is_same_unrecorded("session", pair, reference))
-    for runtime in runtimes:
-        if runtime in ELSEWHERE:
-            continue
-        if why_skipped(runtime, pair):
-            yield _skipped(pair, runtime)
-            continue
-        candidate = _path(folder, pair, runtime)
-        _record(runtime, pair, steps_of(pair, runtime, steps), candidate)
-        found = _compared(pair, runtime, reference, candidate)
-        if bound_of(runtime, pair) is BITWISE:
-            same = is_unchanged()
-            if runtime != "session":  # for it, the reference has shown that already
-                same = same and _is_same_unrecorded(runtime, pair, candidate)
-            found = dataclasses.replace(found, unrecorded_equal=same)
-        yield found
-        candidate.unlink()
+    with read_trace(reference) as a:
+        is_unchanged = functools.cache(lambda: _is_same_unrecorded("session", pair, a))
+        for runtime in runtimes:
+            if runtime in ELSEWHERE:
+                continue
+            if why_skipped(runtime, pair):
+                yield _skipped(pair, runtime)
+                continue
+            candidate = _path(folder, pair, runtime)
+            _record(runtime, pair, steps_of(pair, runtime, steps), candidate)
+            with read_trace(candidate) as b:
+                found = row(pair, runtime, a, b)
+                if bound_of(runtime, pair) is BITWISE:
+                    same = is_unchanged()
+                    if runtime != "session":  # for it, the reference has shown that already
+                        same = same and _is_same_unrecorded(runtime, pair, b)
+                    found = dataclasses.replace(found, unrecorded_equal=same)
+            yield found
+            candidate.unlink()
 
 
 def _skipped(pair: Pair, runtime: str) -> Row:
     why = why_skipped(runtime, pair)
     return Row(pair.name, REFERENCE, candidate_of(runtime, pair), skipped=why)
-
-
-def _compared(pair: Pair, runtime: str, reference: Path, candidate: Path) -> Row:
-    with read_trace(reference) as a, read_trace(candidate) as b:
-        return row(pair, runtime, a, b)
 
 
 def _make(runtime: str, pair: Pair) -> Run:
@@ -196,13 +211,13 @@ def _record(runtime: str, pair: Pair, steps: int, path: Path) -> None:
     record(run, batches_of(pair, run.config), steps, str(path), pair.name, runtime)
 
 
-def _is_same_unrecorded(runtime: str, pair: Pair, recorded: Path) -> bool:
+def _is_same_unrecorded(runtime: str, pair: Pair, recorded: Trace) -> bool:
     """Whether the run, made once more without a watch, has the same bits as the trace of it."""
-    run, path = _make(runtime, pair), recorded.with_name(f"{pair.name}-unrecorded.npz")
-    with read_trace(recorded) as a:
-        record_unwatched(run, batches_of(pair, run.config), len(a.steps), str(path))
-        with read_trace(path) as b:
-            stages = ("initial", "loss", "slot", "variable")
-            found = compare(a, b, stages=stages, with_hints=False)
+    run = _make(runtime, pair)
+    path = Path(recorded.path).with_name(f"{pair.name}-unrecorded.npz")
+    record_unwatched(run, batches_of(pair, run.config), len(recorded.steps), str(path))
+    with read_trace(path) as unrecorded:
+        stages = ("initial", "loss", "slot", "variable")
+        found = compare(recorded, unrecorded, stages=stages, with_hints=False)
     path.unlink()
     return found.bitwise

@@ -189,6 +189,11 @@ def test_a_process_that_fails_beside_others_ends_all(
         list(measure(pairs, ["session"], 2, tmp_path))
 
 
+def test_the_models_that_take_longest_begin_first_and_are_models() -> None:
+    begun = sorted(PAIRS, key=lambda name: measuring._turn(PAIRS[name]))
+    assert tuple(begun[: len(measuring.LONGEST_FIRST)]) == measuring.LONGEST_FIRST
+
+
 @pytest.mark.slow
 def test_models_beside_one_another_have_the_rows_that_each_has_alone(tmp_path: Path) -> None:
     pairs = [PAIRS[name] for name in QUICK]
@@ -249,7 +254,8 @@ def test_the_watch_changes_no_bit_of_bounded_runs_either(
     pair = PAIRS[name]
     path = tmp_path / "recorded.npz"
     measuring._record(runtime, pair, STEPS[name], path)
-    assert measuring._is_same_unrecorded(runtime, pair, path)
+    with read_trace(path) as trace:
+        assert measuring._is_same_unrecorded(runtime, pair, trace)
 
 
 def test_a_watch_that_changes_a_bit_is_beyond_every_bound(
