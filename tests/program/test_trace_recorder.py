@@ -241,7 +241,7 @@ def test_several_steps_at_once_leave_the_same_trace(dtype: str, size: int, tmp_p
     with TraceRecorder(tmp_path / "b.npz", **options) as recorder:
         recorder.record_initial({"v": rows[0]})
         for steps in (range(1, 2), range(2, 12), range(12, 21)):
-            part = {
+            part: dict[str, Any] = {
                 stage: {name: value[steps[0] - 1 : steps[-1]] for name, value in tensors.items()}
                 for stage, tensors in stacked.items()
             }
@@ -251,6 +251,44 @@ def test_several_steps_at_once_leave_the_same_trace(dtype: str, size: int, tmp_p
     assert a.keys() == b.keys()
     for name in a:
         assert a[name].tobytes() == b[name].tobytes(), name
+
+
+@pytest.mark.parametrize("changed", ["", "small", "odd", "large"])
+@pytest.mark.parametrize("count", [6, 4])
+def test_known_tensors_leave_the_same_trace_unless_a_bit_is_another(
+    changed: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known: dict[str, Any] = {
+        "small": np.random.RandomState(0).normal(size=(6, 5)).astype(F),
+        "odd": np.arange(18, dtype=np.int8).reshape(6, 3),  # no multiple of eight bytes
+        "large": np.zeros((6, trace_module._LARGE // 4), F),
+    }
+    now = {name: rows[:count].copy() for name, rows in known.items()}
+    if changed:
+        now[changed][3].view(np.uint8)[-1] ^= 1
+    with TraceRecorder(tmp_path / "known.npz") as recorder:
+        found = recorder.record_steps(range(1, 7), np.zeros(6, F), variables=known)
+    hashed = []
+    for name, of in (("digest", lambda rows: rows), ("_digests", lambda rows: rows[0])):
+        function = getattr(trace_module, name)
+
+        def noted(rows: Any, dtype: str, function: Any = function, of: Any = of) -> Any:
+            hashed.append(of(rows).shape)
+            return function(rows, dtype)
+
+        monkeypatch.setattr(trace_module, name, noted)
+    for name, told in (("with.npz", found), ("without.npz", None)):
+        with TraceRecorder(tmp_path / name) as recorder:
+            recorder.record_steps(
+                range(1, count + 1), np.zeros(count, F), variables=now, known=told
+            )
+        if told:
+            assert set(hashed) == ({now[changed].shape[1:]} if changed else set())
+    assert (tmp_path / "with.npz").read_bytes() == (tmp_path / "without.npz").read_bytes()
+    with TraceRecorder(tmp_path / "later.npz") as recorder:  # known of other steps
+        again = recorder.record_steps(range(2, 8), np.zeros(6, F), variables=known, known=found)
+    assert again["variable", "odd"][1] != found["variable", "odd"][1]
+    assert np.frombuffer(again["variable", "odd"][1], RECORD)["step"].tolist() == [*range(2, 8)]
 
 
 def test_several_steps_at_once_are_refused_as_one_is(tmp_path: Path) -> None:

@@ -16,7 +16,13 @@ from shared.tools.compare.traces import compare
 from shared.tools.parity.bounds import BITWISE, bound_of
 from shared.tools.parity.matrix import REFERENCE, Row, candidate_of, row, steps_of, why_skipped
 from shared.tools.parity.other_processes import ELSEWHERE, Child, start_here
-from shared.tools.parity.recording import Run, batches_of, record, record_unwatched
+from shared.tools.parity.recording import (
+    Recording,
+    Run,
+    batches_of,
+    record_beside,
+    record_unwatched,
+)
 from shared.trace_recorder import Trace, read_trace
 
 MOST_PROCESSES = 4  # of one to two gigabytes each
@@ -171,21 +177,23 @@ def measure_here(
     Raises:
         TraceFileError: a trace cannot be written.
     """
+    here = [runtime for runtime in runtimes if runtime not in ELSEWHERE]
+    bitwise = [r for r in here if not why_skipped(r, pair) and bound_of(r, pair) is BITWISE]
     reference = _path(folder, pair, "reference")
-    _record("session", pair, steps_of(pair, "session", steps), reference)
+    paths = {runtime: _path(folder, pair, runtime) for runtime in here}
+    together = [("session", reference), *((runtime, paths[runtime]) for runtime in bitwise)]
+    record_beside([_recording(name, pair, steps, path) for name, path in together], pair.name)
     with read_trace(reference) as a:
         is_unchanged = functools.cache(lambda: _is_same_unrecorded("session", pair, a))
-        for runtime in runtimes:
-            if runtime in ELSEWHERE:
-                continue
+        for runtime, candidate in paths.items():
             if why_skipped(runtime, pair):
                 yield _skipped(pair, runtime)
                 continue
-            candidate = _path(folder, pair, runtime)
-            _record(runtime, pair, steps_of(pair, runtime, steps), candidate)
+            if runtime not in bitwise:
+                record_beside([_recording(runtime, pair, steps, candidate)], pair.name)
             with read_trace(candidate) as b:
                 found = row(pair, runtime, a, b)
-                if bound_of(runtime, pair) is BITWISE:
+                if runtime in bitwise:
                     same = is_unchanged()
                     if runtime != "session":  # for it, the reference has shown that already
                         same = same and _is_same_unrecorded(runtime, pair, b)
@@ -206,9 +214,10 @@ def _make(runtime: str, pair: Pair) -> Run:
     return run
 
 
-def _record(runtime: str, pair: Pair, steps: int, path: Path) -> None:
+def _recording(runtime: str, pair: Pair, steps: int | None, path: Path) -> Recording:
     run = _make(runtime, pair)
-    record(run, batches_of(pair, run.config), steps, str(path), pair.name, runtime)
+    batches = batches_of(pair, run.config)
+    return Recording(run, batches, steps_of(pair, runtime, steps), str(path), runtime)
 
 
 def _is_same_unrecorded(runtime: str, pair: Pair, recorded: Trace) -> bool:

@@ -8,7 +8,9 @@ without a watch, to show that the watch changes no bit.
 
 from __future__ import annotations
 
+import functools
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 import numpy as np
@@ -16,7 +18,7 @@ import numpy as np
 from shared.data.batch_order import chunks
 from shared.models import Pair
 from shared.program.batches import Arrays, Batch, call, inputs_of, one_step, total
-from shared.trace_recorder import TraceRecorder
+from shared.trace_recorder import Known, TraceRecorder
 
 # Stage of a trace -> name of the tensor -> its values at each step, [steps] of arrays.
 Seen = Mapping[str, Mapping[str, Any]]
@@ -32,7 +34,8 @@ class Run(NamedTuple):
     `train_steps` takes stacked batches and returns float32 losses [steps]. `watch`, called once
     and before anything is trained, takes the inputs of the first step and how many steps a call
     of `train_steps` makes at most; it returns what hands over what the steps since the last time
-    computed. `steps_a_call` is the fewest that show what the runtime is about.
+    computed, in arrays that may be used again the next time. `steps_a_call` is the fewest that
+    show what the runtime is about.
     """
 
     config: Any
@@ -66,6 +69,16 @@ def batches_of(pair: Pair, config: Any) -> Batches:
     return lambda steps: task.batches(data, config, steps)
 
 
+class Recording(NamedTuple):
+    """A run to be recorded."""
+
+    run: Run
+    batches: Batches
+    steps: int  # at least 1
+    path: str  # of the trace to write
+    runtime: str  # what runs it, for the trace
+
+
 def record(run: Run, batches: Batches, steps: int, path: str, model: str, runtime: str) -> None:
     """Trains `steps` steps and writes a trace of every tensor at every step.
 
@@ -80,20 +93,76 @@ def record(run: Run, batches: Batches, steps: int, path: str, model: str, runtim
     Raises:
         TraceFileError: the trace cannot be written.
     """
-    variables, slots = run.model.variables(), run.model.slots()
-    most = min(steps, CHUNK_STEPS, CHUNK_BYTES // _bytes_of(variables, slots))
-    a_call = max(run.steps_a_call, most)
-    seen_since = run.watch(inputs_of(run.model, one_step(batches(range(1)), 0)), a_call)
-    with TraceRecorder(path, model=model, runtime=runtime) as recorder:
-        recorder.record_initial(variables, slots)
-        with ThreadPoolExecutor(1) as background:  # digests one call while the next one trains
-            recorded: Future[Any] = background.submit(int)  # nothing yet
-            for part in chunks(0, steps, a_call):
-                fed = batches(part)
-                losses, seen = total(call(run.train_steps, fed)), seen_since()
-                recorded.result()
-                recorded = background.submit(_record_steps, recorder, part, fed, losses, seen)
+    record_beside([Recording(run, batches, steps, path, runtime)], model)
+
+
+def record_beside(recordings: Sequence[Recording], model: str) -> None:
+    """Records runs that should compute the same, each as `record` does.
+
+    A call of each trains in turn. So what the first computed is still in memory, and where another
+    computed the same bits, its digests are known. One that makes more steps a call than the first,
+    for want of memory, is recorded after the others.
+
+    Args:
+        recordings: the first has at least as many steps as any other.
+        model: its name, for the traces.
+
+    Raises:
+        TraceFileError: a trace cannot be written.
+    """
+    first, *_ = steps_a_call = [_steps_a_call(each.run, each.steps) for each in recordings]
+    fitting = [each for each, a_call in zip(recordings, steps_a_call) if a_call == first]
+    _record_in_turn(fitting, model, first)
+    for each, a_call in zip(recordings, steps_a_call):
+        if a_call != first:
+            _record_in_turn([each], model, a_call)
+
+
+def _steps_a_call(run: Run, steps: int) -> int:
+    of_memory = CHUNK_BYTES // _bytes_of(run.model.variables(), run.model.slots())
+    return max(run.steps_a_call, min(steps, CHUNK_STEPS, of_memory))
+
+
+def _record_in_turn(recordings: Sequence[Recording], model: str, a_call: int) -> None:
+    with ExitStack() as stack:
+        begun = [_Begun(each, model, a_call, stack) for each in recordings]
+        # Digests one call of the first run while the next call, of whichever run, trains.
+        background = stack.enter_context(ThreadPoolExecutor(1))
+        recorded: Future[Known] = background.submit(dict)  # nothing yet
+        for part in chunks(0, recordings[0].steps, a_call):
+            for run in begun:
+                if part.start < run.steps:
+                    run.train(part)
+                    known = recorded.result()
+                    if run is begun[0]:
+                        recorded = background.submit(run.record_trained())
+                    else:
+                        run.record_trained()(known)
         recorded.result()
+
+
+class _Begun:
+    """A run that is being recorded."""
+
+    def __init__(self, recording: Recording, model: str, a_call: int, stack: ExitStack) -> None:
+        """Begins the trace, which is complete once the stack unwinds."""
+        run, batches, self.steps, path, runtime = recording
+        self._run, self._batches = run, batches
+        variables, slots = run.model.variables(), run.model.slots()
+        self._seen_since = run.watch(inputs_of(run.model, one_step(batches(range(1)), 0)), a_call)
+        self._recorder = stack.enter_context(TraceRecorder(path, model=model, runtime=runtime))
+        self._recorder.record_initial(variables, slots)
+
+    def train(self, part: range) -> None:
+        """Trains those of some steps that the run has."""
+        self._trained = range(part.start, min(part.stop, self.steps))
+        self._fed = self._batches(self._trained)
+        self._losses = total(call(self._run.train_steps, self._fed))
+
+    def record_trained(self) -> Callable[..., Known]:
+        """Takes what the steps just trained computed; returns what records it."""
+        computed = self._trained, self._fed, self._losses, self._seen_since()
+        return functools.partial(_record_steps, self._recorder, *computed)
 
 
 def _bytes_of(variables: Mapping[str, np.ndarray], slots: Mapping[str, np.ndarray]) -> int:
@@ -109,12 +178,13 @@ def _record_steps(
     fed: Batch,
     losses: np.ndarray,
     seen: Seen,
-) -> None:
+    known: Known | None = None,
+) -> Known:
     stacked = {
         stage: {name: _rows(values) for name, values in tensors.items()}
         for stage, tensors in seen.items()
     }
-    recorder.record_steps(
+    return recorder.record_steps(
         [step + 1 for step in steps],
         losses,
         batch=fed,
@@ -122,6 +192,7 @@ def _record_steps(
         gradients=stacked["gradient"],
         slots=stacked["slot"],
         variables=stacked["variable"],
+        known=known,
     )
 
 

@@ -28,7 +28,7 @@ class Watch:
         self._predicted = model.predict(*inputs)
         self._row_count, self._row = rows, tf.Variable(0, trainable=False)
         self._rows: dict[tuple[str, str], Any] = {}
-        self._handed: list[dict[tuple[str, str], np.ndarray]] = [{}, {}]
+        self._handed: dict[tuple[str, str], np.ndarray] = {}
         for name, parameter in model.parameters.items():
             self._make_rows(("gradient", name), parameter.shape, parameter.dtype)
         for key, variable in self._state_by_key().items():
@@ -82,18 +82,17 @@ class Watch:
         )
 
     def seen(self) -> Seen:
-        """What the updates since the last call computed, in arrays that the next but one reuses.
+        """What the updates since the last call computed, in arrays that the next call fills again.
 
         New ones for each call would take longer to be mapped than to be filled, where they are
-        large. Those of the last call may still be read while the next steps train.
+        large.
         """
         count = int(self._row)
         self._row.assign(0)
-        self._handed.reverse()
         found: dict[str, dict[str, np.ndarray]] = {"slot": {}}
         for (stage, name), rows in self._rows.items():
             computed = np.asarray(rows.read_value())  # on a CPU, no copy
-            handed = self._handed[0].setdefault((stage, name), np.empty_like(computed))
+            handed = self._handed.setdefault((stage, name), np.empty_like(computed))
             np.copyto(handed[:count], computed[:count])
             found.setdefault(stage, {})[name] = handed[:count]
         return found

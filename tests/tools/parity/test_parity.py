@@ -27,7 +27,15 @@ from shared.tools.parity.matrix import RUNTIMES, Row, row
 from shared.tools.parity.measuring import measure
 from shared.tools.parity.other_processes import ELSEWHERE
 from shared.tools.parity.printed import no_longer_holds, read_results
-from shared.tools.parity.recording import Run, Seen, batches_of, parameters_by_update, record
+from shared.tools.parity.recording import (
+    Recording,
+    Run,
+    Seen,
+    batches_of,
+    parameters_by_update,
+    record,
+    record_beside,
+)
 from shared.tools.parity.session import run_of
 from shared.tools.parity.watch import Watch
 from shared.trace_recorder import Trace, read_trace
@@ -239,6 +247,43 @@ def test_every_step_is_recorded_where_steps_do_not_fill_the_last_call(
         assert np.array_equal(trace.whole("variable", "bias", 12), run.model.variables()["bias"])
 
 
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_run_beside_others_leaves_the_trace_that_it_leaves_alone(
+    changed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = PAIRS["relu_regression"]
+    monkeypatch.setattr(recording, "CHUNK_STEPS", 4)  # fewer a call than many_steps has
+    if changed:
+        update = Watch.update
+        monkeypatch.setattr(
+            Watch, "update", lambda self, gradients: update(self, [2 * g for g in gradients])
+        )
+    steps = {"session": 9, "function": 9, "eager": 6, "many_steps": 9}
+
+    def recordings(folder: str) -> list[Recording]:
+        (tmp_path / folder).mkdir()
+        runs = {runtime: getattr(runtimes, runtime)(pair) for runtime in steps}
+        return [
+            Recording(
+                made,
+                batches_of(pair, made.config),
+                steps[runtime],
+                f"{tmp_path / folder / runtime}",
+                "",
+            )
+            for runtime, made in runs.items()
+        ]
+
+    record_beside(recordings("beside"), pair.name)
+    for each in recordings("alone"):
+        record_beside([each], pair.name)
+    for runtime in steps:
+        beside, alone = (tmp_path / folder / runtime for folder in ("beside", "alone"))
+        assert beside.read_bytes() == alone.read_bytes(), runtime
+    with read_trace(tmp_path / "beside/session") as a, read_trace(tmp_path / "beside/eager") as b:
+        assert row(pair, "eager", a, b).bitwise != changed
+
+
 @pytest.mark.parametrize(
     ("name", "runtime"),
     [
@@ -253,7 +298,7 @@ def test_the_watch_changes_no_bit_of_bounded_runs_either(
 ) -> None:
     pair = PAIRS[name]
     path = tmp_path / "recorded.npz"
-    measuring._record(runtime, pair, STEPS[name], path)
+    record_beside([measuring._recording(runtime, pair, STEPS[name], path)], name)
     with read_trace(path) as trace:
         assert measuring._is_same_unrecorded(runtime, pair, trace)
 
