@@ -15,6 +15,7 @@ from benchmarks.models_and_batches import PAIRS, SETUPS, has_optimizers
 from benchmarks.runtimes import (
     DEFAULTS,
     MACHINE_LIMITS,
+    PREDICTING,
     REFERENCE,
     RUNTIMES,
     Runtime,
@@ -202,7 +203,7 @@ def other_cases(plan: Plan, model: str) -> list[Case]:
     runtimes = tuple(runtime_named(name) for name in _BOTH_STYLES)
     tasks = ("evaluate", "predict", "save", "restore") if plan.full else ("predict",)
     groups = dict.fromkeys(tasks, runtimes)
-    groups["predict"] += (runtime_named("concrete"), runtime_named("function-xla"))
+    groups["predict"] += (runtime_named("concrete"), runtime_named("function-xla"), *PREDICTING)
     batch = SETUPS[model].batch
     return [case for task in tasks for case in cases_of(model, task, batch, groups[task])]
 

@@ -16,13 +16,13 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from benchmarks.counts import COUNTS
 from benchmarks.limits import MOVED_BYTES, OPERATIONS
-from benchmarks.runtimes import MACHINE_LIMITS, REFERENCE, RUNTIMES
+from benchmarks.runtimes import ALL, MACHINE_LIMITS, REFERENCE
 from shared.atomic_files import write_text
 from shared.errors import DataError
 
 FORMAT = 1
 _PRODUCTS = tuple(limit.name for limit in MACHINE_LIMITS if limit.name.startswith("product-"))
-LABELS = {runtime.name: runtime.label for runtime in (*RUNTIMES, *MACHINE_LIMITS)}
+LABELS = {runtime.name: runtime.label for runtime in ALL}
 # The keys of these fields in files. Files of older versions have them too, so they stay.
 _KEYS = {"task": "work", "runtime": "way"}
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.clock import Running, cycled, repeated
 from benchmarks.models_and_batches import PeerStart, Workload
-from benchmarks.runtimes import REFERENCE, Runtime
+from benchmarks.runtimes import LITE, REFERENCE, Runtime
 from shared.models import Pair
 from shared.program.batches import inputs_of
 
@@ -41,7 +41,11 @@ def _evaluate(model: Any, pair: Pair) -> Running:
 
 
 # By the runtime's name, what returns another call of a model than its own `predict`.
-_PREDICTORS = {"concrete": "concrete_predict", "function-xla": "compiled_predict"}
+_PREDICTORS = {
+    "concrete": "concrete_predict",
+    "function-xla": "compiled_predict",
+    LITE: "lite_predict",
+}
 
 
 def _predict(

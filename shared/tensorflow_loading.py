@@ -38,7 +38,7 @@ _FILTER = r"""
 import re, sys
 chatter = re.compile(
     rb"[IW]\d{4} |WARNING: All log messages before absl::InitializeLog|"
-    rb"E\d{4} .*failed call to cuInit"
+    rb"E\d{4} .*failed call to cuInit|INFO: Created TensorFlow Lite"
 )
 for line in sys.stdin.buffer:
     if not chatter.match(line):
@@ -48,7 +48,8 @@ for line in sys.stdin.buffer:
 
 
 @contextlib.contextmanager
-def _stderr_filtered() -> Iterator[None]:
+def without_chatter() -> Iterator[None]:
+    """Leaves the chatter out of what this process writes to standard error meanwhile."""
     sys.stderr.flush()
     command = [sys.executable, "-I", "-S", "-c", _FILTER]
     kept = os.dup(2)
@@ -133,7 +134,7 @@ def load_tensorflow() -> None:
         print("note: " + line, file=sys.stderr)
     if "tensorflow" in sys.modules:
         return
-    with _stderr_filtered(), _left_out(_NOT_NEEDED), no_garbage_collection():
+    with without_chatter(), _left_out(_NOT_NEEDED), no_garbage_collection():
         import tensorflow as tf
 
         tf.config.experimental.list_physical_devices()

@@ -48,6 +48,7 @@ _NUMPY, _JAX, _TORCH = (
     "benchmarks.peers." + name for name in ("numpy_by_hand", "jax_peer", "torch_peer")
 )
 REFERENCE = "session-feed"
+LITE = "lite"
 UNROLLED = 10  # training steps per iteration of an unrolled loop
 # The runtime and the optimizer with which the style file trains unless told otherwise.
 DEFAULTS = {
@@ -101,6 +102,8 @@ RUNTIMES: tuple[Runtime, ...] = (
     Runtime("jax-scan-unrolled", f"JAX, scan unrolled {UNROLLED}x", _JAX, "unrolled_scan", "jax"),
     Runtime("torch", "PyTorch", _TORCH, "step", "torch"),
 )
+# It trains nothing: what a model predicts is converted for it.
+PREDICTING: tuple[Runtime, ...] = (Runtime(LITE, "TensorFlow Lite", _FUNCTION, "lite_predict"),)
 # The limits train nothing. They are timed interleaved with the runtimes, for the floor.
 MACHINE_LIMITS: tuple[Runtime, ...] = (
     Runtime("product-tensorflow", "matrix product, TensorFlow", _LIMITS, "tensorflow_product"),
@@ -108,8 +111,9 @@ MACHINE_LIMITS: tuple[Runtime, ...] = (
     Runtime("product-torch", "matrix product, PyTorch", _LIMITS, "torch_product", "torch"),
     Runtime("copy", "copy of memory", _LIMITS, "copy"),
 )
+ALL = (*RUNTIMES, *PREDICTING, *MACHINE_LIMITS)
 
 
 def runtime_named(name: str) -> Runtime:
     """Returns the runtime, or the limit of the machine, of this name."""
-    return next(runtime for runtime in (*RUNTIMES, *MACHINE_LIMITS) if runtime.name == name)
+    return next(runtime for runtime in ALL if runtime.name == name)

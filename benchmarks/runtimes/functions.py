@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-import shared.tensorflow_loading  # noqa: F401  before TensorFlow is imported
 from benchmarks.clock import Running, repeated, stepwise
 from benchmarks.models_and_batches import Workload
 from benchmarks.runtimes import UNROLLED, Runtime
+from shared.tensorflow_loading import without_chatter
 
 
 def eager(runtime: Runtime, workload: Workload) -> Running:
@@ -122,6 +123,33 @@ def compiled_predict(model: Any, *one: np.ndarray) -> Callable[..., Any]:
     """Returns `predict` as a ConcreteFunction that XLA compiles for the shape of `one`."""
     predict = by_xla(model, "predict").get_concrete_function(*map(tf.constant, one))
     return lambda *inputs: predict(*map(tf.constant, inputs))
+
+
+def lite_predict(model: Any, *one: np.ndarray) -> Callable[..., Any]:
+    """Returns `predict` converted to TensorFlow Lite for the shape of `one`.
+
+    The values that the variables have now are copied into what is converted.
+    """
+    shapes = [tf.TensorSpec(array.shape, array.dtype) for array in one]
+    given = model.predict.get_concrete_function(*shapes)
+    converted = tf.lite.TFLiteConverter.from_concrete_functions([given], model).convert()
+    with warnings.catch_warnings(), without_chatter():
+        # TensorFlow 2.21 announces that the package ai_edge_litert will have this class alone.
+        warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated")
+        interpreter = tf.lite.Interpreter(model_content=converted)
+        interpreter.allocate_tensors()
+    numbers = {detail["name"]: detail["index"] for detail in interpreter.get_input_details()}
+    inputs = [numbers[spec.name] for spec in given.structured_input_signature[0]]
+    (output,) = (detail["index"] for detail in interpreter.get_output_details())
+
+    def predict(*arrays: np.ndarray) -> np.ndarray:
+        for number, array in zip(inputs, arrays, strict=True):
+            interpreter.set_tensor(number, array)
+        interpreter.invoke()
+        found: np.ndarray = interpreter.get_tensor(output)
+        return found
+
+    return predict
 
 
 def by_xla(model: Any, name: str) -> Any:

@@ -15,8 +15,8 @@ from benchmarks.models_and_batches import SETUPS, Workload, has_optimizers, make
 from benchmarks.plan import FULL, LEFT_OUT, MODELS
 from benchmarks.processes import Processes, why_not
 from benchmarks.runtimes import (
+    ALL,
     DEFAULTS,
-    MACHINE_LIMITS,
     REFERENCE,
     RUNTIMES,
     UNROLLED,
@@ -25,6 +25,8 @@ from benchmarks.runtimes import (
     sessions,
 )
 from benchmarks.tasks import TASKS
+from checkpoint_pairs import named_inputs
+from large_models import large_are_slow
 from shared.errors import SuiteError
 from shared.models import PAIRS, TIMED_WHEN_NAMED
 
@@ -212,7 +214,7 @@ def test_what_is_left_out_is_a_runtime_and_has_a_reason() -> None:
 
 
 def test_names_and_labels_tell_runtimes_apart() -> None:
-    runtimes = (*RUNTIMES, *MACHINE_LIMITS)
+    runtimes = ALL
     assert len({runtime.name for runtime in runtimes}) == len(runtimes)
     assert len({runtime.label for runtime in runtimes}) == len(runtimes)
     assert max(len(runtime.label) for runtime in runtimes) <= 27  # what the table has room for
@@ -267,3 +269,24 @@ def test_other_calls_predict_the_same(model: str) -> None:
     assert np.abs(compiled - expected).max() <= 2e-5 * np.abs(expected).max()
     other = np.asarray(compiled_predict(created, one)(workload.arrays[0][0][1:2]))
     assert np.abs(other - expected).max() > 1e-2 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("model", large_are_slow(PAIRS))
+def test_tensorflow_lite_predicts_the_same(model: str) -> None:
+    from benchmarks.runtimes.functions import lite_predict
+
+    workload = make_workload(model, batch=20, steps=STEPS)
+    created = workload.create("tf2_style")
+    created.train_steps(*workload.arrays)
+    examples = named_inputs(model, size=2).values()
+    one, other = [[array[index : index + 1] for array in examples] for index in (0, 1)]
+    expected = np.asarray(created.predict(*one))
+    predict = lite_predict(created, *one)
+    found = predict(*one)
+    assert found.shape == expected.shape
+    # Sums in another order, the CNN's of 3,136 products: each is apart by some 2**-24.
+    assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()
+    assert np.abs(predict(*other) - expected).max() > 1e-3 * np.abs(expected).max()
+    # The values of that moment are in it; training on does not change them.
+    created.train_steps(*workload.arrays)
+    assert predict(*one).tobytes() == found.tobytes()
