@@ -511,8 +511,7 @@ class TraceRecorder:
         record = _PACKED_RECORD.pack(step, array.size, *known)
         column.records.append(record)
         column.last_step = step
-        kept = stage == "batch" and self._keep_batches
-        column.last_is_written = is_first or kept or self._is_asked_for(step)
+        column.last_is_written = is_first or self._is_kept_whole(stage, step)
         if column.last_is_written:
             self._write_whole(step, stage, name, array)
         else:
@@ -539,15 +538,17 @@ class TraceRecorder:
         records = records or _packed_rows(steps, array, dtype)
         column.records.append(records, len(steps))
         for position, step in enumerate(steps):
-            if self._is_asked_for(step):
+            if self._is_kept_whole(stage, step):
                 self._write_whole(step, stage, name, array[position])
         column.last_step = steps[-1]
-        column.last_is_written = self._is_asked_for(steps[-1])
+        column.last_is_written = self._is_kept_whole(stage, steps[-1])
         if not column.last_is_written:
             column.keep(array[-1])
         return records
 
-    def _is_asked_for(self, step: int) -> bool:
+    def _is_kept_whole(self, stage: str, step: int) -> bool:
+        if stage == "batch" and self._keep_batches:
+            return True
         return step in self._steps or (self._every is not None and step % self._every == 0)
 
     def _write_whole(self, step: int, stage: str, name: str, array: np.ndarray) -> None:

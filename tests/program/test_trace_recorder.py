@@ -223,14 +223,16 @@ def test_dtypes_and_shapes_come_back(dtype: str, shape: tuple[int, ...], tmp_pat
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int64", "bool"])
 @pytest.mark.parametrize("size", [1, 3, 9000])  # more than a part of which the norm is summed
-def test_several_steps_at_once_leave_the_same_trace(dtype: str, size: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept", [{"every": 4, "steps": [1, 7]}, {"keep_batches": True}])
+def test_several_steps_at_once_leave_the_same_trace(
+    dtype: str, size: int, kept: dict[str, Any], tmp_path: Path
+) -> None:
     pytest.importorskip("ml_dtypes")  # gives NumPy bfloat16
     rows = np.random.RandomState(0).normal(size=(20, size)).astype(dtype)
     scalars = np.arange(20, dtype=dtype if dtype != "bool" else "int8") / np.ones((), "int8")
     large = np.zeros((20, trace_module._LARGE // 4), F) + np.arange(20, dtype=F)[:, np.newaxis]
     stacked = {"batch": {"x": rows}, "logits": {"one": rows, "two": large}, "slots": {"s": scalars}}
-    options: dict[str, Any] = {"every": 4, "steps": [1, 7]}
-    with TraceRecorder(tmp_path / "a.npz", **options) as recorder:
+    with TraceRecorder(tmp_path / "a.npz", **kept) as recorder:
         recorder.record_initial({"v": rows[0]})
         for step in range(1, 21):
             of_step = {
@@ -238,7 +240,7 @@ def test_several_steps_at_once_leave_the_same_trace(dtype: str, size: int, tmp_p
                 for stage, tensors in stacked.items()
             }
             recorder.record(step, F(step), variables={"v": rows[-step]}, **of_step)
-    with TraceRecorder(tmp_path / "b.npz", **options) as recorder:
+    with TraceRecorder(tmp_path / "b.npz", **kept) as recorder:
         recorder.record_initial({"v": rows[0]})
         for steps in (range(1, 2), range(2, 12), range(12, 21)):
             part: dict[str, Any] = {
