@@ -179,12 +179,13 @@ def unused(terms: Iterable[str], texts: Iterable[str]) -> list[str]:
 
 def test_the_words_of_the_glossary_are_used() -> None:
     glossary = ROOT / "docs" / "glossary.md"
-    heads = re.findall(r"^- \*\*(.+)\*\*:", glossary.read_text(), re.MULTILINE)
+    heads = re.findall(r"^- \*\*(.+)\*\*:", glossary.read_text(encoding="utf-8"), re.MULTILINE)
     terms = [term.partition(" of a ")[0] for head in heads for term in head.split(", ")]
     assert len(terms) > 20
     tops = ("docs", "shared", "tests", "benchmarks")
-    files = [path for top in tops for path in (ROOT / top).rglob("*.[mpt][dyo]*")]
-    texts = [path.read_text() for path in files if path != glossary]
+    files = [path for top in tops for path in (ROOT / top).rglob("*.*")]
+    written = [path for path in files if path.suffix in (".md", ".py", ".toml")]
+    texts = [path.read_text(encoding="utf-8") for path in written if path != glossary]
     assert unused(terms, texts) == []
 
 

@@ -7,6 +7,7 @@ arguments, which Python 2.7 lacks, are lowered in the syntax tree.
 from __future__ import annotations
 
 import ast
+import typing
 from pathlib import Path
 
 _SHARED = Path(__file__).resolve().parents[2]
@@ -121,7 +122,7 @@ class _Lowering(ast.NodeTransformer):
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
         value = node.value.value if isinstance(node.value, ast.Subscript) else None
-        if isinstance(value, ast.Name) and value.id in ("Optional", "Union", "Dict"):
+        if isinstance(value, ast.Name) and hasattr(typing, value.id):
             return None  # an alias of a type
         self.generic_visit(node)
         return node
