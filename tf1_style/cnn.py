@@ -34,7 +34,7 @@ class CNN:
 
     def __init__(self, config):
         self.config = config
-        # Everything below only describes a graph. Numbers appear when a Session runs part of it.
+        # All but `create_session` only describe a graph. Numbers appear when a Session runs it.
         self.graph = tf.Graph()
         with self.graph.as_default():
             self.create_inputs()
@@ -142,8 +142,8 @@ class CNN:
 
     def differentiate(self, loss):
         """Returns the gradients of the loss in the order of `parameters`."""
-        # GATE_OP: all gradients of an operation are computed before one is applied, so no update
-        # changes a variable that another gradient still reads. `tf.gradients` does not see to that.
+        # GATE_OP, the default: all gradients of an operation are computed before one is applied. In
+        # 1.x an update could else change a ref variable that another gradient still has to read.
         pairs = self.optimizer.compute_gradients(loss, list(self.parameters.values()))
         return [gradient for gradient, _ in pairs]
 
@@ -254,7 +254,7 @@ class CNN:
 
 def train(model, run):
     """Trains until the last step; `run` hands out batches, reports, and saves on the way."""
-    # NumPy takes the rows of each batch; every run copies one into the Session.
+    # NumPy takes the rows of each batch; every `session.run` copies one into the Session.
     for images, labels in run.batches():  # [steps, batch, 784] and [steps, batch, 10]
         run.report(model.train_steps(images, labels))
 

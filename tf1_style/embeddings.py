@@ -34,7 +34,7 @@ class MatrixFactorization:
 
     def __init__(self, config):
         self.config = config
-        # Everything below only describes a graph. Numbers appear when a Session runs part of it.
+        # All but `create_session` only describe a graph. Numbers appear when a Session runs it.
         self.graph = tf.Graph()
         with self.graph.as_default():
             self.create_inputs()

@@ -1,7 +1,7 @@
 """A multi-layer perceptron on clothes (Fashion-MNIST), the TensorFlow 1 way: graph and Session.
 
-784 pixels, 128 ReLU units, 10 logits; Adam on the mean cross-entropy. After 5 epochs in batches of
-32 about 0.85 of the test images are right; with all of Fashion-MNIST about 0.885.
+784 pixels, 128 ReLU units, 10 logits; Adam on the mean cross-entropy of a batch. After 5 epochs of
+the sample about 0.85 of the test images are right; with all of Fashion-MNIST about 0.885.
 
 Twin: tf2_style/mlp.py. Run: python -m tf1_style.mlp train.
 """
@@ -34,7 +34,7 @@ class MLP:
 
     def __init__(self, config):
         self.config = config
-        # Everything below only describes a graph. Numbers appear when a Session runs part of it.
+        # All but `create_session` only describe a graph. Numbers appear when a Session runs it.
         self.graph = tf.Graph()
         with self.graph.as_default():
             self.create_inputs()
@@ -99,8 +99,8 @@ class MLP:
 
     def differentiate(self, loss):
         """Returns the gradients of the loss in the order of `parameters`."""
-        # GATE_OP: all gradients of an operation are computed before one is applied, so no update
-        # changes a variable that another gradient still reads. `tf.gradients` does not see to that.
+        # GATE_OP, the default: all gradients of an operation are computed before one is applied. In
+        # 1.x an update could else change a ref variable that another gradient still has to read.
         pairs = self.optimizer.compute_gradients(loss, list(self.parameters.values()))
         return [gradient for gradient, _ in pairs]
 
@@ -198,7 +198,7 @@ class MLP:
 
 def train(model, run):
     """Trains until the last step; `run` hands out batches, reports, and saves on the way."""
-    # NumPy takes the rows of each batch; every run copies one into the Session.
+    # NumPy takes the rows of each batch; every `session.run` copies one into the Session.
     for images, labels in run.batches():  # [steps, batch, 784] and [steps, batch]
         run.report(model.train_steps(images, labels))
 

@@ -34,7 +34,7 @@ class RecurrentNetwork:
 
     def __init__(self, config):
         self.config = config
-        # Everything below only describes a graph. Numbers appear when a Session runs part of it.
+        # All but `create_session` only describe a graph. Numbers appear when a Session runs it.
         self.graph = tf.Graph()
         with self.graph.as_default():
             self.create_inputs()
@@ -127,8 +127,8 @@ class RecurrentNetwork:
 
     def differentiate(self, loss):
         """Returns the gradients of the loss in the order of `parameters`."""
-        # GATE_OP: all gradients of an operation are computed before one is applied, so no update
-        # changes a variable that another gradient still reads. `tf.gradients` does not see to that.
+        # GATE_OP, the default: all gradients of an operation are computed before one is applied. In
+        # 1.x an update could else change a ref variable that another gradient still has to read.
         pairs = self.optimizer.compute_gradients(loss, list(self.parameters.values()))
         return [gradient for gradient, _ in pairs]
 

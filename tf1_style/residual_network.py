@@ -35,7 +35,7 @@ class ResidualNetwork:
 
     def __init__(self, config):
         self.config = config
-        # All below only describes a graph; numbers appear when a Session runs part of it.
+        # All but `create_session` only describe a graph. Numbers appear when a Session runs it.
         self.graph = tf.Graph()
         with self.graph.as_default():
             self.create_inputs()

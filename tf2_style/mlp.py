@@ -1,7 +1,7 @@
 """A multi-layer perceptron on clothes (Fashion-MNIST), the TensorFlow 2 way: layers of Keras.
 
-784 pixels, 128 ReLU units, 10 logits; Adam on the mean cross-entropy. After 5 epochs in batches of
-32 about 0.85 of the test images are right; with all of Fashion-MNIST about 0.885.
+784 pixels, 128 ReLU units, 10 logits; Adam on the mean cross-entropy of a batch. After 5 epochs of
+the sample about 0.85 of the test images are right; with all of Fashion-MNIST about 0.885.
 
 Twin: tf1_style/mlp.py. Run: python -m tf2_style.mlp train. Next: tf2_style/mlp_fit.py.
 """
@@ -65,8 +65,8 @@ class MLP:
         layer = tf.keras.layers.Dense(units, activation, name=name)
         layer.build([None, inputs])  # creates the variables, which else wait for the first call
         layer.set_weights([weights, np.zeros([units], np.float32)])
-        # Keras wraps each tf.Variable in one of its own. `.value` is the one inside, which a
-        # Checkpoint and the kernels take.
+        # Keras wraps each tf.Variable in one of its own, which has no `ref()`. `.value` is the one
+        # inside: TF1Adam finds the slots of a variable by its `ref()`.
         weights, biases = layer.kernel.value, layer.bias.value
         self.parameters.update({name + "_weights": weights, name + "_biases": biases})
         return layer
@@ -164,7 +164,7 @@ class MLP:
         return {name: parameter.numpy() for name, parameter in self.parameters.items()}
 
     def slot_variables(self):
-        """Returns the slots by name: `m` and `v` of each parameter, with TF1Adam powers of beta."""
+        """Returns slots by name: `m`, `v` of each parameter; of a TF1Adam, powers of beta too."""
         return slots.of_adam(self.optimizer, self.parameters)
 
     def slots(self):

@@ -198,7 +198,7 @@ class RecurrentNetwork:
         return {name: parameter.numpy() for name, parameter in self.parameters.items()}
 
     def slot_variables(self):
-        """Returns the slots by name: `m` and `v` of each parameter, with TF1Adam powers of beta."""
+        """Returns slots by name: `m`, `v` of each parameter; of a TF1Adam, powers of beta too."""
         return slots.of_adam(self.optimizer, self.parameters)
 
     def slots(self):

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import hashlib
 import os
 import shutil
 import tempfile
@@ -24,13 +25,14 @@ def whole_folder(out: Path, replace: bool = True) -> Iterator[Path]:
     """Yields a path beside `out` to make a folder at, which takes the place of `out` at the end.
 
     An error, an interrupt or a crash at any moment leaves the old folder or the new one, whole;
-    after a crash where the system cannot exchange two names, `put_back` has to be called. A link is
-    followed. Of several processes that make the same folder at once, each replaces it by its own.
+    after a crash where the system cannot exchange two names, `put_back` has to be called, which
+    needs a file system with locks. A link is followed. Of several processes that make the same
+    folder at once, each replaces it by its own.
 
     Args:
         out: the folder.
-        replace: whether it may take the place of what is there at the end; an empty folder goes in
-            any case.
+        replace: whether it may take the place of what is there at the end; an empty folder is
+            replaced in any case.
 
     Raises:
         FileExistsError: the place is taken, and nothing there is to be replaced.
@@ -49,20 +51,21 @@ def whole_folder(out: Path, replace: bool = True) -> Iterator[Path]:
             _place(out, beside / "new", beside / "old", replace)
         sync(out.parent)
     finally:
-        _end(beside, out)
+        with _alone(out.parent):
+            _end(beside, out)
         if lock is not None:
             os.close(lock)
 
 
 def put_back(out: Path) -> None:
-    """Restores `out` where a crash came between two names, and clears what crashes left of it."""
+    """Restores `out` where a crash came between two renames, and clears what crashes left of it."""
     out = Path(os.path.realpath(out))
     with _alone(out.parent):
         _put_back(out)
 
 
 def _put_back(out: Path) -> None:
-    for beside in out.parent.glob(f"{_escaped(_prefix(out))}*"):
+    for beside in out.parent.glob(_prefix(out) + "*"):
         with contextlib.suppress(OSError):
             beside.rmdir()  # an empty one: its process ended before it wrote anything
             continue
@@ -85,11 +88,8 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _prefix(out: Path) -> str:
-    return f".{out.name[:100]}-"
-
-
-def _escaped(text: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in text)
+    """Returns what the names of the folders beside `out`, and of no other folder, begin with."""
+    return f".{hashlib.sha256(os.fsencode(out.name)).hexdigest()[:16]}-"
 
 
 def _locked(beside: Path, flags: int = 0) -> int | None:
@@ -136,6 +136,8 @@ def _end(beside: Path, out: Path) -> None:
         (beside / "old").rename(out)
     for name in ("new", "old"):
         shutil.rmtree(beside / name, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            (beside / name).unlink()  # a file was replaced
     shutil.rmtree(beside, ignore_errors=True)  # with the file by which it is known, last
 
 

@@ -82,7 +82,7 @@ def test_killed_between_any_two_steps_it_is_the_old_or_the_new_folder(
 
 def test_what_is_not_ours_stays(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    somebodys = tmp_path / ".out-abcdefgh"
+    somebodys = tmp_path / (module._prefix(out) + "abcdefgh")
     somebodys.mkdir()
     (somebodys / "old").mkdir()
     (somebodys / "old" / "mine").write_text("mine")
@@ -92,7 +92,7 @@ def test_what_is_not_ours_stays(tmp_path: Path) -> None:
         assert running.exists()
         new.mkdir()
     assert out.is_dir() and (somebodys / "old" / "mine").read_text() == "mine"
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".out-abcdefgh", "out"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [somebodys.name, "out"]
 
 
 def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
@@ -236,3 +236,38 @@ def test_a_signal_ends_every_process_and_leaves_nothing(number: int, tmp_path: P
         assert time.monotonic() < end
         time.sleep(0.05)
     assert list(out.parent.iterdir()) == []
+
+
+def test_a_crash_beside_a_longer_name_is_not_taken_for_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_exchange", lambda one, other: False)
+    left = tmp_path / (module._prefix(tmp_path / "model-2") + "abcdefgh")
+    (left / "old").mkdir(parents=True)
+    (left / "old" / "a").write_text("2")
+    (left / module._OWNED).touch()
+    somebodys = tmp_path / ".model-cache"
+    somebodys.mkdir()
+    put_back(tmp_path / "model")
+    assert not (tmp_path / "model").exists() and (left / "old" / "a").read_text() == "2"
+    put_back(tmp_path / "model-2")
+    assert (tmp_path / "model-2" / "a").read_text() == "2"
+    assert not left.exists() and somebodys.exists()
+
+
+def test_a_name_may_be_as_long_as_the_file_system_takes(tmp_path: Path) -> None:
+    out = tmp_path / ("名" * 83)  # 249 bytes
+    with whole_folder(out) as new:
+        new.mkdir()
+    assert out.is_dir() and list(tmp_path.iterdir()) == [out]
+
+
+def test_a_file_that_is_replaced_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_exchange", lambda one, other: False)
+    out = tmp_path / "out"
+    out.write_text("a file")
+    with whole_folder(out) as new:
+        new.mkdir()
+    assert out.is_dir() and list(tmp_path.iterdir()) == [out]

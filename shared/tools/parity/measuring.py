@@ -47,12 +47,13 @@ def measure(
     """Measures models; yields a row for each model and runtime.
 
     The rows of a model follow each other. A single model is measured in this process. Several are
-    measured beside one another, a process for each core, and come as they are done. The runtimes of
-    `ELSEWHERE`, TensorFlow 1.15 and a GPU, record in a process each at the same time.
+    measured beside one another, a process for each core but four at most, and come as they are
+    done. The runtimes of `ELSEWHERE`, TensorFlow 1.15 and a GPU, record meanwhile, in a process
+    each.
 
     Args:
         pairs: the models.
-        runtimes: keys of `RUNTIMES`, in its order.
+        runtimes: keys of `matrix.RUNTIMES`, in its order.
         steps: how many to train; None for the default of each model.
         folder: where traces are written and removed again; the CNN's take 150 MB each.
 
@@ -98,7 +99,7 @@ def _record_elsewhere(
     folder: Path,
     stack: ExitStack,
 ) -> Pending:
-    """Begins to record what needs a process of another kind, in one process for all models."""
+    """Begins to record what needs a process of another kind, one a runtime for all models."""
     recorded = {}
     for name in runtimes:
         fitting = [pair for pair in pairs if name in ELSEWHERE and not why_skipped(name, pair)]
@@ -170,7 +171,7 @@ def measure_here(
 
     Args:
         pair: the model.
-        runtimes: keys of `RUNTIMES`; those that need a process of another kind are left out.
+        runtimes: keys of `matrix.RUNTIMES`; those that need a process of another kind are left out.
         steps: how many to train; None for the default of the model.
         folder: where traces are written.
 

@@ -46,7 +46,8 @@ class Verdict:
         change: what becomes different; empty where nothing does.
         pitfalls: names that `pairs pitfalls` explains.
         concept: id of a page of the guide; None without one.
-        pair: file and line of the pairs that use it, and of the twin; None without one.
+        pair: file and line of its first use, or its class's, in the pairs, and of the twin's; None
+            without one.
         note: what else to know about the name, such as its name since 1.0; may be empty.
     """
 
@@ -102,7 +103,7 @@ def verdict(path: str) -> Verdict:
         code = "gone"
     symbol = answer(now or name)
     owner = _answer_of_class(now or name, symbol)
-    kind = _kind(code, symbol)
+    kind = _kind(code, symbol)  # its own: not every member has the pitfalls of its class
     notes = [
         f"Since TensorFlow 1.0 it was tf.{now}." if now else "",
         f"What follows is about its class, tf.{owner.name}." if owner else "",
