@@ -164,10 +164,8 @@ def test_both_styles_do_the_same_with_the_flags_that_change_no_number(
 )
 def test_a_resumed_run_takes_the_new_learning_rate(name: str, tmp_path: Path) -> None:
     def trained(variant: Variant, rate: float) -> np.ndarray:
-        module, folder = (
-            PAIRS[name].module(variant.style),
-            f"{variant.style} {variant.label} {rate}",
-        )
+        module = PAIRS[name].module(variant.style)
+        folder = f"{variant.style} {variant.label} {rate}"
         fields = {field.name for field in dataclasses.fields(module.Config)}
         settings: dict[str, Any] = {"checkpoint_dir": str(tmp_path / folder)}
         settings.update(few_images(name, tmp_path))
