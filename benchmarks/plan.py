@@ -32,7 +32,38 @@ class LeftOut(NamedTuple):
 
 
 _FIT = ("fit", "fit-many-steps")
-_PEERS = tuple(runtime.name for runtime in RUNTIMES if runtime.is_peer)
+# Runtimes that train some models only: which models, and why they leave out the others.
+_TRAIN_SOME = (
+    (
+        ("softmax_regression", "mlp"),
+        LeftOut(("rows", "rows-tf1"), "its steps are long, or its batches no rows of examples"),
+    ),
+    (
+        ("mlp", "cnn"),
+        LeftOut(
+            ("session-intra-1", "gathered-intra-1"),
+            "one model shows that an operation's threads can cost time, another that they pay",
+        ),
+    ),
+    (
+        ("linear_regression", "relu_regression"),
+        LeftOut(
+            ("many-steps-xla-kernel", "jax-scan-kernel"),
+            "in a loop that is one kernel XLA multiplies matrices by plain loops",
+        ),
+    ),
+    (
+        ("softmax_regression",),
+        LeftOut(
+            ("many-steps-xla-transposed", "jax-scan-transposed"),
+            "no matrix of weights that is most of the step has as few columns",
+        ),
+    ),
+)
+_OF_SOME = {name for _, left_out in _TRAIN_SOME for name in left_out.runtimes}
+_PEERS = tuple(
+    runtime.name for runtime in RUNTIMES if runtime.is_peer and runtime.name not in _OF_SOME
+)
 _GATHERED = ("gathered", "gathered-tf1")
 _UNROLLED = ("many-steps-xla-unrolled", "jax-scan-unrolled")
 _ALL_POINTS = LeftOut(_GATHERED, "a batch is all points, so there is nothing to gather")
@@ -43,7 +74,7 @@ _OF_NETWORKS = (
         ("many-steps-xla-unrolled",), "the cost of a loop iteration shows in the smaller models"
     ),
 )
-LEFT_OUT: dict[str, tuple[LeftOut, ...]] = {
+_OF_A_MODEL: dict[str, tuple[LeftOut, ...]] = {
     "linear_regression": (_ALL_POINTS,),
     "relu_regression": (_ALL_POINTS,),
     "cnn": (
@@ -69,9 +100,23 @@ LEFT_OUT: dict[str, tuple[LeftOut, ...]] = {
         ),
     ),
 }
+LEFT_OUT = {
+    model: (
+        *_OF_A_MODEL.get(model, ()),
+        *(left_out for models, left_out in _TRAIN_SOME if model not in models),
+    )
+    for model in SETUPS
+}
 """The runtimes that are left out of a model's training, by model."""
-# A call of these takes seconds, so a quick run leaves them out.
-_SLOW = {"cnn": ("many-steps-xla", "jax-scan")}
+# A call of these takes seconds, or they need a process of their own: a quick run leaves them out.
+_IN_A_KERNEL = ("many-steps-xla-kernel", "jax-scan-kernel")
+_INTRA_OP = ("session-intra-1", "gathered-intra-1")
+_SLOW = {
+    "linear_regression": _IN_A_KERNEL,
+    "relu_regression": _IN_A_KERNEL,
+    "mlp": _INTRA_OP,
+    "cnn": ("many-steps-xla", "jax-scan", *_INTRA_OP),
+}
 STARTUP_TASKS = ("startup import", "startup build", "startup first step")
 _BOTH_STYLES = ("tf115", REFERENCE, "function")
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.clock import Running, seconds_of, seconds_of_each
 from benchmarks.models_and_batches import Workload, write_workload
-from benchmarks.runtimes import THIS_PROCESS, Runtime
+from benchmarks.runtimes import LOOP_IN_A_KERNEL, ONE_INTRA_OP_THREAD, THIS_PROCESS, Runtime
 from benchmarks.tasks import open_task
 from shared.tools.answering_process import AnsweringProcess
 from shared.tools.child_process import TF115_PYTHON, tf115_environment
@@ -28,13 +28,23 @@ ENVIRONMENT = {
 }
 # Switches TF32 off in the libraries of NVIDIA; the peers ask it what they are to use.
 TF32_SWITCH = "NVIDIA_TF32_OVERRIDE"
+# XLA compiles a loop whose arrays take less than this many bytes into one function of machine code,
+# where it otherwise calls one function for each fused group of operations. The default is 1 KiB.
+_LOOP_IN_A_KERNEL = {
+    "XLA_FLAGS": f"--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold={2**30}"
+}
+# By process, what is set in its environment besides.
+PROCESS_SETTINGS = {
+    ONE_INTRA_OP_THREAD: {"TF_NUM_INTRAOP_THREADS": "1"},
+    **dict.fromkeys(LOOP_IN_A_KERNEL.values(), _LOOP_IN_A_KERNEL),
+}
 # By process, the package that it needs beyond the suite itself.
-_PACKAGES = {"numpy": "numpy", "jax": "jax", "torch": "torch"}
+_PACKAGES = {"numpy": "numpy", "jax": "jax", LOOP_IN_A_KERNEL["jax"]: "jax", "torch": "torch"}
 
 
 def why_not(runtime: Runtime, device: str = "cpu") -> str | None:
     """Returns why a runtime cannot be run on a device, cpu or gpu; None if it can."""
-    if device == "gpu" and runtime.process in ("tf115", "numpy"):
+    if device == "gpu" and runtime.process in ("tf115", "numpy", *PROCESS_SETTINGS):
         return "runs on the CPU only"
     if runtime.process == "tf115":
         return why_no_tf115()
@@ -114,7 +124,8 @@ class _Process(AnsweringProcess):
         self._count = 0
         python = str(TF115_PYTHON) if name == "tf115" else sys.executable
         environment = tf115_environment() if name == "tf115" else dict(os.environ)
-        super().__init__(name, python, "benchmarks.child", environment | ENVIRONMENT[device])
+        environment |= ENVIRONMENT[device] | PROCESS_SETTINGS.get(name, {})
+        super().__init__(name, python, "benchmarks.child", environment)
 
     def open(self, runtime: Runtime, task: str, workload: Workload, path: Path) -> Timed:
         self._count += 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from typing import Any
 
 TRACING, SECOND = "tracing, of the first step", "second step"
 
@@ -21,6 +22,7 @@ def main() -> None:
     import shared.tensorflow_loading  # noqa: F401  imports TensorFlow
 
     times["startup import"] = time.perf_counter() - start
+    from benchmarks.runtimes import DEFAULTS
     from shared.models import PAIRS
     from shared.program.batches import arrays_of
     from shared.tools.parity.recording import batches_of
@@ -31,16 +33,34 @@ def main() -> None:
     model = pair.create(style, *optimizer)
     times["startup build"] = time.perf_counter() - start
     batches = arrays_of(batches_of(pair, model.config)(range(1)))
+    by_rows = style == "tf2_style" and DEFAULTS[name].startswith("rows")
+    given = _rows_of(list(batches)) if by_rows else list(batches)
     start = time.perf_counter()
+    train = _on_rows(model) if by_rows else model.train_steps
     if style == "tf2_style":  # the call does it otherwise; a Session's graph is built already
-        model.train_steps.get_concrete_function()
+        train.get_concrete_function()
         times[TRACING] = time.perf_counter() - start
-    model.train_steps(*batches)
+    train(*given)
     times["startup first step"] = time.perf_counter() - start
     start = time.perf_counter()
-    model.train_steps(*batches)
+    train(*given)
     times[SECOND] = time.perf_counter() - start
     print(json.dumps(times))
+
+
+def _on_rows(model: Any) -> Any:
+    """Returns the function by which the style file trains."""
+    from tf2_style import many_steps
+
+    return many_steps.function_of_rows(model.train_step)
+
+
+def _rows_of(batches: list) -> list:
+    """Returns the numbers of all examples of one step, [1, batch], and the examples."""
+    import numpy as np
+
+    examples: list[Any] = [array[0] for array in batches]
+    return [np.arange(len(examples[0]))[np.newaxis], *examples]
 
 
 if __name__ == "__main__":

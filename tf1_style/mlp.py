@@ -198,8 +198,7 @@ class MLP:
 
 def train(model, run):
     """Trains until the last step; `run` hands out batches, reports, and saves on the way."""
-    # NumPy takes the rows of each batch; every `session.run` copies one into the Session.
-    for images, labels in run.batches():  # [steps, batch, 784] and [steps, batch]
+    for images, labels in run.batches():  # NumPy arrays: `session.run` copies each batch
         run.report(model.train_steps(images, labels))
 
 

@@ -181,8 +181,7 @@ class SoftmaxRegression:
 
 def train(model, run):
     """Trains until the last step; `run` hands out batches, reports, and saves on the way."""
-    # NumPy takes the rows of each batch; every call of `session.run` copies one.
-    for images, labels in run.batches():  # [steps, batch, 784] and [steps, batch, 10]
+    for images, labels in run.batches():  # NumPy arrays: `session.run` copies each batch
         run.report(model.train_steps(images, labels))
 
 

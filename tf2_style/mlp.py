@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from shared.data.initial_values import glorot_uniform
 from shared.program import CLOTHES, ImageSettings, Program, setting
-from tf2_style import checkpoints, export, optimizer_flags, slots, summaries, tf1_adam
+from tf2_style import checkpoints, export, many_steps, optimizer_flags, slots, summaries, tf1_adam
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,8 +149,7 @@ class MLP:
     @tf.function(input_signature=[IMAGES])
     def predict(self, images):
         """Returns the logits [n, 10] of images [n, 784]."""
-        # For one example at a time, call what `predict.get_concrete_function()` returned once: that
-        # skips the search for the trace. TensorFlow Lite is faster still (docs/speed.md).
+        # For one example at a time a ConcreteFunction or TensorFlow Lite is faster: docs/speed.md.
         return self.forward(images)  # a tensor; a Session returns a NumPy array
 
     @tf.function(input_signature=[IMAGES, LABELS])
@@ -203,8 +202,8 @@ class MLP:
 def train(model, run):
     """Trains until the last step; `run` hands out batches, reports, and saves on the way."""
     # All examples become tensors once: a tf.function copies a NumPy array at every call.
-    for images, labels in run.batches(tf.constant, tf.gather):  # [steps, batch, ...] each
-        run.report(model.train_steps(images, labels))
+    for losses in many_steps.on_rows(model.train_step, run.rows(tf.constant)):
+        run.report(losses)
 
 
 PROGRAM = Program(__doc__, Config, MLP, train, CLOTHES, checkpoints, summaries)

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from shared.program import DIGITS, ImageSettings, Program, setting
-from tf2_style import checkpoints, export, summaries
+from tf2_style import checkpoints, export, many_steps, summaries
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,8 +130,7 @@ class SoftmaxRegression:
     @tf.function(input_signature=[IMAGES])
     def predict(self, images):
         """Returns the logits [n, 10] of images [n, 784]."""
-        # For one example at a time, call what `predict.get_concrete_function()` returned once: that
-        # skips the search for the trace. TensorFlow Lite is faster still (docs/speed.md).
+        # For one example at a time a ConcreteFunction or TensorFlow Lite is faster: docs/speed.md.
         return self.forward(images)  # a tensor; a Session returns a NumPy array
 
     @tf.function(input_signature=[IMAGES, LABELS])
@@ -182,8 +181,8 @@ class SoftmaxRegression:
 def train(model, run):
     """Trains until the last step; `run` hands out batches, reports, and saves on the way."""
     # All examples become tensors once: a tf.function copies a NumPy array at every call.
-    for images, labels in run.batches(tf.constant, tf.gather):  # [steps, batch, ...] each
-        run.report(model.train_steps(images, labels))
+    for losses in many_steps.on_rows(model.train_step, run.rows(tf.constant)):
+        run.report(losses)
 
 
 PROGRAM = Program(

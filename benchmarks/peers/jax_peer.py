@@ -16,6 +16,7 @@ from benchmarks.models_and_batches import SETUPS, PeerStart, Workload
 from benchmarks.runtimes import UNROLLED
 
 Tree = Any  # nested dictionaries of arrays
+Loss = Callable[[Tree, Any, Any, "_Noise"], Any]  # of parameters, inputs, targets and noise
 
 if os.environ.get("NVIDIA_TF32_OVERRIDE") == "0":  # XLA decides by itself what it multiplies by
     jax.config.update("jax_default_matmul_precision", "highest")
@@ -24,7 +25,8 @@ if os.environ.get("NVIDIA_TF32_OVERRIDE") == "0":  # XLA decides by itself what 
 def step(start: PeerStart, workload: Workload) -> Running:
     """Trains with one call of a jitted step per step, on NumPy batches."""
     state = _initial_state(start)
-    train_step = jax.jit(_train_step(start, workload.model), donate_argnums=0)
+    loss_of = _LOSSES[workload.model]
+    train_step = jax.jit(_train_step(start, workload.model, loss_of), donate_argnums=0)
 
     def run(inputs: np.ndarray, targets: np.ndarray) -> Any:
         nonlocal state
@@ -39,10 +41,27 @@ def unrolled_scan(start: PeerStart, workload: Workload) -> Running:
     return scan(start, workload, UNROLLED)
 
 
+def transposed_scan(start: PeerStart, workload: Workload) -> Running:
+    """Trains softmax regression as `scan` does, with weights that are [10, 784]."""
+    weights = np.ascontiguousarray(start.initial["weights"].T)
+    turned = start._replace(initial={**start.initial, "weights": weights})
+    running = _scan(turned, workload, _transposed_softmax)
+
+    def variables() -> Tree:
+        parameters = running.variables()
+        return {**parameters, "weights": parameters["weights"].T}
+
+    return running._replace(variables=variables)
+
+
 def scan(start: PeerStart, workload: Workload, unroll: int = 1) -> Running:
     """Trains with one call of a jitted scan for many steps, on batches already on the device."""
+    return _scan(start, workload, _LOSSES[workload.model], unroll)
+
+
+def _scan(start: PeerStart, workload: Workload, loss_of: Loss, unroll: int = 1) -> Running:
     state = _initial_state(start)
-    train_step = _train_step(start, workload.model)
+    train_step = _train_step(start, workload.model, loss_of)
     train_steps = jax.jit(lambda *given: lax.scan(train_step, *given, unroll=unroll))
     batches = jax.device_put(workload.arrays)
 
@@ -61,8 +80,10 @@ def _initial_state(start: PeerStart) -> Tree:
     return {"parameters": parameters, "m": zeros, "v": copies, "step": jnp.int32(0)}
 
 
-def _train_step(start: PeerStart, model: str) -> Callable[[Tree, Any], tuple[Tree, Any]]:
-    loss_of, rule = _LOSSES[model], _RULES[SETUPS[model].rule]
+def _train_step(
+    start: PeerStart, model: str, loss_of: Loss
+) -> Callable[[Tree, Any], tuple[Tree, Any]]:
+    rule = _RULES[SETUPS[model].rule]
 
     def train_step(state: Tree, batch: Any) -> tuple[Tree, Any]:
         def loss_of_parameters(parameters: Tree) -> Any:
@@ -109,6 +130,10 @@ def _softmax(parameters: Tree, images: Any, labels: Any, noise: _Noise) -> Any:
     return jnp.sum(_cross_entropies(logits, labels))
 
 
+def _transposed_softmax(parameters: Tree, images: Any, labels: Any, noise: _Noise) -> Any:
+    return _softmax({**parameters, "weights": parameters["weights"].T}, images, labels, noise)
+
+
 def _mlp(parameters: Tree, images: Any, labels: Any, noise: _Noise) -> Any:
     hidden = jax.nn.relu(images @ parameters["hidden_weights"] + parameters["hidden_biases"])
     logits = hidden @ parameters["output_weights"] + parameters["output_biases"]
@@ -153,7 +178,7 @@ def _adam(state: Tree, gradients: Tree, rate: float) -> Tree:
     return {**state, "parameters": parameters, "m": m, "v": v}
 
 
-_LOSSES: dict[str, Callable[[Tree, Any, Any, _Noise], Any]] = {
+_LOSSES: dict[str, Loss] = {
     "linear_regression": _linear,
     "relu_regression": _relu,
     "softmax_regression": _softmax,

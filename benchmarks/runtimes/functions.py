@@ -13,6 +13,7 @@ from benchmarks.clock import Running, repeated, stepwise
 from benchmarks.models_and_batches import Workload
 from benchmarks.runtimes import UNROLLED, Runtime
 from shared.tensorflow_loading import without_chatter
+from tf2_style import many_steps
 
 
 def eager(runtime: Runtime, workload: Workload) -> Running:
@@ -57,7 +58,7 @@ def compiled(runtime: Runtime, workload: Workload) -> Running:
     return stepwise(by_xla(model, "train_step"), workload, model.variables)
 
 
-def many_steps(runtime: Runtime, workload: Workload) -> Running:
+def stacked(runtime: Runtime, workload: Workload) -> Running:
     """Trains with many steps per call, on NumPy batches, which every call copies."""
     model = workload.create("tf2_style", runtime.optimizer)
     return _a_call(model, model.train_steps, workload.arrays)
@@ -69,13 +70,20 @@ def gathered(runtime: Runtime, workload: Workload) -> Running:
     The gathering is timed too.
     """
     model = workload.create("tf2_style", runtime.optimizer)
-    kept = [tf.constant(array.reshape(-1, *array.shape[2:])) for array in workload.arrays]
-    rows = np.arange(workload.steps * workload.batch).reshape(workload.steps, workload.batch)
+    rows, examples = _rows_of_examples(workload)
     return repeated(
-        lambda: model.train_steps(*(tf.gather(examples, rows) for examples in kept)),
+        lambda: model.train_steps(*(tf.gather(each, rows) for each in examples)),
         workload.steps,
         model.variables,
     )
+
+
+def on_rows(runtime: Runtime, workload: Workload) -> Running:
+    """Trains with many steps per call, each of which gathers its rows, in one thread."""
+    model = workload.create("tf2_style", runtime.optimizer)
+    train_rows = many_steps.function_of_rows(model.train_step)
+    rows, examples = _rows_of_examples(workload)
+    return repeated(lambda: train_rows(rows, *examples), workload.steps, model.variables)
 
 
 def kept(runtime: Runtime, workload: Workload) -> Running:
@@ -86,31 +94,70 @@ def kept(runtime: Runtime, workload: Workload) -> Running:
 
 def compiled_loop(runtime: Runtime, workload: Workload) -> Running:
     """Trains with many steps per call, the whole loop compiled by XLA."""
-    model = workload.create("tf2_style", runtime.optimizer)
-    return _a_call(model, by_xla(model, "train_steps"), _on_device(workload))
+    return _compiled(workload.create("tf2_style", runtime.optimizer), workload, 1)
 
 
 def unrolled_loop(runtime: Runtime, workload: Workload) -> Running:
-    """Trains as `compiled_loop` does, with `UNROLLED` steps per iteration of the loop.
+    """Trains as `compiled_loop` does, with `UNROLLED` steps per iteration of the loop."""
+    return _compiled(workload.create("tf2_style", runtime.optimizer), workload, UNROLLED)
 
-    The steps that are left over come after the loop.
-    """
+
+def transposed_loop(runtime: Runtime, workload: Workload) -> Running:
+    """Trains softmax regression as `compiled_loop` does, with weights that are [10, 784]."""
     model = workload.create("tf2_style", runtime.optimizer)
+    return _compiled(_with_transposed_weights(type(model))(model.config), workload, 1)
+
+
+def _with_transposed_weights(model: type) -> type:
+    """Returns the class of softmax regression with its weights kept as [10, 784].
+
+    Their gradient is then a product whose rows are long, which Eigen computes faster.
+    """
+
+    class Transposed(model):
+        def create_parameters(self) -> None:
+            super().create_parameters()
+            self.weights: Any = tf.Variable(tf.transpose(self.parameters["weights"]))
+            self.parameters["weights"] = self.weights
+
+        def forward(self, images: Any) -> Any:
+            return tf.matmul(images, self.weights, transpose_b=True) + self.biases
+
+        def variables(self) -> dict[str, np.ndarray]:
+            values = super().variables()
+            return {**values, "weights": values["weights"].T}
+
+    return Transposed
+
+
+def _compiled(model: Any, workload: Workload, steps_at_once: int) -> Running:
+    """Returns what trains by one call of a loop that XLA compiles.
+
+    An iteration makes `steps_at_once` steps; those that are left over come after the loop. Called
+    is the ConcreteFunction: for lines the search for the trace would be a tenth of the time.
+    """
     train_step = type(model).train_step.python_function
-    rest = workload.steps % UNROLLED
+    outputs = model.train_step.get_concrete_function().structured_outputs
+    rest = workload.steps % steps_at_once
 
     @tf.function(jit_compile=True)
     def train_steps(*batches: Any) -> Any:
-        losses = tf.TensorArray(tf.float32, workload.steps)
-        for first in tf.range(0, workload.steps - rest, UNROLLED):
-            for step in range(UNROLLED):
-                batch = [array[first + step] for array in batches]
-                losses = losses.write(first + step, train_step(model, *batch))
-        for step in range(workload.steps - rest, workload.steps):
-            losses = losses.write(step, train_step(model, *[array[step] for array in batches]))
-        return losses.stack()
+        def train(losses: Any, step: Any) -> Any:
+            found = train_step(model, *[array[step] for array in batches])
+            return tf.nest.map_structure(lambda each, loss: each.write(step, loss), losses, found)
 
-    return _a_call(model, train_steps, _on_device(workload))
+        losses = tf.nest.map_structure(
+            lambda loss: tf.TensorArray(loss.dtype, workload.steps), outputs
+        )
+        for first in tf.range(0, workload.steps - rest, steps_at_once):
+            for place in range(steps_at_once):
+                losses = train(losses, first + place)
+        for step in range(workload.steps - rest, workload.steps):
+            losses = train(losses, step)
+        return tf.nest.map_structure(lambda each: each.stack(), losses)
+
+    batches = _on_device(workload)
+    return _a_call(model, train_steps.get_concrete_function(*batches), batches)
 
 
 def concrete_predict(model: Any, *one: np.ndarray) -> Callable[..., Any]:
@@ -156,6 +203,13 @@ def by_xla(model: Any, name: str) -> Any:
     """Returns the method of this name compiled by XLA, for the shapes it is called with."""
     method = getattr(type(model), name).python_function
     return tf.function(lambda *batch: method(model, *batch), jit_compile=True)
+
+
+def _rows_of_examples(workload: Workload) -> tuple[np.ndarray, list[Any]]:
+    """Returns numbers of examples [steps, batch], and all examples as tensors."""
+    examples = [tf.constant(array.reshape(-1, *array.shape[2:])) for array in workload.arrays]
+    numbers = np.arange(workload.steps * workload.batch)
+    return numbers.reshape(workload.steps, workload.batch), examples
 
 
 def _a_call(model: Any, train_steps: Callable[..., Any], batches: Sequence[Any]) -> Running:

@@ -34,6 +34,11 @@ class TracedModel:
         stacked: Batch = named or batches
         return stack([self._step(batch) for batch in each_step(stacked)])
 
+    def train_step(self, *batch: Any, **named: Any) -> Any:
+        """Trains on one batch, of arrays or tensors; returns its loss, or several."""
+        given = {name: np.asarray(array) for name, array in named.items()}
+        return self._step(given or tuple(map(np.asarray, batch)))
+
     def _step(self, batch: Batch) -> Any:
         model = self._model
         logits = np.asarray(model.predict(*inputs_of(model, batch)))  # without dropout

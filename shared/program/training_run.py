@@ -43,14 +43,22 @@ class TrainingRun:
                 it; for a task whose batches are rows of them. None: NumPy arrays are yielded.
             take: returns the rows [steps, batch] of what `keep` returned.
         """
-        task = self.program.task
-        kept = None if keep is None else [keep(array) for array in task.training(self.data)]
-        for steps in self.parts():
-            if kept is None:
-                yield self._batches(steps)
-            else:
-                rows = task.rows(self.data, self.config, steps)
+        if keep is None:
+            yield from map(self._batches, self.parts())
+        else:
+            for rows, *kept in self.rows(keep):
                 yield tuple(take(array, rows) for array in kept)
+
+    def rows(self, keep: Callable[[np.ndarray], Any]) -> Iterator[tuple[Any, ...]]:
+        """Yields the numbers of training examples, int64 [steps, batch], until the last step.
+
+        With them come all training examples, which `keep` is given once, array by array: each
+        batch is some of their rows.
+        """
+        task = self.program.task
+        kept = [keep(array) for array in task.training(self.data)]
+        for steps in self.parts():
+            yield (task.rows(self.data, self.config, steps), *kept)
 
     def parts(self) -> Iterator[range]:
         """Yields the steps of each call until the last step, for a model that feeds itself.

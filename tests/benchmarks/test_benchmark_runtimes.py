@@ -5,7 +5,11 @@ A runtime that left out the update, or lost a batch, would be fast and wrong.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +17,11 @@ import pytest
 
 from benchmarks.models_and_batches import SETUPS, Workload, has_optimizers, make_workload
 from benchmarks.plan import FULL, LEFT_OUT, MODELS
-from benchmarks.processes import Processes, why_not
+from benchmarks.processes import PROCESS_SETTINGS, Processes, why_not
 from benchmarks.runtimes import (
     ALL,
     DEFAULTS,
+    LOOP_IN_A_KERNEL,
     REFERENCE,
     RUNTIMES,
     UNROLLED,
@@ -83,7 +88,7 @@ def difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
 
 @pytest.mark.parametrize(
     "model",
-    ["relu_regression", "softmax_regression", "mlp"],
+    ["linear_regression", "relu_regression", "softmax_regression", "mlp"],
 )
 @pytest.mark.slow
 def test_every_runtime_ends_at_the_sessions_variables(model: str, processes: Processes) -> None:
@@ -93,8 +98,8 @@ def test_every_runtime_ends_at_the_sessions_variables(model: str, processes: Pro
     # The initial softmax weights are zero: the step is told by comparing with where it started.
     assert all(np.any(reference[name] != start[name]) for name in reference)
     compared = []
-    for runtime in RUNTIMES:
-        if why_not(runtime) or (runtime.optimizer == "tf1" and not has_optimizers(workload.pair)):
+    for runtime in FULL.training_runtimes(model):
+        if why_not(runtime):
             continue
         found = difference(reference, trained(processes, runtime, workload))
         is_other_adam = runtime.name == "torch" and model == "mlp"
@@ -129,8 +134,8 @@ def test_every_runtime_of_the_network_ends_at_the_sessions_variables(processes: 
     # beside weights of 0.1.
     workload = make_workload("cnn", batch=4, steps=2, keep_probability=1.0)
     reference = trained(processes, runtime_named(REFERENCE), workload)
-    for runtime in RUNTIMES:
-        if why_not(runtime) is None and runtime.name != "numpy":
+    for runtime in FULL.training_runtimes("cnn"):
+        if why_not(runtime) is None:
             found = difference(reference, trained(processes, runtime, workload))
             assert found < 2 * 2 * 1e-4 / 0.1, f"{runtime.label}: {found}"
 
@@ -193,6 +198,37 @@ def test_the_sessions_of_both_tensorflows_agree(processes: Processes) -> None:
     workload = make_workload("linear_regression", batch=20, steps=STEPS)
     reference = trained(processes, runtime_named(REFERENCE), workload)
     assert difference(reference, trained(processes, runtime_named("tf115"), workload)) < TOLERANCE
+
+
+LOOP = """
+import os
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import tensorflow as tf
+
+@tf.function(jit_compile=True)
+def sums(rows):
+    total = tf.constant(0.0)
+    for row in tf.range(tf.shape(rows)[0]):
+        total += tf.reduce_sum(rows[row])
+    return total
+
+rows = tf.ones([1000, 100])  # as many bytes as a line's batches of one call
+print(sums.experimental_get_compiler_ir(rows)(stage="optimized_hlo").count("small_call"))
+"""
+
+
+@pytest.mark.slow
+def test_the_setting_of_a_process_makes_a_loop_one_kernel(tmp_path: Path) -> None:
+    """XLA's program calls a function "small_call" for it, and none without the setting."""
+    program = tmp_path / "program.py"  # a file, for AutoGraph reads the source
+    program.write_text(LOOP)
+    found = []
+    for process in (LOOP_IN_A_KERNEL["tensorflow"], "this"):
+        environment = os.environ | PROCESS_SETTINGS.get(process, {})
+        command = [sys.executable, str(program)]
+        child = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        found.append(int(child.stdout))
+    assert found[0] > 0 and found[1] == 0
 
 
 def test_every_pair_is_measured_and_counted() -> None:
