@@ -18,8 +18,8 @@ def on_rows(train_step, parts):
     a function in the calling thread, in a fixed order; a large one may still use several threads
     for its own work. The kernels are the same. docs/speed.md tells what is gained and lost.
 
-    With a GPU, for which one thread would have to wait, every step is a call of its own; so it is
-    where a tf.function runs eagerly.
+    With a GPU, for which one thread would have to wait, the loop runs step by step in the usual
+    executor; where functions run eagerly, every step does.
 
     Args:
         train_step: a tf.function with a signature that trains on one batch and returns its loss, a
