@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-STEPS_AT_ONCE = 10  # that one thread makes in a call; more gained nothing and take longer to trace
+STEPS_AT_ONCE = 5  # that one thread makes in a call; more gain little and take longer to trace
 
 
 def on_rows(train_step, parts):
@@ -68,7 +68,7 @@ def _in_one_thread(train_step, losses, end, rows, examples):
     """Makes the steps before `end`, a multiple of STEPS_AT_ONCE; returns the losses, written."""
 
     def make_steps(first, rows, *examples):
-        # `rows[first : first + 10]` has a size that XLA cannot tell before it runs.
+        # `rows[first : first + 5]` has a size that XLA cannot tell before it runs.
         size = [STEPS_AT_ONCE, tf.shape(rows)[1]]
         of_steps = tf.unstack(tf.slice(rows, [first, 0], size), STEPS_AT_ONCE)
         return [train_step(*_batch(row, examples)) for row in of_steps]

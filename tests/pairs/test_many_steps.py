@@ -54,7 +54,7 @@ def test_rows_train_to_the_bits_of_their_batches(
     assert trained(name, optimizer, lambda model: by_rows(model)(rows, *examples)) == expected
 
 
-def test_ten_steps_run_in_one_thread() -> None:
+def test_several_steps_run_in_one_thread() -> None:
     model = PAIRS["mlp"].create("tf2_style")
     definition = by_rows(model).get_concrete_function().graph.as_graph_def()
     bodies = [node for function in definition.library.function for node in function.node_def]
@@ -64,7 +64,7 @@ def test_ten_steps_run_in_one_thread() -> None:
 
 def test_steps_in_another_order_are_caught() -> None:
     rows, examples = examples_of("softmax_regression", 12)
-    turned = rows[[*range(10), 11, 10]]
+    turned = rows[[0, 2, 1, *range(3, 12)]]
     expected, found = (
         trained("softmax_regression", None, lambda model, given=given: by_rows(model)(*given))
         for given in ((rows, *examples), (turned, *examples))
