@@ -32,6 +32,8 @@ class LeftOut(NamedTuple):
 
 
 _FIT = ("fit", "fit-many-steps")
+_IN_A_KERNEL = ("many-steps-xla-kernel", "jax-scan-kernel")
+_INTRA_OP = ("session-intra-1", "gathered-intra-1")
 # Runtimes that train some models only: which models, and why they leave out the others.
 _TRAIN_SOME = (
     (
@@ -41,14 +43,14 @@ _TRAIN_SOME = (
     (
         ("mlp", "cnn"),
         LeftOut(
-            ("session-intra-1", "gathered-intra-1"),
+            _INTRA_OP,
             "one model shows that an operation's threads can cost time, another that they pay",
         ),
     ),
     (
         ("linear_regression", "relu_regression"),
         LeftOut(
-            ("many-steps-xla-kernel", "jax-scan-kernel"),
+            _IN_A_KERNEL,
             "in a loop that is one kernel XLA multiplies matrices by plain loops",
         ),
     ),
@@ -109,8 +111,6 @@ LEFT_OUT = {
 }
 """The runtimes that are left out of a model's training, by model."""
 # A call of these takes seconds, or they need a process of their own: a quick run leaves them out.
-_IN_A_KERNEL = ("many-steps-xla-kernel", "jax-scan-kernel")
-_INTRA_OP = ("session-intra-1", "gathered-intra-1")
 _SLOW = {
     "linear_regression": _IN_A_KERNEL,
     "relu_regression": _IN_A_KERNEL,

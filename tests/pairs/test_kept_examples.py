@@ -14,7 +14,9 @@ from shared.program.progress import Progress
 from shared.program.training_run import TrainingRun
 from tf2_style import many_steps
 
-STEPS = 6
+# Two calls: one of as many steps as run in one thread and two that are left over, one of two steps.
+CALL = many_steps.STEPS_AT_ONCE + 2
+STEPS = CALL + 2
 MODELS = ("softmax_regression", "mlp", "cnn")
 
 
@@ -22,8 +24,8 @@ def trained(name: str, train: Any) -> dict[str, np.ndarray]:
     """The variables after a few steps of `train`, a function of the model and a TrainingRun."""
     pair = PAIRS[name]
     program = pair.program("tf2_style")
-    config = pair.module("tf2_style").Config(steps=STEPS, batch_size=8, report_every=4)
-    model = pair.create("tf2_style", steps=STEPS, batch_size=8, report_every=4)
+    config = pair.module("tf2_style").Config(steps=STEPS, batch_size=8, report_every=CALL)
+    model = pair.create("tf2_style", steps=STEPS, batch_size=8, report_every=CALL)
     unsaved = types.SimpleNamespace(task=program.task, save=lambda model, folder: "")
     run = TrainingRun(unsaved, config, model, pair.task.load(config), Progress())
     run._has_saved = True
